@@ -1,0 +1,77 @@
+"""The one command line of every reproduce.py."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from common.errors import UsageError
+from common.experiment import Environment, Tier
+from common.machine import device_of
+from common.pipeline import Package, Request, reproduce
+from common.pipeline.plan import plan
+
+DATA_VARIABLE = "PLASTICITY_BENCH_DATA"
+
+
+def main(package: Package, arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, do what it asks, and return the exit code.
+
+    0: every gating claim holds. 1: a gating claim does not, or a run failed. 2: bad usage or bad input.
+    130: interrupted.
+    """
+    parser = _parser(package)
+    try:
+        options = parser.parse_args(arguments)
+        if options.list:
+            print("\n".join(f"{e.name:16} {e.source}" for e in package.experiments))
+            return 0
+        request = _request(options)
+        if options.plan:
+            print(plan(package, request))
+            return 0
+        return reproduce(package, request)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted: finished jobs are kept; the same command goes on from there", file=sys.stderr)
+        return 130
+
+
+def _parser(package: Package) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m papers.{package.name}.reproduce",
+        description=f"Run the experiments of {package.name} and judge every claim against them.",
+    )
+    parser.add_argument("--tier", default="smoke", help="smoke (tiny, CPU) or full (the paper's scale)")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="one experiment; repeatable")
+    parser.add_argument("--seeds", type=int, help="number of replicates, in place of the declared one")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:1")
+    parser.add_argument("--data-dir", type=Path, help=f"data sets; default ${DATA_VARIABLE}, else ./data")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="records and reports")
+    parser.add_argument("--plan", action="store_true", help="list the jobs, their state and the time; run none")
+    parser.add_argument("--report", action="store_true", help="judge the existing records again; run none")
+    parser.add_argument("--list", action="store_true", help="list the experiments")
+    return parser
+
+
+def _request(options: argparse.Namespace) -> Request:
+    if options.tier not in list(Tier):
+        raise UsageError(f"unknown tier '{options.tier}'; there are: {', '.join(Tier)}")
+    if options.seeds is not None and options.seeds < 1:
+        raise UsageError(f"--seeds {options.seeds}: at least one seed is needed")
+    data = options.data_dir or Path(os.environ.get(DATA_VARIABLE, "data"))
+    idle = options.plan or options.report
+    device = torch.device("cpu") if idle else device_of(options.device)
+    return Request(
+        tier=Tier(options.tier),
+        only=tuple(options.only),
+        seeds=options.seeds,
+        results=options.results,
+        environment=Environment(device, data),
+        train=not options.report,
+    )

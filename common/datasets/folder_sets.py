@@ -1,0 +1,90 @@
+"""Published data sets that come as folders of image files."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from common.datasets.dataset import ImageData
+from common.datasets.problems import corrupt, missing
+
+TINY_IMAGENET = "tiny_imagenet"
+TINY_IMAGENET_URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
+SIDE = 64
+
+
+def tiny_imagenet(root: Path) -> ImageData:
+    """Return Tiny ImageNet from `root`/tiny-imagenet-200, uint8 [N, 3, 64, 64].
+
+    The official validation images serve as test images, because the labels of the official test images are
+    not public. A class's number is its place in wnids.txt. Every file is decoded on each call.
+    Raises UsageError where files are missing or damaged.
+    """
+    folder = root / "tiny-imagenet-200"
+    for part in ("wnids.txt", "train", "val/images", "val/val_annotations.txt"):
+        if not (folder / part).exists():
+            command = f"curl -O {TINY_IMAGENET_URL} && unzip tiny-imagenet-200.zip -d '{root}'"
+            raise missing(TINY_IMAGENET, folder / part, command)
+    wnids = (folder / "wnids.txt").read_text().split()
+    train = _training_files(folder, wnids)
+    test = _validation_files(folder, wnids)
+    return ImageData(TINY_IMAGENET, *_loaded(train), *_loaded(test), len(wnids))
+
+
+_Labelled = list[tuple[Path, int]]
+
+
+def _training_files(folder: Path, wnids: Sequence[str]) -> _Labelled:
+    """List the images of train/<wnid>/images, which are equally many for all classes."""
+    files: _Labelled = []
+    for label, wnid in enumerate(wnids):
+        images = folder / "train" / wnid / "images"
+        own = sorted(images.glob("*.JPEG"))
+        per_class = len(files) // label if label else len(own)
+        if not own or len(own) != per_class:
+            reason = f"{len(own)} images, where other classes have {per_class}"
+            raise corrupt(TINY_IMAGENET, images, reason)
+        files += [(file, label) for file in own]
+    return files
+
+
+def _validation_files(folder: Path, wnids: Sequence[str]) -> _Labelled:
+    """List the images of val/val_annotations.txt: file name, class, box (unused), split by tabs."""
+    annotations = folder / "val" / "val_annotations.txt"
+    labels = {wnid: label for label, wnid in enumerate(wnids)}
+    files: _Labelled = []
+    for number, line in enumerate(annotations.read_text().splitlines(), start=1):
+        name, wnid, *_ = [*line.split("\t"), ""]
+        if wnid not in labels:
+            raise corrupt(TINY_IMAGENET, annotations, f"line {number} names no class of wnids.txt")
+        files.append((folder / "val" / "images" / name, labels[wnid]))
+    return files
+
+
+def _loaded(files: _Labelled) -> tuple[Tensor, Tensor]:
+    """Decode all files into images uint8 [N, 3, 64, 64] and labels int64 [N]."""
+    images = torch.empty((len(files), 3, SIDE, SIDE), dtype=torch.uint8)
+
+    def load(index: int) -> None:
+        images[index] = _decoded(files[index][0])
+
+    with ThreadPoolExecutor() as pool:
+        for _ in pool.map(load, range(len(files))):
+            pass
+    return images, torch.tensor([label for _, label in files])
+
+
+def _decoded(file: Path) -> Tensor:
+    """Decode one image to uint8 [3, 64, 64]; the few grey ones get three equal channels."""
+    try:
+        with Image.open(file) as image:
+            pixels = np.array(image.convert("RGB"))
+    except (OSError, SyntaxError) as error:
+        raise corrupt(TINY_IMAGENET, file, error) from error
+    if pixels.shape != (SIDE, SIDE, 3):
+        raise corrupt(TINY_IMAGENET, file, f"not {SIDE}x{SIDE} pixels")
+    return torch.from_numpy(pixels).permute(2, 0, 1)

@@ -1,0 +1,273 @@
+"""The claims of the papers: what was reported, how it is checked in each tier, and how wide the band is.
+
+`expectations/<package>.yaml` lists every claim once. `CONTRIBUTING.md` documents the fields; every error
+names file, line and column.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.experiment import Tier
+from common.provenance import ROOT
+from common.strict_yaml import Scalar, Value, load
+
+UNITS = ("fraction", "count", "kilobytes", "ratio", "seconds", "none")
+GATES = ("reproduced", "no-deviation", "none")
+KINDS = ("value", "order", "trend", "rate", "exact")
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What the paper prints: mean, spread over its seeds, their number, and the last printed digit."""
+
+    mean: float
+    spread: float | None
+    seeds: int | None
+    resolution: float
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Numbers per seed, taken from the results: a metric of one cell, or its relation to other cells.
+
+    With `minus` or `divided_by`, the other cell's numbers are taken off or divided by, seed by seed.
+    `statistic` "values" keeps one number a seed; "best" keeps the one seed with the highest
+    `validation_accuracy`; "deviation" takes each seed's absolute distance from the median over seeds.
+    """
+
+    experiment: str
+    metric: str
+    cell: Mapping[str, Scalar]
+    minus: "Quantity | None" = None
+    divided_by: "Quantity | None" = None
+    statistic: str = "values"
+
+
+@dataclass(frozen=True)
+class Check:
+    """How a claim is checked in one tier. Fields that a kind does not use are None or empty.
+
+    `along` names a cell field and the values it takes: every quantity is read at each of them.
+    """
+
+    kind: str
+    gate: str
+    reason: str
+    quantity: Quantity | None = None
+    above: Quantity | float | None = None
+    below: Quantity | float | None = None
+    along: str | None = None
+    points: tuple[Scalar, ...] = ()
+    expected: float | None = None
+    margin: float | None = None
+    least_gap: float = 0.0
+    direction: str | None = None
+    event_below: float | None = None
+    event_above: float | None = None
+    equals: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    line: int = 0
+
+    @property
+    def quantities(self) -> list[Quantity]:
+        """Return every quantity that the check reads, parts included."""
+        todo = [q for q in (self.quantity, self.above, self.below) if isinstance(q, Quantity)]
+        found: list[Quantity] = []
+        while todo:
+            quantity = todo.pop()
+            found.append(quantity)
+            todo += [part for part in (quantity.minus, quantity.divided_by) if part is not None]
+        return found
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement of a paper, with a check for each tier or the reason why there is none."""
+
+    id: str
+    source: str
+    statement: str
+    unit: str
+    reported: Reported | None
+    checks: Mapping[Tier, Check]
+    untestable: Mapping[Tier, str]
+    line: int = field(default=0, compare=False)
+
+
+def path_of(package: str) -> Path:
+    """Return the expectations file of a package such as `freezenet`."""
+    return ROOT / "expectations" / f"{package}.yaml"
+
+
+def read(path: Path) -> list[Claim]:
+    """Return the claims of one file; raise UsageError with file, line and column where it is wrong."""
+    shown = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+    top = load(path, shown).fields(required=("claims",))
+    claims: dict[str, Claim] = {}
+    for entry in top["claims"].items():
+        claim = _claim(entry)
+        if claim.id in claims:
+            raise entry.error(f"claim '{claim.id}' is declared twice, first in line {claims[claim.id].line}")
+        claims[claim.id] = claim
+    if not claims:
+        raise top["claims"].error("no claims declared")
+    return list(claims.values())
+
+
+def _claim(entry: Value) -> Claim:
+    fields = entry.fields(
+        required=("id", "source", "statement", "unit"),
+        optional=("reported", "untestable", *(tier.value for tier in Tier)),
+    )
+    unit = fields["unit"].choice(*UNITS)
+    reported = _reported(fields["reported"], unit) if "reported" in fields else None
+    checks: dict[Tier, Check] = {}
+    untestable: dict[Tier, str] = {}
+    for tier in Tier:
+        if "untestable" in fields:
+            untestable[tier] = fields["untestable"].text()
+            if tier.value in fields:
+                raise fields[tier.value].error("a claim that is untestable has no checks")
+        elif tier.value not in fields:
+            raise entry.error(f"field '{tier.value}' is missing: give a check, or untestable with the reason")
+        elif "untestable" in fields[tier.value].mapping():
+            untestable[tier] = fields[tier.value].fields(("untestable",))["untestable"].text()
+        else:
+            checks[tier] = _check(fields[tier.value], unit, reported)
+    return Claim(
+        id=fields["id"].text(),
+        source=fields["source"].text(),
+        statement=fields["statement"].text(),
+        unit=unit,
+        reported=reported,
+        checks=checks,
+        untestable=untestable,
+        line=entry.line,
+    )
+
+
+def _reported(value: Value, unit: str) -> Reported:
+    fields = value.fields(required=("mean", "resolution"), optional=("spread", "seeds"))
+    if "seeds" in fields and fields["seeds"].integer() < 1:
+        raise fields["seeds"].error("the number of seeds must be at least 1")
+    return Reported(
+        mean=_in_unit(fields["mean"], unit),
+        spread=_positive(fields["spread"], unit) if "spread" in fields else None,
+        seeds=fields["seeds"].integer() if "seeds" in fields else None,
+        resolution=_positive(fields["resolution"], unit),
+    )
+
+
+_BY_KIND: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "value": (("quantity", "margin"), ("expected", "along")),
+    "order": (("above", "below"), ("least_gap", "along")),
+    "trend": (("quantity", "along", "direction"), ()),
+    "rate": (("quantity",), ("event_below", "event_above", "at_least", "at_most", "along")),
+    "exact": (("quantity",), ("equals", "at_least", "at_most", "along")),
+}
+
+
+def _check(value: Value, unit: str, reported: Reported | None) -> Check:
+    kind_value = value.mapping().get("kind")
+    if kind_value is None:
+        raise value.error("field 'kind' is missing")
+    kind = kind_value.choice(*KINDS)
+    required, optional = _BY_KIND[kind]
+    fields = value.fields(required=("kind", "gate", "reason", *required), optional=optional)
+    along, points = _along(fields.get("along"))
+
+    def number(name: str) -> float | None:
+        return fields[name].number() if name in fields else None
+
+    check = Check(
+        kind=kind,
+        gate=fields["gate"].choice(*GATES),
+        reason=fields["reason"].text(),
+        quantity=_quantity(fields["quantity"]) if "quantity" in fields else None,
+        above=_side(fields["above"]) if "above" in fields else None,
+        below=_side(fields["below"]) if "below" in fields else None,
+        along=along,
+        points=points,
+        expected=number("expected"),
+        margin=_positive(fields["margin"], unit) if "margin" in fields else None,
+        least_gap=_in_unit(fields["least_gap"], unit) if "least_gap" in fields else 0.0,
+        direction=fields["direction"].choice("rising", "falling") if "direction" in fields else None,
+        event_below=number("event_below"),
+        event_above=number("event_above"),
+        equals=number("equals"),
+        at_least=number("at_least"),
+        at_most=number("at_most"),
+        line=value.line,
+    )
+    _require_sense(check, value, reported)
+    return check
+
+
+def _require_sense(check: Check, value: Value, reported: Reported | None) -> None:
+    """Raise UsageError where the fields of a check contradict each other."""
+    bounds = [b for b in (check.equals, check.at_least, check.at_most) if b is not None]
+    if check.kind == "value" and check.expected is None and reported is None:
+        raise value.error("a value check needs 'expected', or 'reported' on the claim")
+    if check.kind == "order" and not isinstance(check.above, Quantity) and not isinstance(check.below, Quantity):
+        raise value.error("an order check needs a quantity above or below")
+    if check.kind == "trend" and len(check.points) < 3:
+        raise value.error("a trend needs at least three points")
+    if check.kind == "rate" and ((check.event_below is None) == (check.event_above is None) or len(bounds) != 1):
+        raise value.error("a rate needs one of event_below, event_above and one of at_least, at_most")
+    if check.kind == "rate" and not 0 <= bounds[0] <= 1:
+        raise value.error(f"a rate is a fraction between 0 and 1, found {bounds[0]}")
+    if check.kind == "exact" and len(bounds) != 1:
+        raise value.error("an exact check needs one of equals, at_least, at_most")
+
+
+def _along(value: Value | None) -> tuple[str | None, tuple[Scalar, ...]]:
+    if value is None:
+        return None, ()
+    entries = value.mapping()
+    if len(entries) != 1:
+        raise value.error("'along' names one field of the cell and the list of its values")
+    ((name, points),) = entries.items()
+    if not points.items():
+        raise points.error("'along' needs at least one value")
+    return name, tuple(point.scalar() for point in points.items())
+
+
+def _side(value: Value) -> Quantity | float:
+    return _quantity(value) if isinstance(value.data, dict) else value.number()
+
+
+def _quantity(value: Value, outer: Quantity | None = None) -> Quantity:
+    """Parse a quantity; one inside another takes experiment and metric from it where it names none."""
+    required = () if outer else ("experiment", "metric")
+    optional = ("experiment", "metric", "cell", "minus", "divided_by", "statistic")
+    fields = value.fields(required=required, optional=optional)
+    own = Quantity(
+        experiment=fields["experiment"].text() if "experiment" in fields else outer.experiment,  # type: ignore[union-attr]
+        metric=fields["metric"].text() if "metric" in fields else outer.metric,  # type: ignore[union-attr]
+        cell={k: v.scalar() for k, v in fields["cell"].mapping().items()} if "cell" in fields else {},
+        statistic=fields["statistic"].choice("values", "best", "deviation") if "statistic" in fields else "values",
+    )
+    return Quantity(
+        own.experiment,
+        own.metric,
+        own.cell,
+        _quantity(fields["minus"], own) if "minus" in fields else None,
+        _quantity(fields["divided_by"], own) if "divided_by" in fields else None,
+        own.statistic,
+    )
+
+
+def _in_unit(value: Value, unit: str) -> float:
+    number = value.number()
+    if unit == "fraction" and not -1 <= number <= 1:
+        raise value.error(f"{number} is not a fraction: write 98.55 % as 0.9855")
+    return number
+
+
+def _positive(value: Value, unit: str) -> float:
+    number = _in_unit(value, unit)
+    if number < 0:
+        raise value.error(f"expected a number that is not negative, found {number}")
+    return number

@@ -1,0 +1,127 @@
+"""The nouns of the suite: what is declared, what is run, what comes out."""
+
+import hashlib
+import json
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from common.provenance import code_fingerprint
+
+
+class Tier(StrEnum):
+    """Two values of the same experiment: tiny on a CPU, or at the paper's scale."""
+
+    SMOKE = "smoke"
+    FULL = "full"
+
+
+class Cell(Protocol):
+    """One entry of a table: a frozen dataclass of plain values, with the named setting it runs on.
+
+    Cells with equal settings may be trained together, so the setting holds what they must share
+    (data set, model, recipe).
+    """
+
+    @property
+    def setting(self) -> Hashable:
+        """What the cells of one group share."""
+        ...
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What one job measured.
+
+    `scalars` holds one number a name; a NaN says that training diverged. `curves` holds one number an
+    epoch (or step) a name. `seconds` is the job's share of a program that trained several jobs at once;
+    None where the job ran by itself.
+    """
+
+    scalars: Mapping[str, float]
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where jobs run: the device, and the folder that holds the data sets."""
+
+    device: torch.device
+    data_dir: Path
+
+
+Run = Callable[[Sequence["Job"], Environment], Iterable[Metrics]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A cell and a seed. Equal jobs of two experiments are the same job and run once.
+
+    The key hashes every field of the cell, defaults included, and the code that the run function rests
+    on, so a changed default or a changed algorithm never meets an old result.
+    """
+
+    run: Run
+    cell: Any
+    seed: int
+
+    @cached_property
+    def key(self) -> str:
+        """Return 16 hexadecimal digits that name the job."""
+        text = json.dumps({"code": _fingerprint(self.run), **self.fields}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """Return the plain fields behind the key."""
+        run = f"{self.run.__module__}.{self.run.__qualname__}"
+        return {"run": run, "cell": plain(self.cell), "seed": self.seed}
+
+    def __str__(self) -> str:
+        return f"{describe(self.cell)}, seed {self.seed} ({self.key})"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One table or figure: its source, its grid of cells and its number of seeds for each tier.
+
+    `run` takes jobs whose cells share a setting and yields one `Metrics` per job, in order; `metrics`
+    names the scalars that it measures. `work` estimates the floating-point operations of one job, for the
+    plan.
+    """
+
+    name: str
+    source: str
+    run: Run
+    metrics: Sequence[str]
+    cells: Mapping[Tier, Sequence[Any]]
+    seeds: Mapping[Tier, int]
+    work: Callable[[Any], float]
+
+    def jobs(self, tier: Tier, seeds: int | None = None) -> list[Job]:
+        """Return cells x seeds; `seeds` replaces the declared number."""
+        count = self.seeds[tier] if seeds is None else seeds
+        return [Job(self.run, cell, seed) for cell in self.cells[tier] for seed in range(count)]
+
+
+def plain(cell: Any) -> dict[str, Any]:
+    """Return a cell's fields as JSON values, nested dataclasses as nested mappings."""
+    fields: dict[str, Any] = json.loads(json.dumps(asdict(cell), default=str))
+    return fields
+
+
+def describe(cell: Any) -> str:
+    """Return the cell's own fields in one line, its setting by name."""
+    parts = [f"{name}={getattr(value, 'name', value)}" for name, value in vars(cell).items() if value is not None]
+    return ", ".join(parts)
+
+
+@cache
+def _fingerprint(run: Run) -> str:
+    return code_fingerprint(run.__module__)

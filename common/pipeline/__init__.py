@@ -1,0 +1,73 @@
+"""From declarations to an exit code: expand, run, record, aggregate, check, report."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from common import expectations
+from common.experiment import Environment, Experiment, Tier
+from common.pipeline import report
+from common.pipeline.aggregate import Results, aggregate
+from common.pipeline.check import check_claims, require_fit
+from common.pipeline.expand import expand, select
+from common.pipeline.record import Store
+from common.pipeline.run import run_missing
+
+Figures = Callable[[Results, Path], list[Path]]
+
+
+@dataclass(frozen=True)
+class Package:
+    """A paper package: its name, its experiments, and what draws its figures from results."""
+
+    name: str
+    experiments: Sequence[Experiment]
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asked for. `train` is False where existing records are only judged again."""
+
+    tier: Tier
+    only: tuple[str, ...]
+    seeds: int | None
+    results: Path
+    environment: Environment
+    train: bool = True
+
+
+def reproduce(package: Package, request: Request) -> int:
+    """Do it all and return the exit code: 0 where every gating claim holds, otherwise 1."""
+    tier, seeds = request.tier, request.seeds
+    path = expectations.path_of(package.name)
+    claims = expectations.read(path)
+    require_fit(claims, aggregate_nothing(package, tier), f"{path.parent.name}/{path.name}")
+    experiments = select(package.experiments, request.only)
+    jobs = expand(experiments, tier, seeds)
+    store = Store(request.results / tier / package.name)
+    store.open()
+    errors: dict[str, str] = {}
+    if request.train:
+        work = {job.key: e.work(job.cell) for e in experiments for job in e.jobs(tier, seeds)}
+        done = sum(store.path(job).exists() for job in jobs)
+        print(f"{package.name} {tier}: {len(jobs)} jobs, {done} already done", file=sys.stderr)
+        errors = run_missing(jobs, work, store, request.environment)
+    results = aggregate(experiments, tier, seeds, jobs, store, errors)
+    judged = check_claims(claims, results)
+    folder = store.folder.parent / f"{package.name}-report"
+    folder.mkdir(exist_ok=True)
+    report.write(judged, claims, tier, package.name, folder)
+    figures = package.figures(results, folder)
+    print(report.console(judged, tier))
+    print(f"\n{report.summary(judged, claims, tier)}")
+    print(f"report: {folder / 'report.md'}, {len(figures)} figures beside it")
+    for message in errors.values():
+        print(f"a job failed: {message}", file=sys.stderr)
+    return 1 if errors or any(j.blocks for j in judged) else 0
+
+
+def aggregate_nothing(package: Package, tier: Tier) -> Results:
+    """Return results without records: the declarations alone."""
+    return Results({e.name: e for e in package.experiments}, tier, None, {}, {})

@@ -1,0 +1,120 @@
+"""Step 6: verdicts for people: a table on the console, report.md and report.json."""
+
+import json
+import shutil
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from common.expectations import Claim
+from common.experiment import Tier
+from common.pipeline.check import Judged, Verdict, show
+from common.pipeline.record import write_atomically
+from common.provenance import provenance
+
+_ORDER = (
+    Verdict.ERROR,
+    Verdict.DEVIATES_LOW,
+    Verdict.DEVIATES_HIGH,
+    Verdict.INCONCLUSIVE,
+    Verdict.REPRODUCED,
+    Verdict.NOT_RUN,
+)
+HEADERS = ("claim", "source", "paper", "ours", "verdict", "gate", "why")
+
+
+def worst_first(judged: Sequence[Judged]) -> list[Judged]:
+    """Sort findings: those that block first, then by severity, otherwise as declared."""
+    return sorted(judged, key=lambda j: (not j.blocks, _ORDER.index(j.finding.verdict)))
+
+
+def console(judged: Sequence[Judged], tier: Tier, width: int | None = None) -> str:
+    """Return the verdict table; claims that were not run are counted, not listed."""
+    width = width or shutil.get_terminal_size((160, 24)).columns
+    shown = [j for j in worst_first(judged) if j.finding.verdict is not Verdict.NOT_RUN]
+    rows = [row(j) for j in shown]
+    fixed = [max([len(str(r[i])) for r in rows] or [0]) for i in range(6)]
+    room = max(40, width - sum(fixed) - 3 * len(HEADERS))
+    wrapped = [[*r[:6], textwrap.fill(r[6], room)] for r in rows]
+    return tabulate(wrapped, HEADERS, tablefmt="simple", disable_numparse=True)
+
+
+def row(judged: Judged) -> list[str]:
+    """Return claim, source, paper, ours with spread and seeds, verdict, gate, sentence."""
+    claim, finding = judged.claim, judged.finding
+    ours = "-"
+    if finding.ours is not None:
+        spread = "" if finding.spread is None else f" ± {show(finding.spread, claim)}"
+        ours = f"{show(finding.ours, claim)}{spread} ({finding.seeds})"
+    paper = "-" if claim.reported is None else show(claim.reported.mean, claim)
+    gate = "BLOCKS" if judged.blocks else "gates" if judged.check.gate != "none" else ""
+    return [claim.id, claim.source, paper, ours, finding.verdict.value, gate, finding.sentence]
+
+
+def summary(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier) -> str:
+    """Return the account of all declared claims, so that none goes missing, and the word of the gate."""
+    counts = Counter(j.finding.verdict for j in judged)
+    evaluated = len(judged) - counts[Verdict.NOT_RUN]
+    untestable = sum(tier in claim.untestable for claim in claims)
+    parts = ", ".join(f"{counts[v]} {v.value}" for v in _ORDER if counts[v] and v is not Verdict.NOT_RUN)
+    blocking = [j.claim.id for j in judged if j.blocks]
+    gating = sum(j.check.gate != "none" and j.finding.verdict is not Verdict.NOT_RUN for j in judged)
+    gate = f"gate: FAILS on {', '.join(blocking)}" if blocking else f"gate: all {gating} gating claims hold"
+    return (
+        f"{len(claims)} claims declared = {evaluated} evaluated + {counts[Verdict.NOT_RUN]} not run + "
+        f"{untestable} untestable in {tier.value}\nevaluated: {parts or 'none'}\n{gate}"
+    )
+
+
+def write(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str, folder: Path) -> None:
+    """Write report.md and report.json into the folder."""
+    write_atomically(folder / "report.md", markdown(judged, claims, tier, package))
+    write_atomically(folder / "report.json", json.dumps(as_json(judged, claims, tier, package), indent=1) + "\n")
+
+
+def markdown(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str) -> str:
+    """Return the whole report as Markdown."""
+    rows = [[cell.replace("|", "\\|") for cell in row(j)] for j in worst_first(judged)]
+    untested = [[c.id, c.untestable[tier].replace("|", "\\|")] for c in claims if tier in c.untestable]
+    note = (
+        "Smoke runs on tiny data: these verdicts say whether an effect shows there, "
+        "not what the paper's numbers are.\n\n"
+        if tier is Tier.SMOKE
+        else ""
+    )
+    return (
+        f"# {package}, {tier.value} tier\n\n{note}```\n{summary(judged, claims, tier)}\n```\n\n"
+        + tabulate(rows, HEADERS, tablefmt="github", disable_numparse=True)
+        + f"\n\n## Not testable in {tier.value}\n\n"
+        + tabulate(untested, ("claim", "why"), tablefmt="github", disable_numparse=True)
+        + "\n"
+    )
+
+
+def as_json(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str) -> dict[str, Any]:
+    """Return the whole report as plain values."""
+    return {
+        "package": package,
+        "tier": tier.value,
+        "provenance": provenance(),
+        "declared": len(claims),
+        "untestable": {c.id: c.untestable[tier] for c in claims if tier in c.untestable},
+        "claims": [
+            {
+                "id": j.claim.id,
+                "source": j.claim.source,
+                "statement": j.claim.statement,
+                "unit": j.claim.unit,
+                "reported": asdict(j.claim.reported) if j.claim.reported else None,
+                "gate": j.check.gate,
+                "blocks": j.blocks,
+                **asdict(j.finding),
+            }
+            for j in worst_first(judged)
+        ],
+    }

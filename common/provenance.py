@@ -1,0 +1,114 @@
+"""Where a record comes from: commit, machine, versions, and the code behind a job's key."""
+
+import ast
+import hashlib
+import importlib.util
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT_PACKAGES = ("common", "papers")
+
+
+def code_fingerprint(module: str) -> str:
+    """Return a hash of the code that `module` rests on: itself and all that it imports from the project.
+
+    Comments, formatting and docstrings do not count, so a better sentence leaves results valid.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(_import_closure(module)):
+        digest.update(name.encode() + b"\0" + _code(name).encode() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _import_closure(module: str) -> set[str]:
+    found: set[str] = set()
+    todo = [module]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += _project_imports(name)
+    return found
+
+
+@cache
+def _source(module: str) -> ast.Module:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"no source for module {module}")
+    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+
+
+@cache
+def _code(module: str) -> str:
+    tree = ast.parse(ast.unparse(_source(module)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+@cache
+def _project_imports(module: str) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(_source(module)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                names.append(inner if _is_module(inner) else node.module)
+    return [name for name in names if name.split(".")[0] in PROJECT_PACKAGES]
+
+
+@cache
+def _is_module(name: str) -> bool:
+    if name.split(".")[0] not in PROJECT_PACKAGES:
+        return False
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@cache
+def provenance() -> dict[str, Any]:
+    """Return commit, dirty flag, versions and machine, as plain values for a record."""
+    return {
+        "commit": _git("rev-parse", "HEAD") or "unknown",
+        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "versions": {name: version(name) for name in ("torch", "torchvision", "numpy", "scikit-learn")}
+        | {"python": platform.python_version()},
+        "machine": {
+            "system": platform.platform(terse=True),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+        },
+    }
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")

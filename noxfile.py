@@ -1,0 +1,89 @@
+"""Sessions of plasticity-bench; `nox -l` lists them.
+
+Packages may follow `--`, as in `nox -s smoke -- papers/freezenet`; what else follows goes to the package's
+command line (`nox -s smoke -- --help`).
+"""
+
+import sys
+from pathlib import Path
+
+import nox
+from nox.command import CommandFailed
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "tests", "smoke"]
+
+PACKAGES = sorted(f"papers/{path.parent.name}" for path in Path(__file__).parent.glob("papers/*/reproduce.py"))
+
+
+def reproduce(session: nox.Session, *options: str) -> None:
+    """Run reproduce.py of the packages named after `--`, or of all; all of them run before the session fails."""
+    named = [a.rstrip("/") for a in session.posargs if a.startswith("papers/")]
+    extra = [a for a in session.posargs if not a.startswith("papers/")]
+    for folder in named:
+        if folder not in PACKAGES:
+            print(f"error: unknown paper '{folder}'; there are: {', '.join(PACKAGES)}", file=sys.stderr)
+            sys.exit(2)
+    session.install("-e", ".")
+    codes = [_run(session, f"{folder.replace('/', '.')}.reproduce", *options, *extra) for folder in named or PACKAGES]
+    if max(codes) > 1:
+        sys.exit(max(codes))
+    if max(codes) == 1:
+        session.error("a gating claim does not hold, or a run failed: see the table above")
+
+
+def _run(session: nox.Session, module: str, *arguments: str) -> int:
+    try:
+        session.run("python", "-m", module, *arguments)
+    except CommandFailed as failure:
+        return failure.return_code or 1
+    return 0
+
+
+@nox.session
+def smoke(session: nox.Session) -> None:
+    """Reproduce on tiny real data, on the CPU, in about a minute a paper; fails where a gating claim fails."""
+    reproduce(session, "--tier", "smoke")
+
+
+@nox.session
+def full(session: nox.Session) -> None:
+    """Reproduce at the papers' own scale: `nox -s full -- papers/freezenet --device cuda --data-dir D [--plan]`."""
+    reproduce(session, "--tier", "full")
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """Judge existing records again and redraw tables and figures; trains nothing (`-- --tier full` for full)."""
+    reproduce(session, "--report")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the test suite; arguments go to pytest."""
+    session.install("-e", ".[tests]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting with ruff."""
+    session.install("ruff>=0.9,<1")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy, strictly."""
+    session.install("-e", ".[types]", "nox")
+    session.run("mypy")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Time the engine against plain training loops, side by side, and print the ratios."""
+    session.install("-e", ".[tests]")
+    session.run("pytest", "tests/bench", "--benchmark-only", "-s", *session.posargs)

@@ -1,0 +1,166 @@
+"""The paper's plots, from records: mean over seeds with one standard deviation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from common.experiment import Experiment, Job
+from common.pipeline.aggregate import Results
+from papers.freezenet.settings import Cell
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MAX_SERIES = 10
+
+
+def method(cell: Cell) -> str:
+    """Name a series by its method."""
+    return cell.method
+
+
+def initialisation(cell: Cell) -> str:
+    """Name a series by method and initialisations."""
+    return " → ".join(filter(None, (f"{cell.method}: {cell.initialisation}", cell.reinitialisation)))
+
+
+def learning_rate(cell: Cell) -> str:
+    """Name a series by its learning rate."""
+    return f"learning rate {cell.learning_rate:g}"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure over freezing rates: what is on its vertical axis, and what makes a series."""
+
+    experiment: str
+    metric: str
+    label: str
+    series: Callable[[Cell], str] = method
+    relative: bool = False  # divide by the baseline's mean
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A figure over epochs: the curve of a record."""
+
+    experiment: str
+    curve: str
+    label: str
+    series: Callable[[Cell], str] = method
+
+
+TEST = "test accuracy"
+FIGURES: tuple[Plot | Trace, ...] = (
+    Plot("fig2_left", "test_accuracy", TEST),
+    Plot("fig2_right", "test_accuracy", TEST),
+    Plot("fig3_left", "final_train_accuracy", "final training accuracy"),
+    Plot("fig3_right", "test_accuracy", TEST, initialisation),
+    Plot("fig4_left", "gradient_norm", "gradient norm relative to the dense network", relative=True),
+    Trace("fig4_right", "gradient_norm", "gradient norm"),
+    Plot("fig_s1", "test_accuracy", TEST),
+    Plot("fig_s2_left", "test_accuracy", TEST, initialisation),
+    Plot("fig_s2_right", "test_accuracy", TEST, initialisation),
+    Plot("fig_s3_left", "test_accuracy", TEST, initialisation),
+    Plot("fig_s3_right", "test_accuracy", TEST, initialisation),
+    Plot("fig_s4_left", "test_accuracy", TEST, learning_rate),
+    Trace("fig_s4_right", "validation_accuracy", "validation accuracy", learning_rate),
+    Plot("fig_s5_left", "test_accuracy", TEST, learning_rate),
+    Plot("fig_s5_right", "validation_accuracy", "validation accuracy", learning_rate),
+    Plot("fig_s6", "test_accuracy", TEST, learning_rate),
+    Plot("fig_s7", "test_accuracy", TEST),
+    Trace("fig_s8", "validation_accuracy", "validation accuracy"),
+)
+
+
+def draw(results: Results, folder: Path) -> list[Path]:
+    """Draw every figure whose experiment has all its records; return the files written."""
+    complete = [f for f in FIGURES if _complete(results, f.experiment)]
+    if not complete:
+        return []
+    import matplotlib  # takes a second to load, which a plan or an error should not pay
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    paths = []
+    for figure in complete:
+        canvas, axes = pyplot.subplots(figsize=(6.4, 4.2), layout="constrained")
+        experiment = results.experiments[figure.experiment]
+        if isinstance(figure, Plot):
+            _plot(axes, figure, experiment, results)
+        else:
+            _trace(axes, figure, experiment, results)
+        axes.set_title(f"{experiment.source}, {results.tier}")
+        axes.set_ylabel(figure.label)
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize="small")
+        paths.append(folder / f"{figure.experiment}.png")
+        canvas.savefig(paths[-1], dpi=120)
+        pyplot.close(canvas)
+    return paths
+
+
+def _complete(results: Results, name: str) -> bool:
+    experiment = results.experiments.get(name)
+    jobs = experiment.jobs(results.tier, results.seeds) if experiment else []
+    return bool(jobs) and all(job.key in results.records for job in jobs)
+
+
+def _values(results: Results, experiment: Experiment, cell: Cell, metric: str) -> list[float]:
+    seeds = experiment.seeds[results.tier] if results.seeds is None else results.seeds
+    records = [results.records[Job(experiment.run, cell, seed).key] for seed in range(seeds)]
+    return [record.metrics.scalars[metric] for record in records]
+
+
+def _series(experiment: Experiment, results: Results, name: Callable[[Cell], str]) -> dict[str, list[Cell]]:
+    series: dict[str, list[Cell]] = {}
+    for cell in experiment.cells[results.tier]:
+        series.setdefault(name(cell), []).append(cell)
+    return series
+
+
+def _plot(axes: "Axes", figure: Plot, experiment: Experiment, results: Results) -> None:
+    """Draw means with a band of one standard deviation against the trained share 1 - q, on a log axis."""
+    baselines = [c for c in experiment.cells[results.tier] if c.method == "baseline"]
+    scale = np.mean(_values(results, experiment, baselines[0], figure.metric)) if figure.relative else 1.0
+    rates: dict[float, float] = {}
+    for name, cells in _series(experiment, results, figure.series).items():
+        values = [np.array(_values(results, experiment, cell, figure.metric)) / scale for cell in cells]
+        means = np.array([v.mean() for v in values])
+        spreads = np.array([v.std(ddof=1) if len(v) > 1 else 0.0 for v in values])
+        if cells[0].method == "baseline":
+            axes.axhline(means[0], color="black", linestyle="--", linewidth=1, label=name)
+            continue
+        shares = [1 - cell.freezing_rate for cell in cells]
+        line = axes.plot(shares, means, marker="o", markersize=3, label=name)[0]
+        axes.fill_between(shares, means - spreads, means + spreads, color=line.get_color(), alpha=0.2)
+        for cell in cells:
+            rates[cell.freezing_rate] = _q_beta(results, experiment, cell)
+    axes.set_xscale("log")
+    axes.invert_xaxis()
+    axes.set_xticks([1 - q for q in rates], [f"{q:g}\n{beta:.3f}" for q, beta in rates.items()], fontsize="small")
+    axes.minorticks_off()
+    axes.set_xlabel("freezing rate q, and below it q_beta")
+
+
+def _q_beta(results: Results, experiment: Experiment, cell: Cell) -> float:
+    scalars = results.records[Job(experiment.run, cell, 0).key].metrics.scalars
+    return scalars.get("q_beta", float("nan"))
+
+
+def _trace(axes: "Axes", figure: Trace, experiment: Experiment, results: Results) -> None:
+    """Draw the mean curve of every series over epochs, with a band of one standard deviation."""
+    seeds = experiment.seeds[results.tier] if results.seeds is None else results.seeds
+    for name, cells in list(_series(experiment, results, figure.series).items())[:MAX_SERIES]:
+        cell = max(cells, key=lambda c: c.freezing_rate)
+        records = [results.records[Job(experiment.run, cell, seed).key] for seed in range(seeds)]
+        curves: Any = np.array([record.metrics.curves[figure.curve] for record in records])
+        epochs = np.arange(curves.shape[1])
+        mean, spread = curves.mean(0), curves.std(0)
+        line = axes.plot(epochs, mean, label=f"{name}, q = {cell.freezing_rate:g}")[0]
+        axes.fill_between(epochs, mean - spread, mean + spread, color=line.get_color(), alpha=0.2)
+    axes.set_xlabel("epoch")

@@ -1,0 +1,91 @@
+"""The gradient norms of Section 4.3: at initialisation, and along training."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from common.experiment import Environment, Job, Metrics
+from common.models.weights import weight_tensors
+from common.train.fit import TrainingRun
+from papers.freezenet.settings import Cell
+from papers.freezenet.training import METRICS, Images, images_of, prepare, train
+from papers.freezenet.training import work as training_work
+
+NORMS = ("gradient_norm", "summed_gradient_norm", "gradient_std")
+TRACED_METRICS = (
+    *METRICS,
+    "first_gradient_norm",
+    "least_gradient_norm",
+    "largest_gradient_norm",
+    "last_gradient_norm",
+    "largest_over_first",
+)
+
+
+def at_initialisation(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+    """Measure every job's network before training, over its whole training set."""
+    setting = jobs[0].cell.setting
+    data = images_of(setting.dataset, environment.data_dir, environment.device)
+    for job in jobs:
+        prepared = prepare(job.cell, job.seed, data)
+        norms = gradient_norms(prepared.run, data, setting.recipe.batch_size)
+        yield Metrics({name: float(value) for name, value in norms.items()})
+
+
+def along_training(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+    """Train every job's network and measure its gradient before training and after every epoch."""
+    setting = jobs[0].cell.setting
+    data = images_of(setting.dataset, environment.data_dir, environment.device)
+    observe = partial(gradient_norms, data=data, batch_size=setting.recipe.batch_size)
+    for metrics in train(jobs, environment, observe):
+        trace = metrics.curves["gradient_norm"]
+        scalars = {
+            "first_gradient_norm": trace[0],
+            "least_gradient_norm": min(trace),
+            "largest_gradient_norm": max(trace),
+            "last_gradient_norm": trace[-1],
+            "largest_over_first": max(trace) / trace[0] if trace[0] else float("nan"),
+        }
+        yield Metrics({**metrics.scalars, **scalars}, metrics.curves, metrics.seconds)
+
+
+def gradient_norms(run: TrainingRun, data: Images, batch_size: int) -> dict[str, Tensor]:
+    """Measure the gradient of the mean loss with respect to the trainable weights.
+
+    `gradient_norm`: the L1 norms of the batches' gradients, summed over the training set and divided by
+    the number of trainable weights. `summed_gradient_norm`: the L1 norm of the gradient summed over the
+    set, divided likewise. `gradient_std`: spread over all trainable weights of the mean gradient.
+    """
+    weights = weight_tensors(run.model)
+    masks = [run.mask.get(name, torch.ones_like(w, dtype=torch.bool)).to(w.device) for name, w in weights.items()]
+    count = sum(int(mask.sum()) for mask in masks)
+    per_batch = torch.zeros((), device=data.images.device)
+    summed = [torch.zeros_like(w) for w in weights.values()]
+    state = {name: value.clone() for name, value in run.model.state_dict().items() if "running" in name}
+    batches = torch.split(run.train.to(data.images.device), batch_size)
+    for batch in batches:
+        loss = F.cross_entropy(run.model(data.images[batch]), data.labels[batch])
+        for total, mask, gradient in zip(summed, masks, torch.autograd.grad(loss, list(weights.values())), strict=True):
+            masked = gradient.masked_fill(~mask, 0.0)
+            per_batch += masked.abs().sum()
+            total += masked
+    run.model.load_state_dict(state, strict=False)  # measuring must not move running statistics
+    mean = torch.cat([total[mask] for total, mask in zip(summed, masks, strict=True)]) / len(batches)
+    return {
+        "gradient_norm": per_batch / count,
+        "summed_gradient_norm": torch.stack([total.abs().sum() for total in summed]).sum() / count,
+        "gradient_std": mean.std(correction=0),
+    }
+
+
+def work(cell: Cell) -> float:
+    """Estimate the operations of one pass over the training set."""
+    return training_work(cell) / cell.setting.recipe.epochs
+
+
+def traced_work(cell: Cell) -> float:
+    """Estimate the operations of training with one more pass an epoch."""
+    return 2 * training_work(cell)

@@ -1,0 +1,320 @@
+"""Exact properties: Eqs. 1 and 2, Algorithm 1, the layer guard, the rates, storage, and Table 1."""
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from common.experiment import Environment, Experiment, Job, Metrics, Tier
+from common.models.architecture import Architecture, build
+from common.models.init import initialise
+from common.models.lenet import lenet5_caffe, lenet_300_100
+from common.models.vgg import vgg16_d
+from common.models.weights import parameter_counts, weight_tensors
+from common.train.fit import Recipe, TrainingRun, fit
+from common.train.optimizers import SGD
+from common.train.schedules import DropEverySteps
+from papers.freezenet import storage
+from papers.freezenet.masks import apply_pruning, freezing_mask, freezing_rates
+from papers.freezenet.saliency import snip_scores
+from papers.freezenet.settings import architecture
+from papers.freezenet.training import stream
+
+IMAGES = 20
+ALGORITHM_METRICS = (
+    "identity_error",
+    "forward_passes",
+    "forward_difference",
+    "kept_beyond_k",
+    "ranking_violations",
+    "guard_weights",
+    "least_trainable_of_a_layer",
+    "tied_share_kept",
+    "q_error",
+    "q_beta_error",
+    "q_minus_q_beta",
+    "gradients_saved",
+    "roundtrip_difference",
+    "file_kilobytes",
+    "pruned_file_ratio",
+    "frozen_change",
+    "unmoved_bias_tensors",
+)
+METHOD_METRICS = (
+    "total_share",
+    "stored_share",
+    "sparse_gradients",
+    "sparse_computation",
+    "gradient_flow",
+    "step_seconds",
+)
+
+
+@dataclass(frozen=True)
+class RandomImages:
+    """The setting of properties that hold for any data: a network on images drawn from N(0, 1)."""
+
+    name: str
+    model: Architecture
+    shape: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class PropertyCell:
+    """A network, a method of Table 1 (standard, pruned, freezenet), and a freezing rate."""
+
+    setting: RandomImages
+    method: str
+    freezing_rate: float
+
+
+LENET_300_100 = RandomImages("lenet-300-100", architecture(lenet_300_100), (1, 28, 28))
+LENET_5 = RandomImages("lenet-5-caffe", architecture(lenet5_caffe), (1, 28, 28))
+VGG16_D = RandomImages("vgg16-d", architecture(vgg16_d, num_classes=10), (3, 32, 32))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network with its scores, mask and batch."""
+
+    model: nn.Module
+    seed: int
+    scores: dict[str, Tensor]
+    mask: dict[str, Tensor]
+    inputs: Tensor
+    targets: Tensor
+    freezing_rate: float
+
+
+def case(cell: PropertyCell, seed: int) -> Case:
+    """Draw network and batch and find the mask of Algorithm 1."""
+    generator = torch.Generator().manual_seed(stream(seed, "images"))
+    inputs = torch.randn(IMAGES, *cell.setting.shape, generator=generator)
+    targets = torch.randint(0, 10, (IMAGES,), generator=generator)
+    model = build(cell.setting.model)
+    initial = stream(seed, "initialisation")
+    initialise(model, "xavier_normal", initial)
+    scores = snip_scores(model, inputs, targets)
+    mask = freezing_mask(scores, cell.freezing_rate, generator)
+    return Case(model, initial, scores, mask, inputs, targets, cell.freezing_rate)
+
+
+def algorithm(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+    """Measure every property of Algorithm 1 that must hold exactly."""
+    for job in jobs:
+        found = case(job.cell, job.seed)
+        yield Metrics(
+            {
+                "identity_error": identity_error(found),
+                "forward_passes": forward_passes(found),
+                "forward_difference": forward_difference(job.cell, found),
+                **mask_properties(found),
+                **rate_properties(found),
+                **storage_properties(found),
+                **training_properties(found),
+            }
+        )
+
+
+def identity_error(found: Case) -> float:
+    """Return the largest distance between the scores and dL(m * W)/dm at m = 1, relative to the largest (Eq. 1)."""
+    weights = {name: w.detach() for name, w in weight_tensors(found.model).items()}
+    ones = {name: torch.ones_like(w, requires_grad=True) for name, w in weights.items()}
+    masked = {name: ones[name] * weights[name] for name in weights}
+    state = {name: value.clone() for name, value in found.model.state_dict().items() if name not in weights}
+    loss = F.cross_entropy(functional_call(found.model.train(), {**state, **masked}, (found.inputs,)), found.targets)
+    exact = torch.autograd.grad(loss, list(ones.values()))
+    largest = max(float(g.abs().max()) for g in exact)
+    return max(float((found.scores[name] - g).abs().max()) / largest for name, g in zip(ones, exact, strict=True))
+
+
+def forward_passes(found: Case) -> float:
+    """Count the forward passes that the scores take (Section 3.1: one batch)."""
+    passes = []
+    hook = found.model.register_forward_hook(lambda *_: passes.append(1))
+    snip_scores(found.model, found.inputs, found.targets)
+    hook.remove()
+    return len(passes)
+
+
+def forward_difference(cell: PropertyCell, found: Case) -> float:
+    """Return the largest difference between the outputs of the dense and the frozen net before training."""
+    dense = build(cell.setting.model)
+    initialise(dense, "xavier_normal", found.seed)
+    with torch.no_grad():
+        return float((dense.eval()(found.inputs) - found.model.eval()(found.inputs)).abs().max())
+
+
+def mask_properties(found: Case) -> dict[str, float]:
+    """Check the mask against a plain sort of all scores (Algorithm 1, steps 3 and 4, and the layer guard)."""
+    magnitudes = {name: score.abs() for name, score in found.scores.items()}
+    ranked = torch.cat([m.flatten() for m in magnitudes.values()]).sort(descending=True).values
+    k = int((1 - Fraction(repr(found.freezing_rate))) * len(ranked))
+    kept = {name: m >= ranked[k - 1] for name, m in magnitudes.items()}
+    guarded = sum(int((found.mask[name] & ~kept[name]).sum()) for name in kept)
+    lost = sum(int((kept[name] & ~found.mask[name]).sum()) for name in kept)
+    empty = sum(not bool(layer.any()) for layer in kept.values())
+    ties = {name: torch.ones_like(score) for name, score in found.scores.items()}
+    tied = freezing_mask(ties, found.freezing_rate)
+    return {
+        "kept_beyond_k": sum(int(m.sum()) for m in found.mask.values()) - k - guarded,
+        "ranking_violations": lost + guarded - empty,
+        "guard_weights": guarded,
+        "least_trainable_of_a_layer": min(int(m.sum()) for m in found.mask.values()),
+        "tied_share_kept": sum(int(m.sum()) for m in tied.values()) / len(ranked),
+    }
+
+
+def rate_properties(found: Case) -> dict[str, float]:
+    """Check q and q_beta against their definitions, and count the weight gradients kept (Section 3.3)."""
+    rates, total = freezing_rates(found.model, found.mask), parameter_counts(found.model)
+    kept = sum(int(m.sum()) for m in found.mask.values())
+    q = 1 - kept / total.weights
+    q_beta = 1 - (kept + total.biases) / (total.weights + total.biases)
+    return {
+        "q_error": abs(rates.q - q),
+        "q_beta_error": abs(rates.q_beta - q_beta),
+        "q_minus_q_beta": rates.q - rates.q_beta,
+        "gradients_saved": q_beta,
+    }
+
+
+def storage_properties(found: Case) -> dict[str, float]:
+    """Save and load the network, and store a pruned network with the same mask (Section 3.3)."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network"
+        size = storage.save(path, found.model, found.seed, found.mask)
+        loaded = storage.load(path)
+        pruned = build(found.model.architecture)  # type: ignore[arg-type]
+        initialise(pruned, "xavier_normal", found.seed)
+        apply_pruning(pruned, found.mask)
+        pruned_size = storage.save(path, pruned, found.seed, found.mask)
+    with torch.no_grad():
+        difference = (loaded.eval()(found.inputs) - found.model.eval()(found.inputs)).abs().max()
+    return {
+        "roundtrip_difference": float(difference),
+        "file_kilobytes": size / 1024,
+        "pruned_file_ratio": pruned_size / size,
+    }
+
+
+def training_properties(found: Case) -> dict[str, float]:
+    """Train two steps with momentum and weight decay: what moved, and what must not have."""
+    start = {name: value.clone() for name, value in found.model.state_dict().items()}
+    index = torch.arange(IMAGES)
+    recipe = Recipe(epochs=2, batch_size=IMAGES, optimizer=SGD(0.9, 5e-4), schedule=DropEverySteps(100))
+    run = TrainingRun(found.model, index, index, seed=0, learning_rate=0.01, mask=found.mask)
+    fit([run], recipe, found.inputs, found.targets)
+    end = {name: value.detach() for name, value in found.model.named_parameters()}
+    frozen = [(end[name] - start[name])[~mask].abs() for name, mask in found.mask.items()]
+    free = [name for name in end if name not in found.mask]
+    return {
+        "frozen_change": max(float(change.max()) for change in frozen if len(change)),
+        "unmoved_bias_tensors": sum(bool(torch.equal(end[name], start[name])) for name in free),
+    }
+
+
+def methods(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+    """Measure the columns of Table 1, and the time of a step."""
+    for job in jobs:
+        found = case(job.cell, job.seed)
+        dense_flow = float(first_layer_gradient(found).norm())
+        if job.cell.method == "standard":
+            trainable = weights = parameter_counts(found.model).weights
+        else:
+            trainable = sum(int(m.sum()) for m in found.mask.values())
+            if job.cell.method == "pruned":
+                apply_pruning(found.model, found.mask)
+            weights = sum(int((w != 0).sum()) for w in weight_tensors(found.model).values())
+        total = parameter_counts(found.model).weights
+        yield Metrics(
+            {
+                "total_share": weights / total,
+                "stored_share": trainable / total,
+                "sparse_gradients": float(trainable < total),
+                "sparse_computation": float(weights < total),
+                "gradient_flow": float(first_layer_gradient(found).norm()) / dense_flow,
+                "step_seconds": step_seconds(found),
+            }
+        )
+
+
+def first_layer_gradient(found: Case) -> Tensor:
+    """Return the gradient of the loss with respect to the first layer's bias: what flows all the way back."""
+    loss = F.cross_entropy(found.model(found.inputs), found.targets)
+    bias = next(p for name, p in found.model.named_parameters() if name.endswith("bias"))
+    (gradient,) = torch.autograd.grad(loss, [bias])
+    return gradient
+
+
+def step_seconds(found: Case, repeats: int = 15) -> float:
+    """Return the shortest time of one forward and backward pass."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        loss = F.cross_entropy(found.model(found.inputs), found.targets)
+        torch.autograd.grad(loss, list(found.model.parameters()))
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def zero_backflow(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+    """Make the gradient at one layer's output zero and measure what is left before it (Eq. 2)."""
+    for job in jobs:
+        found = case(job.cell, job.seed)
+        *before, last = weight_tensors(found.model).values()
+        with torch.no_grad():
+            last.zero_()
+        loss = F.cross_entropy(found.model(found.inputs), found.targets)
+        gradients = torch.autograd.grad(loss, before)
+        yield Metrics({"largest_gradient_before": max(float(g.abs().max()) for g in gradients)})
+
+
+def nothing(cell: PropertyCell) -> float:
+    """Count no work: properties take a moment."""
+    return 0.0
+
+
+_ALGORITHM_CELLS = (
+    *(PropertyCell(LENET_300_100, "freezenet", q) for q in (0.5, 0.9, 0.99, 0.999)),
+    *(PropertyCell(LENET_5, "freezenet", q) for q in (0.9, 0.99, 0.999)),
+    PropertyCell(VGG16_D, "freezenet", 0.995),
+)
+_METHOD_CELLS = tuple(PropertyCell(LENET_300_100, method, 0.99) for method in ("standard", "pruned", "freezenet"))
+_BACKFLOW_CELLS = (PropertyCell(LENET_300_100, "standard", 0.0),)
+
+
+ALGORITHM1 = Experiment(
+    name="algorithm1",
+    source="Alg. 1, Eq. 1, Sec. 3.3",
+    run=algorithm,
+    metrics=ALGORITHM_METRICS,
+    cells={Tier.SMOKE: _ALGORITHM_CELLS, Tier.FULL: _ALGORITHM_CELLS},
+    seeds={Tier.SMOKE: 1, Tier.FULL: 1},
+    work=nothing,
+)
+TABLE1 = Experiment(
+    name="table1",
+    source="Table 1",
+    run=methods,
+    metrics=METHOD_METRICS,
+    cells={Tier.SMOKE: _METHOD_CELLS, Tier.FULL: _METHOD_CELLS},
+    seeds={Tier.SMOKE: 3, Tier.FULL: 3},
+    work=nothing,
+)
+BACKFLOW = Experiment(
+    name="backflow",
+    source="Eq. 2",
+    run=zero_backflow,
+    metrics=("largest_gradient_before",),
+    cells={Tier.SMOKE: _BACKFLOW_CELLS, Tier.FULL: _BACKFLOW_CELLS},
+    seeds={Tier.SMOKE: 1, Tier.FULL: 1},
+    work=nothing,
+)

@@ -1,0 +1,101 @@
+"""Parameter counts and sizes: Figures S9 to S11, Table S5, the size columns of Table 2, trained counts of Table 3."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+
+from common.experiment import Environment, Experiment, Job, Metrics, Tier
+from common.models.architecture import Architecture, build
+from common.models.lenet import lenet5_caffe, lenet_300_100
+from common.models.resnet import resnet34
+from common.models.vgg import vgg16_d
+from common.models.weights import parameter_counts
+from papers.freezenet.settings import architecture
+from papers.freezenet.storage import network_size
+
+
+@dataclass(frozen=True)
+class Counting:
+    """The setting of arithmetic: nothing is trained and no data is read."""
+
+    name: str = "arithmetic"
+
+
+@dataclass(frozen=True)
+class NetworkCell:
+    """A network, and the freezing rate to count at."""
+
+    setting: Counting
+    network: str
+    classes: int
+    freezing_rate: float
+
+
+BUILDERS = {builder.__name__: builder for builder in (lenet_300_100, lenet5_caffe, vgg16_d, resnet34)}
+NETWORKS = (("lenet_300_100", 10), ("lenet5_caffe", 10), ("vgg16_d", 10), ("vgg16_d", 100), ("resnet34", 200))
+METRICS = (
+    "weights",
+    "biases",
+    "batch_norm",
+    "parameters",
+    "trainable_weights",
+    "trained_parameters",
+    "q_beta",
+    "printed_size",
+    "exact_size",
+    "printed_factor",
+    "exact_factor",
+)
+RATES = (0.0, 0.9, 0.95, 0.99, 0.995, 0.999)
+
+
+def count(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+    """Count each network's parameters, and what is left to train and to store at its freezing rate."""
+    for job in jobs:
+        network = architecture(BUILDERS[job.cell.network], num_classes=job.cell.classes)
+        yield Metrics(counts(network, job.cell.freezing_rate))
+
+
+def counts(network: Architecture, freezing_rate: float) -> dict[str, float]:
+    """Return the counts and sizes; k = floor((1 - q) |W|) in exact arithmetic (Algorithm 1, step 3).
+
+    Rounded as printed: q_beta to three digits (Table 2), trained parameters to 0.1 million, or to thousands
+    below a million (Table 3).
+    """
+    with torch.device("meta"):
+        found = parameter_counts(build(network))
+    rate = Fraction(repr(freezing_rate))
+    k = int((1 - rate) * found.weights)
+    trained = k + found.biases + found.batch_norm
+    q_beta = 1 - Fraction(k + found.biases, found.weights + found.biases)
+    size = network_size(found.weights, found.biases, k, freezing_rate)
+    return {
+        "weights": found.weights,
+        "biases": found.biases,
+        "batch_norm": found.batch_norm,
+        "parameters": found.total,
+        "trainable_weights": k,
+        "trained_parameters": trained,
+        "trained_parameters_rounded": round(trained, -5 if trained >= 1_000_000 else -3),
+        "q_beta": float(q_beta),
+        "q_beta_rounded": float(round(q_beta, 3)),
+        "printed_size": size.printed_kb,
+        "exact_size": size.exact_kb,
+        "printed_factor": size.printed_factor,
+        "exact_factor": size.exact_factor,
+    }
+
+
+_CELLS = tuple(NetworkCell(Counting(), name, classes, rate) for name, classes in NETWORKS for rate in RATES)
+
+SIZES = Experiment(
+    name="sizes",
+    source="Figs. S9-S11, Table S5, Tables 2 and 3",
+    run=count,
+    metrics=METRICS,
+    cells={Tier.SMOKE: _CELLS, Tier.FULL: _CELLS},
+    seeds={Tier.SMOKE: 1, Tier.FULL: 1},
+    work=lambda cell: 0.0,
+)

@@ -1,0 +1,43 @@
+"""Table 4 and Section S1.3: FreezeNet beside pruning methods on MNIST, with the search behind GraSP's entry."""
+
+from common.experiment import Experiment, Tier
+from papers.freezenet.settings import DIGITS, DIGITS_19_1, LENET_5, LENET_5_3_1, LENET_5_19_1, arms
+from papers.freezenet.training import METRICS, train, work
+
+LEARNING_RATES = tuple(0.1 * 2.0**n for n in range(-4, 5))
+
+TABLE4 = Experiment(
+    name="table4",
+    source="Table 4",
+    run=train,
+    metrics=METRICS,
+    cells={
+        Tier.SMOKE: arms(DIGITS, ("baseline", "snip", "grasp", "freezenet"), (0.98,)),
+        Tier.FULL: arms(LENET_5_19_1, ("baseline", "snip", "grasp", "freezenet"), (0.99,)),
+    },
+    seeds={Tier.SMOKE: 5, Tier.FULL: 5},
+    work=work,
+)
+
+GRASP_SEARCH = Experiment(
+    name="grasp_search",
+    source="Sec. S1.3",
+    run=train,
+    metrics=METRICS,
+    cells={
+        Tier.SMOKE: tuple(
+            cell
+            for setting in (DIGITS, DIGITS_19_1)
+            for rate in (0.025, 0.1)
+            for cell in arms(setting, ("grasp",), (0.98,), learning_rate=rate)
+        ),
+        Tier.FULL: tuple(
+            cell
+            for setting in (LENET_5, LENET_5_19_1, LENET_5_3_1)
+            for rate in LEARNING_RATES
+            for cell in arms(setting, ("grasp",), (0.99,), learning_rate=rate)
+        ),
+    },
+    seeds={Tier.SMOKE: 5, Tier.FULL: 5},
+    work=work,
+)

@@ -1,0 +1,167 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from common.errors import UsageError
+from common.experiment import Metrics
+from common.pipeline import reproduce
+from tests import conftest
+
+
+def records(request):
+    return sorted((request.results / "smoke" / "toy").glob("*.json"))
+
+
+def test_everything_from_declaration_to_exit_code(toy_package, request_for, capsys):
+    package, _ = toy_package
+    request = request_for()
+    assert reproduce(package, request) == 0
+    out = capsys.readouterr().out
+    assert "3 claims declared = 2 evaluated + 0 not run + 1 untestable in smoke" in out
+    assert "gate: all 2 gating claims hold" in out
+    assert len(records(request)) == 2 * 3 * 5
+    report = json.loads((request.results / "smoke" / "toy-report" / "report.json").read_text())
+    assert {claim["id"]: claim["verdict"] for claim in report["claims"]} == {
+        "toy/order": "reproduced",
+        "toy/value": "reproduced",
+    }
+    assert "toy/never" in (request.results / "smoke" / "toy-report" / "report.md").read_text()
+
+
+def test_a_second_run_recomputes_nothing_and_says_so(toy_package, request_for, capsys):
+    package, _ = toy_package
+    reproduce(package, request_for())
+    before = {path: path.read_bytes() for path in records(request_for())}
+    conftest.CALLS.clear()
+    assert reproduce(package, request_for()) == 0
+    assert conftest.CALLS == []
+    assert "30 jobs, 30 already done" in capsys.readouterr().err
+    assert before == {path: path.read_bytes() for path in records(request_for())}
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "foreign", "other job"])
+def test_a_corrupt_record_is_named_set_aside_and_run_again(toy_package, request_for, capsys, damage):
+    package, _ = toy_package
+    request = request_for()
+    reproduce(package, request)
+    first, second = records(request)[:2]
+    good = first.read_text()
+    bad = {
+        "truncate": good[: len(good) // 2],
+        "flip": good.replace('"score": 0.', '"score": 1.', 1),
+        "empty": "",
+        "foreign": "[1, 2]",
+        "other job": second.read_text(),
+    }[damage]
+    first.write_text(bad)
+    conftest.CALLS.clear()
+    assert reproduce(package, request) == 0
+    assert len(conftest.CALLS) == 1
+    assert json.loads(first.read_text())["scalars"] == json.loads(good)["scalars"]
+    assert first.with_suffix(".corrupt").read_text() == bad
+    assert first.name in capsys.readouterr().err
+
+
+def test_a_failing_job_is_an_error_with_its_name_and_takes_no_other_down(toy_package, request_for, capsys):
+    package, _ = toy_package
+    conftest.BROKEN.add(("b", 3))
+    request = request_for()
+    assert reproduce(package, request) == 1
+    captured = capsys.readouterr()
+    assert len(records(request)) == 30 - 3
+    assert "broken on purpose" in captured.out
+    assert "method=b, rate=0.1, setting=toy, seed 3" in captured.err
+    assert "error" in captured.out
+    conftest.BROKEN.clear()
+    conftest.CALLS.clear()
+    assert reproduce(package, request) == 0
+    assert len(conftest.CALLS) == 3
+
+
+def test_a_diverged_job_is_an_error_verdict_and_a_finished_job(toy_package, request_for, monkeypatch, capsys):
+    package, _ = toy_package
+
+    def diverging(jobs, environment):
+        for job in jobs:
+            yield Metrics({"score": float("nan") if job.seed == 2 else 0.5})
+
+    broken = conftest.experiment(run=diverging)
+    package = type(package)("toy", (broken,), package.figures)
+    assert reproduce(package, request_for()) == 1
+    assert "diverged: score is nan" in capsys.readouterr().out
+    assert len(records(request_for())) == 30
+
+
+def test_an_interrupted_run_keeps_what_is_done(toy_package, request_for, monkeypatch):
+    package, _ = toy_package
+
+    def interrupted(jobs, environment):
+        for i, metrics in enumerate(conftest.toy(jobs, environment)):
+            if i == 7:
+                raise KeyboardInterrupt
+            yield metrics
+
+    stopped = conftest.experiment(run=interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(type(package)("toy", (stopped,), package.figures), request_for())
+    assert len(records(request_for())) == 7
+
+
+def test_only_what_was_asked_for_is_run_and_the_rest_counts_as_not_run(toy_package, request_for, capsys):
+    package, _ = toy_package
+    other = conftest.experiment("other", rates=(0.5,))
+    package = type(package)("toy", (*package.experiments, other), package.figures)
+    assert reproduce(package, request_for(only=("other",))) == 0
+    assert len(records(request_for())) == 10
+    assert "0 evaluated + 2 not run + 1 untestable" in capsys.readouterr().out
+
+
+def test_shared_jobs_run_once(toy_package, request_for):
+    package, _ = toy_package
+    twin = conftest.experiment("twin")
+    reproduce(type(package)("toy", (*package.experiments, twin), package.figures), request_for())
+    assert len(conftest.CALLS) == 30
+
+
+def test_a_folder_that_cannot_be_written_is_refused(toy_package, request_for, tmp_path):
+    package, _ = toy_package
+    blocked = tmp_path / "file"
+    blocked.write_text("in the way")
+    with pytest.raises(UsageError, match="cannot be written"):
+        reproduce(package, request_for(results=blocked))
+    assert conftest.CALLS == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("experiment: table", "experiment: tabel"), "unknown experiment 'tabel'"),
+        (("{method: a, rate: 0.1}", "{method: c, rate: 0.1}"), "0 cells of table .* fit method = c"),
+        (("{method: a, rate: 0.1}", "{method: a}"), "3 cells of table .* fit method = a"),
+        (("metric: score, cell: {method: a, rate", "metric: scores, cell: {method: a, rate"), "does not measure"),
+    ],
+)
+def test_a_claim_about_what_does_not_exist_is_refused_before_anything_runs(toy_package, request_for, change, message):
+    package, path = toy_package
+    path.write_text(path.read_text().replace(*change))
+    with pytest.raises(UsageError, match=message):
+        reproduce(package, request_for())
+    assert conftest.CALLS == []
+    assert not request_for().results.exists()
+
+
+def test_fewer_seeds_can_be_asked_for(toy_package, request_for, capsys):
+    package, _ = toy_package
+    assert reproduce(package, request_for(seeds=2)) == 1
+    assert "2 seeds cannot decide an order" in capsys.readouterr().out
+
+
+def test_progress_is_lines_where_there_is_no_terminal():
+    code = (
+        "from common.pipeline.run import Progress\n"
+        "with Progress(2, 2.0) as progress:\n progress.advance(1.0); progress.advance(1.0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == ["2 of 2 jobs in 0 s, done"]

@@ -1,0 +1,93 @@
+import pytest
+
+from common.cli import main
+from common.errors import UsageError
+from common.machine import device_of
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--tier", "medium"], "unknown tier 'medium'; there are: smoke, full"),
+        (["--only", "table9"], "unknown experiment 'table9'; there are: table"),
+        (["--seeds", "0"], "--seeds 0: at least one seed"),
+        (["--seeds", "-3"], "--seeds -3: at least one seed"),
+        (["--device", "cuda:99"], "device 'cuda:99' was asked for"),
+        (["--device", "abacus"], "unknown device 'abacus'"),
+        (["--device", "meta"], "unknown device 'meta'"),
+    ],
+)
+def test_bad_usage_is_one_line_and_code_2(toy_package, tmp_path, capsys, arguments, message):
+    package, _ = toy_package
+    results = tmp_path / "results"
+    assert main(package, [*arguments, "--results", str(results)]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert len(captured.err.strip().splitlines()) == 1
+    assert captured.out == ""
+    assert not results.exists()
+
+
+@pytest.mark.parametrize("arguments", [["--seeds", "two"], ["--frobnicate"]])
+def test_words_that_do_not_parse_end_with_code_2(toy_package, arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(toy_package[0], arguments)
+    assert stop.value.code == 2
+
+
+def test_a_malformed_expectations_file_names_its_place(toy_package, tmp_path, capsys):
+    package, path = toy_package
+    path.write_text(path.read_text().replace("margin: 0.02", "margin: 2.0"))
+    assert main(package, ["--results", str(tmp_path / "results")]) == 2
+    assert "expectations.yaml:25:15: 2.0 is not a fraction" in capsys.readouterr().err
+
+
+def test_plan_lists_jobs_and_state_and_runs_nothing(toy_package, tmp_path, capsys):
+    package, _ = toy_package
+    results = ["--results", str(tmp_path / "results")]
+    assert main(package, ["--plan", *results]) == 0
+    first = capsys.readouterr().out
+    assert "table         Table 9   toy            30       0         0        30" in first
+    assert main(package, results) == 0
+    capsys.readouterr()
+    assert main(package, ["--plan", *results]) == 0
+    assert "table         Table 9   toy            30      30         0         0" in capsys.readouterr().out
+
+
+def test_report_judges_existing_records_and_runs_nothing(toy_package, tmp_path, capsys):
+    from tests import conftest
+
+    package, _ = toy_package
+    results = ["--results", str(tmp_path / "results")]
+    assert main(package, ["--report", *results]) == 0
+    assert "0 evaluated + 2 not run" in capsys.readouterr().out
+    main(package, results)
+    conftest.CALLS.clear()
+    assert main(package, ["--report", *results]) == 0
+    assert "2 evaluated + 0 not run" in capsys.readouterr().out
+    assert conftest.CALLS == []
+
+
+def test_interruption_says_how_to_go_on(toy_package, tmp_path, capsys, monkeypatch):
+    package, _ = toy_package
+
+    def interrupted(jobs, environment):
+        raise KeyboardInterrupt
+        yield
+
+    from tests import conftest
+
+    stopped = type(package)("toy", (conftest.experiment(run=interrupted),), package.figures)
+    assert main(stopped, ["--results", str(tmp_path / "results")]) == 130
+    assert "the same command goes on from there" in capsys.readouterr().err
+
+
+def test_list_names_the_experiments(toy_package, capsys):
+    assert main(toy_package[0], ["--list"]) == 0
+    assert "table            Table 9" in capsys.readouterr().out
+
+
+def test_the_cpu_is_always_there():
+    assert device_of("cpu").type == "cpu"
+    with pytest.raises(UsageError):
+        device_of("tpu0")

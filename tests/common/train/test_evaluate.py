@@ -1,0 +1,21 @@
+import math
+
+import torch
+from torch import nn
+
+from common.train.evaluate import accuracy
+
+
+def test_accuracy_counts_right_answers_and_leaves_the_network_as_it_was():
+    model = nn.Sequential(nn.BatchNorm1d(3, affine=False))
+    model.train()
+    images = torch.eye(3)[[0, 1, 2, 0]]
+    assert accuracy(model, images, torch.tensor([0, 1, 2, 1])) == 0.75
+    assert model.training
+    assert model[0].num_batches_tracked == 0
+
+
+def test_outputs_that_are_not_finite_have_no_accuracy():
+    model = nn.Linear(3, 3)
+    nn.init.constant_(model.weight, math.inf)
+    assert math.isnan(accuracy(model, torch.ones(2, 3), torch.tensor([0, 0])))

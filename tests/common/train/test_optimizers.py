@@ -1,0 +1,62 @@
+import pytest
+import torch
+
+from common.train.optimizers import SGD, SGDUpdate
+
+
+def steps(rule, frozen, decay_frozen, count=7, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(5, 4, generator=generator, dtype=dtype)
+    gradients = torch.randn(count, 5, 4, generator=generator, dtype=dtype)
+    update = SGDUpdate(rule, [weight], [frozen], decay_frozen)
+    for i in range(count):
+        update.step([gradients[i].clone()], 0.1 * 0.5**i)
+    return weight, gradients, torch.randn(5, 4, generator=torch.Generator().manual_seed(0), dtype=dtype)
+
+
+def test_without_a_mask_it_is_the_reference_sgd():
+    weight, gradients, start = steps(SGD(0.9, 0.01), None, False)
+    reference = torch.nn.Parameter(start.clone())
+    optimizer = torch.optim.SGD([reference], lr=0.1, momentum=0.9, weight_decay=0.01)
+    for i, gradient in enumerate(gradients):
+        optimizer.param_groups[0]["lr"] = 0.1 * 0.5**i
+        reference.grad = gradient.clone()
+        optimizer.step()
+    torch.testing.assert_close(weight, reference.detach(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+def test_frozen_weights_stay_bit_identical_and_the_others_do_not_notice(decay):
+    frozen = torch.rand(5, 4, generator=torch.Generator().manual_seed(1)) < 0.6
+    weight, _, start = steps(SGD(0.9, decay), frozen, False)
+    whole, _, _ = steps(SGD(0.9, decay), None, False)
+    assert torch.equal(weight[frozen], start[frozen])
+    torch.testing.assert_close(weight[~frozen], whole[~frozen], rtol=1e-12, atol=0)
+
+
+def test_frozen_weights_follow_pure_decay_where_asked():
+    frozen = torch.rand(5, 4, generator=torch.Generator().manual_seed(1)) < 0.6
+    weight, _, start = steps(SGD(0.9, 0.3), frozen, True)
+    expected, velocity = start.clone(), torch.zeros_like(start)
+    for i in range(7):
+        velocity = 0.9 * velocity + 0.3 * expected
+        expected = expected - 0.1 * 0.5**i * velocity
+    torch.testing.assert_close(weight[frozen], expected[frozen], rtol=1e-12, atol=0)
+
+
+def test_decay_of_frozen_weights_reaches_its_steady_factor():
+    """Coupled decay with momentum shrinks by exp(-lr wd / (1 - momentum)) a step once the buffer is full."""
+    weight = torch.ones(1, 1, dtype=torch.float64)
+    update = SGDUpdate(SGD(0.9, 5e-4), [weight], [torch.ones(1, 1, dtype=torch.bool)], decay_frozen=True)
+    for _ in range(9210):
+        update.step([torch.ones(1, 1, dtype=torch.float64)], 0.1)
+    assert weight.item() == pytest.approx(0.01, rel=0.03)
+
+
+def test_a_diverged_gradient_does_not_reach_frozen_weights():
+    frozen = torch.tensor([[True, False]])
+    weight = torch.tensor([[1.5, 2.0]])
+    update = SGDUpdate(SGD(0.9, 5e-4), [weight], [frozen])
+    update.step([torch.tensor([[float("nan"), float("inf")]])], 0.1)
+    assert weight[0, 0].item() == 1.5
+    assert not weight[0, 1].isfinite()

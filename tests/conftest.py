@@ -1,0 +1,112 @@
+"""A toy paper, small enough to run in every test of the pipeline."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from common import expectations
+from common.experiment import Environment, Experiment, Metrics, Tier
+from common.pipeline import Package, Request
+
+os.environ.setdefault("MPLCONFIGDIR", "/tmp")
+
+
+@dataclass(frozen=True)
+class Setting:
+    name: str = "toy"
+
+
+@dataclass(frozen=True)
+class Cell:
+    method: str
+    rate: float
+    setting: Setting = Setting()
+
+
+CALLS: list[str] = []
+BROKEN: set[tuple[str, int]] = set()
+
+
+def toy(jobs, environment):
+    """Score 0.9 - rate for method a and 0.8 - rate for method b, plus a little for the seed."""
+    for job in jobs:
+        CALLS.append(f"{job.cell.method}/{job.cell.rate}/{job.seed}")
+        if (job.cell.method, job.seed) in BROKEN:
+            raise RuntimeError("broken on purpose")
+        score = {"a": 0.9, "b": 0.8}[job.cell.method] - job.cell.rate + 0.001 * job.seed
+        yield Metrics({"score": score, "validation_accuracy": score}, {"curve": [0.0, score]})
+
+
+def experiment(name="table", seeds=5, run=toy, rates=(0.1, 0.2, 0.3)):
+    cells = tuple(Cell(method, rate) for method in ("a", "b") for rate in rates)
+    metrics = ("score", "validation_accuracy")
+    return Experiment(
+        name, "Table 9", run, metrics, dict.fromkeys(Tier, cells), dict.fromkeys(Tier, seeds), lambda c: 1.0
+    )
+
+
+CLAIMS = """
+claims:
+  - id: toy/order
+    source: Table 9
+    statement: a beats b
+    unit: fraction
+    smoke: &check
+      kind: order
+      gate: reproduced
+      reason: it always does
+      above: {experiment: table, metric: score, cell: {method: a}}
+      below: {experiment: table, metric: score, cell: {method: b}}
+      along: {rate: [0.1, 0.3]}
+    full: {untestable: a toy has no full tier}
+  - id: toy/value
+    source: Table 9
+    statement: a scores 0.8
+    unit: fraction
+    reported: {mean: 0.8, spread: 0.001, seeds: 5, resolution: 0.01}
+    smoke:
+      kind: value
+      gate: no-deviation
+      reason: a wide band
+      quantity: {experiment: table, metric: score, cell: {method: a, rate: 0.1}}
+      margin: 0.02
+    full: {untestable: a toy has no full tier}
+  - id: toy/never
+    source: Table 9
+    statement: nobody can tell
+    unit: none
+    untestable: nothing measures it
+""".replace("&check", "")
+
+
+@pytest.fixture
+def request_for(tmp_path):
+    def make(**fields):
+        return Request(
+            **{
+                "tier": Tier.SMOKE,
+                "only": (),
+                "seeds": None,
+                "results": tmp_path / "results",
+                "environment": Environment(torch.device("cpu"), Path("data")),
+                **fields,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def toy_package(tmp_path, monkeypatch):
+    """A package of one experiment whose expectations file can be written with `claims`."""
+    CALLS.clear()
+    BROKEN.clear()
+    monkeypatch.setenv("COLUMNS", "500")
+    path = tmp_path / "expectations.yaml"
+    path.write_text(CLAIMS)
+    monkeypatch.setattr(expectations, "path_of", lambda name: path)
+    package = Package("toy", (experiment(),), lambda results, folder: [])
+    return package, path
