@@ -70,7 +70,7 @@ def _moments(images: Tensor) -> tuple[Tensor, Tensor]:
     channels = images.shape[1]
     total = torch.zeros(channels, dtype=torch.float64, device=images.device)
     squares = torch.zeros_like(total)
-    for chunk in images.split(1000):
+    for chunk in torch.split(images, 1000):
         values = chunk.double()
         total += values.sum((0, 2, 3))
         squares += values.square().sum((0, 2, 3))

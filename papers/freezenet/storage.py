@@ -61,8 +61,7 @@ class NetworkSize:
 def network_size(weights: int, biases: int, trainable: int, freezing_rate: Rate) -> NetworkSize:
     """Return the network size and compression factor of Table 2, as printed and exact.
 
-    Takes |W|, |B|, the number of trainable weights |m|_0, and q in [0, 1); raises ValueError for another
-    rate.
+    Takes |W|, |B|, the number of trainable weights |m|_0, and q; raises ValueError for q outside [0, 1).
 
     The paper gives no formula. Its four sizes are those of 4 [(1 - q)(|W| + |B|) + |B|] / 1024: the rate is
     applied to weights and biases together, and the biases, which are never frozen, are added once more. That

@@ -225,6 +225,14 @@ def test_a_weight_outside_the_graph_scores_zero(score: Callable[..., dict[str, T
     assert bool((scores["used.weight"] != 0).all())
 
 
+@pytest.mark.parametrize("score", [snip_scores, grasp_scores])
+def test_parameters_that_require_no_gradient_are_scored(score: Callable[..., dict[str, Tensor]]) -> None:
+    model, inputs, targets = drawn(batch_norm)
+    expected = score(model, inputs, targets)
+    torch.testing.assert_close(score(model.requires_grad_(False), inputs, targets), expected)
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan])
 def test_temperature_must_be_positive(temperature: float) -> None:
     with pytest.raises(ValueError, match="temperature"):

@@ -160,18 +160,22 @@ def test_neither_saving_nor_loading_draws_global_random_numbers(tmp_path: Path) 
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def entropy_bytes(kept: int, total: int) -> float:
+    """Return the least bytes for a mask of `total` entries, `kept` of them ones in places of equal chance."""
+    share = kept / total
+    return total * (-share * math.log2(share) - (1 - share) * math.log2(1 - share)) / 8
+
+
 def test_size_is_close_to_the_entropy_bound(tmp_path: Path) -> None:
     model = initialised(lenet5_caffe())
     mask = snip_mask(model, lenet_images(torch.Generator().manual_seed(0)), 0.995)
     counts = parameter_counts(model)
     kept = sum(int(part.sum()) for part in mask.values())
-    share = kept / counts.weights
-    entropy = -share * math.log2(share) - (1 - share) * math.log2(1 - share)
-    bound = 4 * (kept + counts.biases) + counts.weights * entropy / 8
+    values = 4 * (kept + counts.biases)
     assert kept in range(2_152, 2_157)
-    assert bound == pytest.approx(13.05 * 1024, rel=0.01)
-    assert save(tmp_path / "net", model, SEED, mask) < 1.05 * bound
-    assert (tmp_path / "net").stat().st_size < 4 * counts.total / 120, "more than 120 times smaller, mask included"
+    assert values + entropy_bytes(kept, counts.weights) == pytest.approx(13.06 * 1024, rel=0.005)
+    bound = values + sum(entropy_bytes(int(part.sum()), part.numel()) for part in mask.values())
+    assert bound < save(tmp_path / "net", model, SEED, mask) < 1.05 * bound
 
 
 def test_writing_is_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,7 +310,7 @@ def test_every_kind_of_byte_is_protected(stored: Path) -> None:
     content = stored.read_bytes()
     header_end = 14 + struct.unpack_from("<I", content, 10)[0]
     tail = len(content) - 32
-    spots = [*range(header_end), *range(header_end, tail, 97), *range(tail, len(content))]
+    spots = [*range(0, header_end, 2), *range(header_end, tail, 97), *range(tail, len(content), 4)]
     for spot, bit in zip(spots, itertools.cycle(range(8)), strict=False):
         changed = bytearray(content)
         changed[spot] ^= 1 << bit
@@ -397,7 +401,7 @@ def test_any_tampering_with_a_valid_checksum_is_a_value_error_or_another_value(s
     body = 14 + struct.unpack_from("<I", content, 10)[0]
     generator = np.random.default_rng(0)
     loaded = 0
-    for spot in [*range(0, body, 3), *generator.integers(body, len(content) - 32, 150)]:
+    for spot in [*range(0, body, 5), *generator.integers(body, len(content) - 32, 80)]:
         changed = bytearray(content[:-32])
         changed[spot] ^= 1 << int(generator.integers(8))
         try:
@@ -405,7 +409,7 @@ def test_any_tampering_with_a_valid_checksum_is_a_value_error_or_another_value(s
             loaded += 1
         except ValueError as error:
             assert "\n" not in str(error)  # noqa: PT017  # both outcomes are right
-    assert loaded > 50, "trained values may be changed by whoever signs the file again"
+    assert loaded > 30, "trained values may be changed by whoever signs the file again"
 
 
 def test_another_random_generator_is_noticed(stored: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,38 @@
+"""One door to every data set: `load`."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from common.datasets import digits, folder_sets, procedural, torchvision_sets
+from common.datasets.dataset import ImageData
+from common.datasets.splits import train_validation_split
+from common.errors import UsageError
+
+__all__ = ["ImageData", "load", "train_validation_split"]
+
+_EMBEDDED: dict[str, Callable[[], ImageData]] = {
+    "digits": digits.digits,
+    "digits28": digits.digits_28,
+    "procedural10": partial(procedural.procedural, 10, train_per_class=120, test_per_class=40),
+    "procedural40": partial(procedural.procedural, 40, train_per_class=30, test_per_class=10),
+}
+_ON_DISK: dict[str, Callable[[Path], ImageData]] = {
+    **{name: partial(torchvision_sets.torchvision_set, name) for name in torchvision_sets.TORCHVISION_SETS},
+    folder_sets.TINY_IMAGENET: folder_sets.tiny_imagenet,
+}
+
+
+def load(name: str, data_dir: Path | None = None) -> ImageData:
+    """Return a data set by name.
+
+    "digits", "digits28", "procedural10" and "procedural40" need no files. The others are read from under
+    `data_dir`, by default the folder in the environment variable PLASTICITY_BENCH_DATA, else ./data.
+    Raises UsageError for an unknown name, and where files are missing or damaged.
+    """
+    if name in _EMBEDDED:
+        return _EMBEDDED[name]()
+    if name in _ON_DISK:
+        return _ON_DISK[name](data_dir or Path(os.environ.get("PLASTICITY_BENCH_DATA", "data")))
+    raise UsageError(f"no data set {name!r}; there are {', '.join([*_EMBEDDED, *_ON_DISK])}")

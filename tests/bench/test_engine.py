@@ -1,0 +1,108 @@
+"""The engine against the loops that papers ship: same networks, data, steps and optimizer, in one process.
+
+Each round trains every contender once, in turn, so that a slow moment of the machine hits them all. The ratios are
+printed; nothing is asserted about time. Run with `nox -s bench`.
+"""
+
+import statistics
+import time
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torchvision import transforms
+
+from common.machine import device_of
+from common.models import initialise, lenet5_caffe, lenet_300_100
+from common.train.fit import Recipe, TrainingRun, fit
+from common.train.optimizers import SGD
+from common.train.schedules import DropEverySteps
+
+SEEDS, BATCH, ROUNDS = 10, 100, 5
+RECIPE = Recipe(epochs=1, batch_size=BATCH, optimizer=SGD(0.9, 5e-4), schedule=DropEverySteps(25_000))
+
+
+class PilImages(Dataset):
+    """MNIST as torchvision hands it out: a PIL image an item, transformed one at a time."""
+
+    def __init__(self, images, labels):
+        self.images, self.labels = images, labels
+        self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))])
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, i):
+        from PIL import Image
+
+        return self.transform(Image.fromarray(self.images[i], mode=None)), int(self.labels[i])
+
+
+def plain_loop(models, dataset):
+    """Train the networks one after another, as most papers' code does."""
+    for model in models:
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+        for inputs, targets in DataLoader(dataset, batch_size=BATCH, shuffle=True):
+            optimizer.zero_grad()
+            F.cross_entropy(model(inputs), targets).backward()
+            optimizer.step()
+
+
+def engine(models, images, labels):
+    index = torch.arange(len(labels))
+    runs = [TrainingRun(model, index, index[:BATCH], seed, 0.01) for seed, model in enumerate(models)]
+    fit(runs, RECIPE, images, labels)
+
+
+def networks(builder):
+    models = [builder() for _ in range(SEEDS)]
+    for seed, model in enumerate(models):
+        initialise(model, "xavier_normal", seed)
+    return models
+
+
+def matmul_speed(size=1536):
+    """Return the machine's matrix-multiply ceiling, FLOP/s, the best of several products."""
+    a = torch.randn(size, size)
+    best = 0.0
+    for _ in range(8):
+        started = time.perf_counter()
+        a @ a
+        best = max(best, 2 * size**3 / (time.perf_counter() - started))
+    return best
+
+
+@pytest.mark.parametrize(
+    ("builder", "steps", "training_mflop"),
+    [(lenet_300_100, 30, 1.127), (lenet5_caffe, 6, 13.18)],
+    ids=["lenet-300-100", "lenet-5-caffe"],
+)
+def test_engine_against_plain_loops(benchmark, builder, steps, training_mflop):
+    device_of("cpu")
+    generator = np.random.default_rng(0)
+    raw = generator.integers(0, 256, (steps * BATCH, 28, 28), dtype=np.uint8)
+    labels = torch.from_numpy(generator.integers(0, 10, steps * BATCH))
+    images = torch.from_numpy(raw).unsqueeze(1).float().div(255).sub(0.5).div(0.5)
+    contenders = {
+        "engine": lambda: engine(networks(builder), images, labels),
+        "a: DataLoader over PIL images": lambda: plain_loop(networks(builder), PilImages(raw, labels)),
+        "b: DataLoader over tensors": lambda: plain_loop(networks(builder), TensorDataset(images, labels)),
+    }
+    seconds = {name: [] for name in contenders}
+
+    def one_round():
+        for name, contender in contenders.items():
+            started = time.perf_counter()
+            contender()
+            seconds[name].append(time.perf_counter() - started)
+
+    benchmark.pedantic(one_round, rounds=ROUNDS, iterations=1, warmup_rounds=1)
+    milliseconds = {name: 1e3 * statistics.median(s[1:]) / (steps * SEEDS) for name, s in seconds.items()}
+    reached = training_mflop * 1e6 * BATCH / (milliseconds["engine"] / 1e3) / matmul_speed()
+    print(f"\n{builder.__name__}, {SEEDS} seeds, batch {BATCH}: milliseconds a step and seed")
+    for name, value in milliseconds.items():
+        print(f"  {name:32} {value:7.2f}   {value / milliseconds['engine']:5.2f}x the engine's")
+    print(f"  the engine reaches {reached:.0%} of the machine's matrix-multiply ceiling")
+    benchmark.extra_info |= {"milliseconds": milliseconds, "share_of_ceiling": reached}

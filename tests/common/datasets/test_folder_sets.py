@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from common.datasets import load
+from common.errors import UsageError
+
+WNIDS = ["n02", "n01", "n03"]  # deliberately not sorted
+
+
+def write_jpeg(path, colour, mode="RGB", side=64):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, (side, side), colour).save(path, format="JPEG", quality=95)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Three classes of two training images and three validation images, in the published layout.
+
+    Class k's training images are plain with red = 60 k + 20 and image i's green = 100 i.
+    """
+    folder = tmp_path / "tiny-imagenet-200"
+    for label, wnid in enumerate(WNIDS):
+        for i in range(2):
+            write_jpeg(folder / "train" / wnid / "images" / f"{wnid}_{i}.JPEG", (60 * label + 20, 100 * i, 0))
+        (folder / "train" / wnid / f"{wnid}_boxes.txt").write_text(f"{wnid}_0.JPEG\t0\t0\t62\t62\n")
+    for i, mode in enumerate(["RGB", "RGB", "L"]):
+        colour = 77 if mode == "L" else (0, 0, 90 * i + 30)
+        write_jpeg(folder / "val" / "images" / f"val_{i}.JPEG", colour, mode)
+    lines = [f"val_{i}.JPEG\t{wnid}\t0\t0\t62\t62\n" for i, wnid in enumerate(["n03", "n02", "n01"])]
+    (folder / "val" / "val_annotations.txt").write_text("".join(lines))
+    (folder / "wnids.txt").write_text("".join(f"{wnid}\n" for wnid in WNIDS))
+    return tmp_path
+
+
+def test_published_layout_is_read(root):
+    data = load("tiny_imagenet", root)
+    assert (data.name, data.num_classes) == ("tiny_imagenet", 3)
+    assert data.train_images.dtype == torch.uint8
+    assert data.train_images.shape == (6, 3, 64, 64)
+    assert data.train_labels.tolist() == [0, 0, 1, 1, 2, 2]
+    # JPEG keeps plain colours to a few grey values
+    red, green = data.train_images[:, 0].float().mean((1, 2)), data.train_images[:, 1].float().mean((1, 2))
+    assert red.tolist() == pytest.approx([20, 20, 80, 80, 140, 140], abs=3)
+    assert green.tolist() == pytest.approx([0, 100] * 3, abs=3)
+
+
+def test_validation_images_are_the_test_set_and_grey_becomes_colour(root):
+    data = load("tiny_imagenet", root)
+    assert data.test_labels.tolist() == [2, 0, 1]
+    means = data.test_images.float().mean((2, 3))
+    expected = [[0, 0, 30], [0, 0, 120], [77, 77, 77]]
+    assert np.abs(means.numpy() - expected).max() < 3
+
+
+def test_rows_and_columns_are_not_swapped(root):
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    pixels[:32] = 255
+    Image.fromarray(pixels).save(root / "tiny-imagenet-200/val/images/val_0.JPEG", quality=95)
+    image = load("tiny_imagenet", root).test_images[0].float()
+    assert image[:, :24].min() > 240
+    assert image[:, 40:].max() < 15
+
+
+@pytest.mark.parametrize("part", ["", "wnids.txt", "val/val_annotations.txt"])
+def test_missing_parts_are_named_with_the_command_that_gets_them(root, part):
+    path = root / "tiny-imagenet-200" / part
+    path.rename(root / "elsewhere")
+    with pytest.raises(
+        UsageError, match=r"'tiny_imagenet' not found: there is no .*tiny-imagenet-200/.*curl"
+    ) as caught:
+        load("tiny_imagenet", root)
+    assert part in str(caught.value)
+
+
+def test_truncated_image_is_named(root):
+    file = root / "tiny-imagenet-200/train/n01/images/n01_1.JPEG"
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(file)
+    file.write_bytes(file.read_bytes()[:-200])
+    with pytest.raises(UsageError, match=r"is corrupt.*n01_1\.JPEG: .*truncated"):
+        load("tiny_imagenet", root)
+
+
+def test_empty_and_wrongly_sized_images_are_named(root):
+    file = root / "tiny-imagenet-200/val/images/val_2.JPEG"
+    file.write_bytes(b"")
+    with pytest.raises(UsageError, match=r"is corrupt.*val_2\.JPEG"):
+        load("tiny_imagenet", root)
+    write_jpeg(file, (0, 0, 0), side=32)
+    with pytest.raises(UsageError, match=r"val_2\.JPEG: not 64x64"):
+        load("tiny_imagenet", root)
+
+
+def test_half_unpacked_classes_are_named(root):
+    images = root / "tiny-imagenet-200/train/n03/images"
+    (images / "n03_1.JPEG").unlink()
+    with pytest.raises(UsageError, match=r"n03/images: 1 images, where other classes have 2"):
+        load("tiny_imagenet", root)
+    (images / "n03_0.JPEG").unlink()
+    with pytest.raises(UsageError, match=r"n03/images: 0 images"):
+        load("tiny_imagenet", root)
+
+
+@pytest.mark.parametrize("line", ["val_0.JPEG\tn99\t0\t0\t1\t1", "val_0.JPEG", ""])
+def test_bad_annotation_is_named_by_its_line(root, line):
+    annotations = root / "tiny-imagenet-200/val/val_annotations.txt"
+    annotations.write_text(f"val_1.JPEG\tn01\t0\t0\t1\t1\n{line}\n")
+    with pytest.raises(UsageError, match=r"val_annotations\.txt: line 2 names no class"):
+        load("tiny_imagenet", root)
+
+
+def test_annotated_image_that_is_not_there_is_named(root):
+    (root / "tiny-imagenet-200/val/images/val_1.JPEG").unlink()
+    with pytest.raises(UsageError, match=r"is corrupt.*val_1\.JPEG"):
+        load("tiny_imagenet", root)

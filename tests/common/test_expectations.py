@@ -1,0 +1,278 @@
+from pathlib import Path
+
+import pytest
+
+from common.errors import UsageError
+from common.expectations import Check, Claim, Quantity, Reported, read
+from common.experiment import Tier
+
+CLAIM = """\
+claims:
+  - id: toy/accuracy
+    source: Table 9, q = 0.5
+    statement: The network reaches 98.55 %.
+    unit: fraction
+    reported: {mean: 0.9855, spread: 0.001, seeds: 5, resolution: 0.0001}
+    smoke: {untestable: an accuracy on large images}
+    full:
+      kind: value
+      gate: no-deviation
+      reason: sampling error of the test set
+      quantity: {experiment: table, metric: accuracy, cell: {method: a, setting.rate: 0.5}}
+      margin: 0.003
+"""
+CHECKS = {
+    "order": """\
+      kind: order
+      gate: reproduced
+      reason: paired seeds
+      above: {experiment: table, metric: accuracy, cell: {method: a}}
+      below: {experiment: table, metric: accuracy, cell: {method: b}}
+      least_gap: 0.03
+      along: {rate: [0.5, 0.9]}
+""",
+    "trend": """\
+      kind: trend
+      gate: none
+      reason: weak
+      quantity: {experiment: table, metric: accuracy, cell: {method: a}}
+      along: {rate: [0.5, 0.7, 0.9]}
+      direction: falling
+""",
+    "rate": """\
+      kind: rate
+      gate: none
+      reason: collapse is at chance
+      quantity: {experiment: table, metric: accuracy}
+      event_below: 0.2
+      at_least: 0.5
+""",
+    "exact": """\
+      kind: exact
+      gate: reproduced
+      reason: a count
+      quantity: {experiment: table, metric: accuracy}
+      equals: 1
+""",
+}
+
+
+def with_check(kind: str) -> str:
+    return CLAIM[: CLAIM.index("      kind: value")] + CHECKS[kind]
+
+
+def parse(folder: Path, text: str) -> list[Claim]:
+    path = folder / "toy.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read(path)
+
+
+def check_of(folder: Path, kind: str) -> Check:
+    (claim,) = parse(folder, with_check(kind))
+    return claim.checks[Tier.FULL]
+
+
+def refused(folder: Path, text: str) -> str:
+    with pytest.raises(UsageError) as error:
+        parse(folder, text)
+    message = str(error.value)
+    assert message.startswith(f"{folder / 'toy.yaml'}:")
+    assert "\n" not in message
+    return message.removeprefix(f"{folder / 'toy.yaml'}:")
+
+
+def test_a_valid_file_becomes_claims(tmp_path: Path) -> None:
+    assert parse(tmp_path, CLAIM) == [
+        Claim(
+            id="toy/accuracy",
+            source="Table 9, q = 0.5",
+            statement="The network reaches 98.55 %.",
+            unit="fraction",
+            reported=Reported(mean=0.9855, spread=0.001, seeds=5, resolution=0.0001),
+            checks={
+                Tier.FULL: Check(
+                    kind="value",
+                    gate="no-deviation",
+                    reason="sampling error of the test set",
+                    quantity=Quantity("table", "accuracy", {"method": "a", "setting.rate": 0.5}),
+                    margin=0.003,
+                    line=9,
+                )
+            },
+            untestable={Tier.SMOKE: "an accuracy on large images"},
+            line=2,
+        )
+    ]
+
+
+def test_an_order_check(tmp_path: Path) -> None:
+    assert check_of(tmp_path, "order") == Check(
+        kind="order",
+        gate="reproduced",
+        reason="paired seeds",
+        above=Quantity("table", "accuracy", {"method": "a"}),
+        below=Quantity("table", "accuracy", {"method": "b"}),
+        along="rate",
+        points=(0.5, 0.9),
+        least_gap=0.03,
+        line=9,
+    )
+
+
+def test_an_order_against_a_number(tmp_path: Path) -> None:
+    text = with_check("order").replace("{experiment: table, metric: accuracy, cell: {method: b}}", "0.992")
+    assert parse(tmp_path, text)[0].checks[Tier.FULL].below == 0.992
+
+
+def test_a_trend_a_rate_and_an_exact_check(tmp_path: Path) -> None:
+    trend, rate, exact = (check_of(tmp_path, kind) for kind in ("trend", "rate", "exact"))
+    assert (trend.along, trend.points, trend.direction) == ("rate", (0.5, 0.7, 0.9), "falling")
+    assert (rate.event_below, rate.event_above, rate.at_least, rate.at_most) == (0.2, None, 0.5, None)
+    assert (exact.equals, exact.at_least, exact.at_most, exact.along, exact.points) == (1.0, None, None, None, ())
+
+
+def test_parts_of_a_quantity_take_experiment_and_metric_from_it_unless_they_name_their_own(
+    tmp_path: Path,
+) -> None:
+    relation = """\
+      quantity:
+        experiment: table
+        metric: accuracy
+        cell: {method: a}
+        minus: {cell: {method: b, reinitialisation: null}}
+        divided_by: {experiment: figure, metric: loss, minus: {cell: {method: c}}}
+        statistic: deviation
+"""
+    text = CLAIM[: CLAIM.index("      quantity")] + relation + "      margin: 0.01\n"
+    check = parse(tmp_path, text)[0].checks[Tier.FULL]
+    minus = Quantity("table", "accuracy", {"method": "b", "reinitialisation": None})
+    inner = Quantity("figure", "loss", {"method": "c"})
+    divided_by = Quantity("figure", "loss", {}, minus=inner)
+    whole = Quantity("table", "accuracy", {"method": "a"}, minus, divided_by, "deviation")
+    assert check.quantity == whole
+    assert [q.cell for q in check.quantities] == [whole.cell, divided_by.cell, inner.cell, minus.cell]
+
+
+def test_a_claim_may_be_untestable_in_every_tier(tmp_path: Path) -> None:
+    start, end = CLAIM.index("    smoke:"), len(CLAIM)
+    (claim,) = parse(tmp_path, CLAIM[:start] + "    untestable: quoted from elsewhere\n" + CLAIM[end:])
+    assert claim.checks == {}
+    assert claim.untestable == dict.fromkeys(Tier, "quoted from elsewhere")
+
+
+def test_a_claim_may_report_nothing_where_the_check_says_what_it_expects(tmp_path: Path) -> None:
+    reported = next(line for line in CLAIM.splitlines(keepends=True) if "reported" in line)
+    text = CLAIM.replace(reported, "")
+    assert refused(tmp_path, text).startswith("8:7: a value check needs 'expected', or 'reported' on the claim")
+    (claim,) = parse(tmp_path, text + "      expected: 0.0\n")
+    assert claim.reported is None
+    assert claim.checks[Tier.FULL].expected == 0.0
+
+
+def test_files_of_the_project_are_named_by_their_place_in_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("common.expectations.ROOT", tmp_path)
+    (tmp_path / "expectations").mkdir()
+    path = tmp_path / "expectations" / "toy.yaml"
+    path.write_text("claims: 3\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"^expectations/toy\.yaml:1:9: expected a list, found 3$"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        pytest.param("0.9855,", "98.55,", "6:22: 98.55 is not a fraction: write 98.55 % as 0.9855", id="percent"),
+        pytest.param("0.001,", "1.5,", "6:38: 1.5 is not a fraction", id="spread in percent"),
+        pytest.param("margin: 0.003", "margin: 3", "13:15: 3.0 is not a fraction", id="margin in percent"),
+        pytest.param("0.001,", "-0.001,", "6:38: expected a number that is not negative", id="negative spread"),
+        pytest.param("margin: 0.003", "margin: -0.003", "13:15: expected a number that is not", id="negative margin"),
+        pytest.param("0.9855,", ".nan,", "6:22: '.nan' ", id="NaN"),
+        pytest.param("0.9855,", "1e-3,", "6:22: '1e-3' ", id="number that some readers take for text"),
+        pytest.param("0.9855,", '"0.9855",', "6:22: expected a number, found the text", id="text for a number"),
+        pytest.param("seeds: 5", "seeds: 0", "6:52: the number of seeds must be at least 1", id="no seeds"),
+        pytest.param("seeds: 5", "seeds: 2.5", "6:52: expected a whole number, found 2.5", id="half a seed"),
+        pytest.param(", resolution: 0.0001", "", "6:15: field 'resolution' is missing", id="no resolution"),
+        pytest.param("unit: fraction", "unit: percent", "5:11: expected one of fraction, count", id="unknown unit"),
+        pytest.param("    source: Table 9, q = 0.5\n", "", "2:5: field 'source' is missing", id="no source"),
+        pytest.param("source:", "sourse:", "3:13: unknown field 'sourse'; allowed here: id, source", id="typo"),
+        pytest.param("statement: The", "statement: # The", "4:15: expected text, found nothing", id="no statement"),
+        pytest.param("id: toy/accuracy", "id: 7", "2:9: expected text, found 7", id="number for an id"),
+        pytest.param("      kind: value\n", "", "9:7: field 'kind' is missing", id="no kind"),
+        pytest.param("kind: value", "kind: exactly", "9:13: expected one of value, order", id="unknown kind"),
+        pytest.param("gate: no-deviation", "gate: strict", "10:13: expected one of reproduced, ", id="unknown gate"),
+        pytest.param("      margin: 0.003\n", "", "9:7: field 'margin' is missing", id="no margin"),
+        pytest.param("      margin", "      equals: 0\n      margin", "13:15: unknown field 'equals'", id="stray"),
+        pytest.param("metric: accuracy, ", "", "12:17: field 'metric' is missing", id="no metric"),
+        pytest.param("cell: {", "cells: {", "12:62: unknown field 'cells'", id="typo in a quantity"),
+        pytest.param("method: a,", "method: [a],", "12:70: expected a single value, found a list", id="list in a cell"),
+        pytest.param("    smoke: {unt", "    # {unt", "2:5: field 'smoke' is missing: give a check", id="no smoke"),
+        pytest.param("    full:", "    fill:", "9:7: unknown field 'fill'", id="unknown tier"),
+        pytest.param(": an accuracy on large images", ":", "7:24: expected text, found nothing", id="no reason"),
+        pytest.param("large images}", "large images, kind: order}", "7:60: unknown field 'kind'", id="both at once"),
+        pytest.param("    smoke:", "    untestable: no\n    smoke:", "7:17: 'no' ", id="truth value for a reason"),
+        pytest.param("    smoke:", "    untestable: it\n    smoke:", "8:12: a claim that is untestable has no checks",
+                     id="untestable but checked"),
+        pytest.param("claims:\n", "claims:\nmore: 1\n", "3:7: not valid YAML", id="broken syntax"),
+        pytest.param("unit: fraction", "unit: fraction\n    unit: count", "6:5: duplicate key 'unit'", id="key twice"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_named_with_line_and_column(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert CLAIM.count(old) == 1
+    assert refused(tmp_path, CLAIM.replace(old, new)).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "message"),
+    [
+        ("order", "least_gap: 0.03", "least_gap: 3", "14:18: 3.0 is not a fraction"),
+        ("order", "along: {rate: [0.5, 0.9]}", "along: {a: [1], b: [1]}", "15:14: 'along' names one field"),
+        ("order", "along: {rate: [0.5, 0.9]}", "along: {rate: []}", "15:21: 'along' needs at least one value"),
+        ("order", "along: {rate: [0.5, 0.9]}", "along: {rate: 0.5}", "15:21: expected a list, found 0.5"),
+        ("trend", "[0.5, 0.7, 0.9]", "[0.5, 0.7]", "9:7: a trend needs at least three points"),
+        ("trend", "falling", "down", "14:18: expected one of rising, falling; found 'down'"),
+        ("rate", "event_below: 0.2", "event_above: 1\n      event_below: 0", "9:7: a rate needs one of event_below"),
+        ("rate", "      event_below: 0.2\n", "", "9:7: a rate needs one of event_below"),
+        ("rate", "at_least: 0.5", "at_most: 0.5\n      at_least: 0.1", "9:7: a rate needs one of event_below"),
+        ("rate", "at_least: 0.5", "at_least: 50", "9:7: a rate is a fraction between 0 and 1, found 50.0"),
+        ("exact", "equals: 1", "equals: 1\n      at_most: 2", "9:7: an exact check needs one of equals"),
+        ("exact", "      equals: 1\n", "", "9:7: an exact check needs one of equals"),
+        ("exact", "metric: accuracy", "metric: accuracy, statistic: median", "12:66: expected one of values, best"),
+    ],
+)
+def test_each_kind_refuses_what_makes_no_sense(tmp_path: Path, kind: str, old: str, new: str, message: str) -> None:
+    text = with_check(kind)
+    assert text.count(old) == 1
+    assert refused(tmp_path, text.replace(old, new)).startswith(message)
+
+
+def test_an_order_between_two_numbers_is_refused(tmp_path: Path) -> None:
+    numbers = "      kind: order\n      gate: none\n      reason: r\n      above: 1\n      below: 0\n"
+    text = CLAIM[: CLAIM.index("      kind: value")] + numbers
+    assert refused(tmp_path, text).startswith("9:7: an order check needs a quantity above or below")
+
+
+def test_a_claim_declared_twice_is_refused_with_both_lines(tmp_path: Path) -> None:
+    again = CLAIM.removeprefix("claims:\n")
+    assert refused(tmp_path, CLAIM + again) == "14:5: claim 'toy/accuracy' is declared twice, first in line 2"
+    assert len(parse(tmp_path, CLAIM + again.replace("toy/accuracy", "toy/other"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "1:1: the file is empty"),
+        ("claims: []\n", "1:9: no claims declared"),
+        ("claims:\n", "1:8: expected a list, found nothing"),
+        ("- id: a\n", "1:1: expected a mapping, found a list"),
+        ("claim: []\n", "1:8: unknown field 'claim'; allowed here: claims"),
+    ],
+)
+def test_a_file_without_claims_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    assert refused(tmp_path, text) == message
+
+
+def test_units_other_than_fractions_take_any_number(tmp_path: Path) -> None:
+    text = CLAIM.replace("unit: fraction", "unit: kilobytes").replace("mean: 0.9855", "mean: 1683.9")
+    (claim,) = parse(tmp_path, text)
+    assert claim.reported is not None
+    assert claim.reported.mean == 1683.9

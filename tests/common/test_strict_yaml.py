@@ -1,0 +1,162 @@
+from pathlib import Path
+
+import pytest
+
+from common.errors import UsageError
+from common.strict_yaml import Value, load
+
+
+def parse(folder: Path, text: str) -> Value:
+    path = folder / "claims.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load(path, "claims.yaml")
+
+
+def plain(value: Value) -> object:
+    if isinstance(value.data, dict):
+        return {name: plain(inner) for name, inner in value.data.items()}
+    if isinstance(value.data, list):
+        return [plain(inner) for inner in value.data]
+    return value.data
+
+
+def test_reads_what_plain_yaml_says(tmp_path: Path) -> None:
+    text = """\
+# a comment
+name: two words, and 3 % more
+count: -3
+share: 0.25
+tiny: 1.0e-9
+flag: true
+nothing: null
+empty:
+flow: {a: [1, 2.5], b: text}
+folded: first
+  second
+block: |
+  no
+"""
+    assert plain(parse(tmp_path, text)) == {
+        "name": "two words, and 3 % more",
+        "count": -3,
+        "share": 0.25,
+        "tiny": 1e-9,
+        "flag": True,
+        "nothing": None,
+        "empty": None,
+        "flow": {"a": [1, 2.5], "b": "text"},
+        "folded": "first second",
+        "block": "no\n",
+    }
+
+
+def test_whole_numbers_and_decimals_keep_their_type(tmp_path: Path) -> None:
+    numbers = parse(tmp_path, "[1, 1.0]").items()
+    assert [type(number.data) for number in numbers] == [int, float]
+
+
+def test_every_value_knows_its_line_and_column(tmp_path: Path) -> None:
+    top = parse(tmp_path, "a: 1\nb:\n  - {c: x}\n  -   z\n").mapping()
+    first, second = top["b"].items()
+    places = [(v.line, v.column) for v in (top["a"], top["b"], first.mapping()["c"], second)]
+    assert places == [(1, 4), (3, 3), (3, 9), (4, 7)]
+
+
+WORDS = "yes Yes NO no on off Off y n True FALSE Null ~"
+NUMBERS = "1e-3 1E5 1.5e3 .5 12:30 1:30:59.5 0o17 0x1F 0b101 007 1_000 .nan .NaN .inf -.inf +.INF"
+
+
+@pytest.mark.parametrize("trap", (WORDS + " " + NUMBERS).split())
+def test_refuses_what_readers_of_yaml_disagree_about_unless_it_is_quoted(tmp_path: Path, trap: str) -> None:
+    with pytest.raises(UsageError) as error:
+        parse(tmp_path, f"fine: 1\nkey: {trap}\n")
+    assert str(error.value).startswith(f"claims.yaml:2:6: '{trap}' ")
+    assert plain(parse(tmp_path, f"""key: "{trap}"\n""")) == {"key": trap}
+    assert plain(parse(tmp_path, f"key: '{trap}'\n")) == {"key": trap}
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        pytest.param("a: 1\nb: 2\na: 3\n", "3:1", "duplicate key 'a', first used in line 1", id="duplicate"),
+        pytest.param("x:\n  {a: 1, a: 2}\n", "2:10", "duplicate key 'a'", id="duplicate in flow"),
+        pytest.param("a: 1\n'a': 2\n", "2:1", "duplicate key 'a'", id="duplicate though quoted"),
+        pytest.param("a: &x 1\n", "1:4", "anchors, aliases and tags", id="anchor"),
+        pytest.param("a: 1\nb: *x\n", "2:4", "anchors, aliases and tags", id="alias"),
+        pytest.param("a: &x {b: 1}\n", "1:4", "anchors, aliases and tags", id="anchor on a mapping"),
+        pytest.param("a:\n  - !!float 3\n", "2:5", "anchors, aliases and tags", id="tag"),
+        pytest.param("a: !python/object:os.system ls\n", "1:4", "tags", id="tag of a programming language"),
+        pytest.param("yes: 1\n", "1:1", "'yes'", id="trap as a key"),
+        pytest.param("a: 1\n2: b\n", "2:1", "expected text, found 2", id="number as a key"),
+        pytest.param("? [a]\n: 1\n", "1:3", "expected text, found a list", id="list as a key"),
+        pytest.param("a:\n  b: [1, 2\n", "3:1", "not valid YAML", id="open bracket"),
+        pytest.param("a: b: c\n", "1:5", "not valid YAML", id="two colons"),
+        pytest.param("a:\n\tb: 1\n", "2:1", "not valid YAML", id="tab"),
+        pytest.param('a: "b\n', "2:1", "not valid YAML", id="open quote"),
+        pytest.param("a: 1\n---\nb: 2\n", "2:1", "not valid YAML", id="second document"),
+        pytest.param("", "1:1", "the file is empty", id="empty"),
+        pytest.param("# only a comment\n", "1:1", "the file is empty", id="comment only"),
+    ],
+)
+def test_errors_name_file_line_and_column(tmp_path: Path, text: str, place: str, words: str) -> None:
+    with pytest.raises(UsageError) as error:
+        parse(tmp_path, text)
+    assert str(error.value).startswith(f"claims.yaml:{place}: ")
+    assert words in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"gone\.yaml: cannot be read"):
+        load(tmp_path / "gone.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9\n")
+    with pytest.raises(UsageError, match=r"latin\.yaml: cannot be read"):
+        load(tmp_path / "latin.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "method", "words"),
+    [
+        ("a: 1", "items", "expected a list, found a mapping"),
+        ("[1]", "mapping", "expected a mapping, found a list"),
+        ("some text", "number", "expected a number, found the text 'some text'"),
+        ("true", "number", "expected a number, found True"),
+        ("true", "integer", "expected a whole number, found True"),
+        ("1.0", "integer", "expected a whole number, found 1.0"),
+        ("3", "text", "expected text, found 3"),
+        ("' '", "text", "expected text, found the text ' '"),
+        ("null", "text", "expected text, found nothing"),
+        ("[1]", "scalar", "expected a single value, found a list"),
+    ],
+)
+def test_asking_for_the_wrong_kind_says_what_was_found(tmp_path: Path, text: str, method: str, words: str) -> None:
+    value = parse(tmp_path, text)
+    with pytest.raises(UsageError) as error:
+        getattr(value, method)()
+    assert str(error.value) == f"claims.yaml:1:1: {words}"
+
+
+def test_accessors_return_the_value(tmp_path: Path) -> None:
+    top = parse(tmp_path, "{a: 2, b: 0.5, c: word, d: null}").mapping()
+    assert top["a"].number() == 2.0
+    assert isinstance(top["a"].number(), float)
+    assert top["a"].integer() == 2
+    assert top["b"].number() == 0.5
+    assert top["c"].text() == "word"
+    assert top["c"].choice("other", "word") == "word"
+    assert [top[name].scalar() for name in "abcd"] == [2, 0.5, "word", None]
+
+
+def test_choice_lists_the_options(tmp_path: Path) -> None:
+    value = parse(tmp_path, "{a: 1, b: blue}").mapping()["b"]
+    with pytest.raises(UsageError, match=r"^claims\.yaml:1:11: expected one of red, green; found 'blue'$"):
+        value.choice("red", "green")
+
+
+def test_fields_refuses_missing_and_unknown_names(tmp_path: Path) -> None:
+    value = parse(tmp_path, "a: 1\nb: 2\n")
+    assert set(value.fields(required=("a",), optional=("b", "c"))) == {"a", "b"}
+    with pytest.raises(UsageError, match=r"^claims\.yaml:1:1: field 'c' is missing$"):
+        value.fields(required=("a", "b", "c"))
+    with pytest.raises(UsageError, match=r"^claims\.yaml:2:4: unknown field 'b'; allowed here: a, c$"):
+        value.fields(required=("a",), optional=("c",))
