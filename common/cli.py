@@ -10,7 +10,7 @@ import torch
 
 from common.errors import UsageError
 from common.experiment import Environment, Tier
-from common.machine import device_of
+from common.machine import device_of, set_up, workers_on
 from common.pipeline import Package, Request, reproduce
 from common.pipeline.plan import plan
 
@@ -33,6 +33,7 @@ def main(package: Package, arguments: Sequence[str] | None = None) -> int:
         if options.plan:
             print(plan(package, request))
             return 0
+        set_up()
         return reproduce(package, request)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -72,6 +73,6 @@ def _request(options: argparse.Namespace) -> Request:
         only=tuple(options.only),
         seeds=options.seeds,
         results=options.results,
-        environment=Environment(device, data),
+        environment=Environment(device, data, workers_on(device)),
         train=not options.report,
     )

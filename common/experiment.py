@@ -50,10 +50,11 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Environment:
-    """Where jobs run: the device, and the folder that holds the data sets."""
+    """Where jobs run: the device, the folder that holds the data sets, and how many processes train at once."""
 
     device: torch.device
     data_dir: Path
+    workers: int = 1
 
 
 Run = Callable[[Sequence["Job"], Environment], Iterable[Metrics]]

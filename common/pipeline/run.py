@@ -1,15 +1,19 @@
 """Step 2: run the jobs that have no record yet, in groups that may train as one program."""
 
+import multiprocessing
+import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 
 import torch
 from tqdm import tqdm
 
 from common.errors import UsageError
 from common.experiment import Environment, Job
+from common.machine import set_up
 from common.pipeline.record import Record, Store
 from common.provenance import provenance
 
@@ -22,24 +26,56 @@ def run_missing(
 ) -> dict[str, str]:
     """Run every job without a record and return the errors of those that failed, by key.
 
-    `work` weighs the jobs, by key, for the time left. A job that fails takes no other with it; jobs that
-    are done when the run is interrupted keep their records.
+    `work` weighs the jobs, by key: the longest groups start first, and the time left follows from it. A job
+    that fails takes no other with it; jobs that are done when the run is interrupted keep their records.
     """
     missing = [job for job in jobs if store.read(job) is None]
+    todo = sorted(groups(missing), key=lambda group: -sum(work[job.key] for job in group))
     errors: dict[str, str] = {}
     with Progress(len(missing), sum(work[job.key] for job in missing)) as progress:
-        for group in groups(missing):
-            try:
-                for job in _run_group(group, store, environment):
-                    progress.advance(work[job.key])
-            except (UsageError, KeyboardInterrupt):
-                raise
-            except Exception:
+
+        def done(job: Job) -> None:
+            progress.advance(work[job.key])
+
+        workers = min(environment.workers, len(todo))
+        if workers < 2:
+            for group in todo:
+                errors |= run_group(group, store, environment, done)
+        else:
+            for group, failed in _in_workers(todo, store, environment, workers):
+                errors |= failed
                 for job in group:
-                    if store.read(job) is None:
-                        errors |= _run_alone(job, store, environment)
-                        progress.advance(work[job.key])
+                    done(job)
     return errors
+
+
+def _in_workers(
+    todo: Sequence[list[Job]], store: Store, environment: Environment, workers: int
+) -> Iterator[tuple[list[Job], dict[str, str]]]:
+    """Run groups in processes of one thread each and yield every group with its errors when it is done.
+
+    Small networks gain more from two processes than from two threads, and threads that wait for each other
+    at every operation are slowed many times over by anything else that runs on the machine.
+    """
+    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+    if sys.platform != "win32":
+        context.set_forkserver_preload(sorted({group[0].run.__module__ for group in todo}))
+    executor = ProcessPoolExecutor(workers, context, initializer=_start_worker)
+    try:
+        pending = {executor.submit(run_group, group, store, environment): group for group in todo}
+        for future in as_completed(pending):
+            yield pending[future], future.result()
+        executor.shutdown()
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interruption means
+    set_up()
 
 
 def groups(jobs: Sequence[Job]) -> Iterator[list[Job]]:
@@ -52,29 +88,37 @@ def groups(jobs: Sequence[Job]) -> Iterator[list[Job]]:
             yield members[start : start + GROUP]
 
 
-def _run_group(group: Sequence[Job], store: Store, environment: Environment) -> Iterator[Job]:
-    """Yield each job when its record is written."""
+def run_group(
+    group: Sequence[Job], store: Store, environment: Environment, done: Callable[[Job], None] = lambda job: None
+) -> dict[str, str]:
+    """Run jobs together, write each one's record, and return the errors of those that failed, by key.
+
+    Where the group fails as a whole, its unfinished jobs run again one at a time.
+    """
+    try:
+        _run_together(group, store, environment, done)
+        return {}
+    except UsageError:
+        raise
+    except Exception as error:
+        unfinished = [job for job in group if store.read(job) is None]
+        if len(unfinished) > 1:
+            parts = [run_group([job], store, environment, done) for job in unfinished]
+            return {key: message for part in parts for key, message in part.items()}
+        traceback.print_exc(limit=-3, file=sys.stderr)
+        print(f"failed: {unfinished[0]}", file=sys.stderr)
+        done(unfinished[0])
+        return {unfinished[0].key: f"{type(error).__name__}: {error}"}
+
+
+def _run_together(group: Sequence[Job], store: Store, environment: Environment, done: Callable[[Job], None]) -> None:
     started = time.perf_counter()
     for job, metrics in zip(group, group[0].run(group, environment), strict=True):
         now = time.perf_counter()
         seconds = now - started if metrics.seconds is None else metrics.seconds
         store.write(job, Record(metrics, seconds, provenance() | {"device": _device(environment)}))
         started = now
-        yield job
-
-
-def _run_alone(job: Job, store: Store, environment: Environment) -> dict[str, str]:
-    """Run one job of a group that failed; return its error, if it is the one, by key."""
-    try:
-        for _ in _run_group([job], store, environment):
-            pass
-    except (UsageError, KeyboardInterrupt):
-        raise
-    except Exception as error:
-        traceback.print_exc(limit=-3, file=sys.stderr)
-        print(f"failed: {job}", file=sys.stderr)
-        return {job.key: f"{type(error).__name__}: {error}"}
-    return {}
+        done(job)
 
 
 def _device(environment: Environment) -> str:

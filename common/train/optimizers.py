@@ -41,7 +41,7 @@ class SGDUpdate:
         """
         self.rule = rule
         self.parameters = list(parameters)
-        self.frozen = list(frozen)
+        self.bits = [None if f is None else _bits(f, p) for f, p in zip(frozen, parameters, strict=True)]
         self.buffers = [torch.zeros_like(p) for p in parameters]
         self.decay_before_mask = not decay_frozen and any(f is not None for f in frozen)
 
@@ -52,9 +52,9 @@ class SGDUpdate:
         decay = self.rule.weight_decay
         if self.decay_before_mask and decay:
             torch._foreach_add_(gradients, self.parameters, alpha=decay)
-        for gradient, frozen in zip(gradients, self.frozen, strict=True):
-            if frozen is not None:
-                gradient.masked_fill_(frozen, 0.0)  # a product would let a diverged gradient leak through
+        for gradient, bits in zip(gradients, self.bits, strict=True):
+            if bits is not None:
+                gradient.view(bits.dtype).bitwise_and_(bits)
         torch._fused_sgd_(
             self.parameters,
             gradients,
@@ -67,3 +67,12 @@ class SGDUpdate:
             maximize=False,
             is_first_step=False,
         )
+
+
+def _bits(frozen: Tensor, like: Tensor) -> Tensor:
+    """Return integers of the parameter's width that keep a number's bits where it trains and clear them elsewhere.
+
+    Unlike a product with zero, this stops a diverged gradient too, and it is the fastest way on a CPU.
+    """
+    integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[like.element_size()]
+    return torch.where(frozen, 0, -1).to(integer)

@@ -32,8 +32,8 @@ RIGHT = Experiment(
     metrics=METRICS,
     cells={
         Tier.SMOKE: arms(DIGITS, ("freezenet", "random"), DIGITS_RATES)
-        + arms(DIGITS, ("freezenet",), (0.95, 0.98, 0.99), initialisation="kaiming_uniform")
-        + arms(DIGITS, ("freezenet",), (0.95, 0.98, 0.99), initialisation="pm_sigma"),
+        + arms(DIGITS, ("freezenet",), (0.95, 0.99), initialisation="kaiming_uniform")
+        + arms(DIGITS, ("freezenet",), (0.95, 0.99), initialisation="pm_sigma"),
         Tier.FULL: arms(LENET_5, ("freezenet", "random"), MNIST_RATES)
         + arms(LENET_5, ("freezenet",), MNIST_RATES, initialisation="kaiming_uniform")
         + arms(LENET_5, ("freezenet",), MNIST_RATES, initialisation="pm_sigma"),

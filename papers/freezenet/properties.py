@@ -27,7 +27,6 @@ from papers.freezenet.saliency import snip_scores
 from papers.freezenet.settings import architecture
 from papers.freezenet.training import stream
 
-IMAGES = 20
 ALGORITHM_METRICS = (
     "identity_error",
     "forward_passes",
@@ -64,6 +63,7 @@ class RandomImages:
     name: str
     model: Architecture
     shape: tuple[int, int, int]
+    images: int = 20
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class PropertyCell:
 
 LENET_300_100 = RandomImages("lenet-300-100", architecture(lenet_300_100), (1, 28, 28))
 LENET_5 = RandomImages("lenet-5-caffe", architecture(lenet5_caffe), (1, 28, 28))
-VGG16_D = RandomImages("vgg16-d", architecture(vgg16_d, num_classes=10), (3, 32, 32))
+VGG16_D = RandomImages("vgg16-d", architecture(vgg16_d, num_classes=10), (3, 32, 32), images=4)
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,8 @@ class Case:
 def case(cell: PropertyCell, seed: int) -> Case:
     """Draw network and batch and find the mask of Algorithm 1."""
     generator = torch.Generator().manual_seed(stream(seed, "images"))
-    inputs = torch.randn(IMAGES, *cell.setting.shape, generator=generator)
-    targets = torch.randint(0, 10, (IMAGES,), generator=generator)
+    inputs = torch.randn(cell.setting.images, *cell.setting.shape, generator=generator)
+    targets = torch.randint(0, 10, (cell.setting.images,), generator=generator)
     model = build(cell.setting.model)
     initial = stream(seed, "initialisation")
     initialise(model, "xavier_normal", initial)
@@ -208,8 +208,8 @@ def storage_properties(found: Case) -> dict[str, float]:
 def training_properties(found: Case) -> dict[str, float]:
     """Train two steps with momentum and weight decay: what moved, and what must not have."""
     start = {name: value.clone() for name, value in found.model.state_dict().items()}
-    index = torch.arange(IMAGES)
-    recipe = Recipe(epochs=2, batch_size=IMAGES, optimizer=SGD(0.9, 5e-4), schedule=DropEverySteps(100))
+    index = torch.arange(len(found.inputs))
+    recipe = Recipe(epochs=2, batch_size=len(index), optimizer=SGD(0.9, 5e-4), schedule=DropEverySteps(100))
     run = TrainingRun(found.model, index, index, seed=0, learning_rate=0.01, mask=found.mask)
     fit([run], recipe, found.inputs, found.targets)
     end = {name: value.detach() for name, value in found.model.named_parameters()}

@@ -64,9 +64,9 @@ CIFAR_RECIPE = Recipe(
     augment=(Flip(), Translate(4)),
 )
 TINY_IMAGENET_RECIPE = replace(CIFAR_RECIPE, epochs=100, schedule=DropAtEpochs((30, 60, 80)))
-DIGITS_RECIPE = replace(MNIST_RECIPE, epochs=30, schedule=DropAtEpochs((15, 24)))
+DIGITS_RECIPE = replace(MNIST_RECIPE, epochs=20, schedule=DropAtEpochs((10, 16)))
 TEXTURES_RECIPE = Recipe(
-    epochs=8, batch_size=60, optimizer=SGD(0.9, 5e-4), schedule=DropAtEpochs((5, 7)), augment=(Flip(),)
+    epochs=6, batch_size=60, optimizer=SGD(0.9, 5e-4), schedule=DropAtEpochs((4, 5)), augment=(Flip(),)
 )
 
 LENET_300_100 = Setting("mnist/lenet-300-100", "mnist", architecture(lenet_300_100), MNIST_RECIPE)
@@ -90,13 +90,17 @@ DIGITS_NO_DECAY = replace(
 DIGITS_DECAY = replace(
     DIGITS,
     name="digits/lenet-300-100/long-decay",
-    recipe=replace(DIGITS_RECIPE, epochs=80, optimizer=SGD(0.9, 5e-3), schedule=DropAtEpochs((60, 72))),
+    recipe=replace(DIGITS_RECIPE, epochs=40, optimizer=SGD(0.9, 1e-2), schedule=DropAtEpochs((30, 36))),
 )
 DIGITS_19_1 = replace(DIGITS, name="digits/lenet-300-100/19-1", validation="1/20")
-TEXTURES_10 = Setting("textures-10/vgg-mini", "procedural10", architecture(vgg_mini, num_classes=10), TEXTURES_RECIPE)
-TEXTURES_40 = Setting("textures-40/vgg-mini", "procedural40", architecture(vgg_mini, num_classes=40), TEXTURES_RECIPE)
+TEXTURES_10 = Setting(
+    "textures-10/vgg-mini", "procedural10", architecture(vgg_mini, num_classes=10, width=8), TEXTURES_RECIPE
+)
+TEXTURES_40 = Setting(
+    "textures-40/vgg-mini", "procedural40", architecture(vgg_mini, num_classes=40, width=8), TEXTURES_RECIPE
+)
 TEXTURES_RESNET = Setting(
-    "textures-10/resnet-mini", "procedural10", architecture(resnet_mini, num_classes=10), TEXTURES_RECIPE
+    "textures-10/resnet-mini", "procedural10", architecture(resnet_mini, num_classes=10, width=8), TEXTURES_RECIPE
 )
 
 MNIST_RATES = (0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.991, 0.992, 0.993, 0.994, 0.995, 0.996, 0.997, 0.998, 0.999)

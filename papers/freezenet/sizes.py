@@ -47,6 +47,8 @@ METRICS = (
     "exact_size",
     "printed_factor",
     "exact_factor",
+    "trained_parameters_rounded",
+    "q_beta_rounded",
 )
 RATES = (0.0, 0.9, 0.95, 0.99, 0.995, 0.999)
 

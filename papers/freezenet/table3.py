@@ -13,7 +13,7 @@ CIFAR10 = Experiment(
     run=train,
     metrics=METRICS,
     cells={
-        Tier.SMOKE: arms(TEXTURES_10, ("baseline", "snip", "freezenet"), (0.9, 0.99)),
+        Tier.SMOKE: arms(TEXTURES_10, ("baseline", "snip", "freezenet"), (0.99,)),
         Tier.FULL: arms(VGG_CIFAR10, METHODS, RATES),
     },
     seeds={Tier.SMOKE: 5, Tier.FULL: 5},
@@ -26,7 +26,7 @@ CIFAR100 = Experiment(
     run=train,
     metrics=METRICS,
     cells={
-        Tier.SMOKE: arms(TEXTURES_40, ("baseline", "snip", "freezenet"), (0.9, 0.99), initialisation="kaiming_uniform"),
+        Tier.SMOKE: arms(TEXTURES_40, ("baseline", "snip", "freezenet"), (0.99,), initialisation="kaiming_uniform"),
         Tier.FULL: arms(VGG_CIFAR100, METHODS, RATES, initialisation="kaiming_uniform"),
     },
     seeds={Tier.SMOKE: 5, Tier.FULL: 5},

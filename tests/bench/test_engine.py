@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 from torchvision import transforms
 
-from common.machine import device_of
+from common.machine import set_up
 from common.models import initialise, lenet5_caffe, lenet_300_100
 from common.train.fit import Recipe, TrainingRun, fit
 from common.train.optimizers import SGD
@@ -80,7 +80,7 @@ def matmul_speed(size=1536):
     ids=["lenet-300-100", "lenet-5-caffe"],
 )
 def test_engine_against_plain_loops(benchmark, builder, steps, training_mflop):
-    device_of("cpu")
+    set_up()
     generator = np.random.default_rng(0)
     raw = generator.integers(0, 256, (steps * BATCH, 28, 28), dtype=np.uint8)
     labels = torch.from_numpy(generator.integers(0, 10, steps * BATCH))

@@ -71,14 +71,11 @@ def test_report_judges_existing_records_and_runs_nothing(toy_package, tmp_path, 
 def test_interruption_says_how_to_go_on(toy_package, tmp_path, capsys, monkeypatch):
     package, _ = toy_package
 
-    def interrupted(jobs, environment):
+    def interrupted(*arguments):
         raise KeyboardInterrupt
-        yield
 
-    from tests import conftest
-
-    stopped = type(package)("toy", (conftest.experiment(run=interrupted),), package.figures)
-    assert main(stopped, ["--results", str(tmp_path / "results")]) == 130
+    monkeypatch.setattr("common.cli.reproduce", interrupted)
+    assert main(package, ["--results", str(tmp_path / "results")]) == 130
     assert "the same command goes on from there" in capsys.readouterr().err
 
 
