@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -22,6 +23,8 @@ _AMBIGUOUS = re.compile(
     r"|[-+]?[0-9]+(:[0-9]{1,2})+(\.[0-9]*)?|0[xob]?[0-9a-fA-F_]+)\Z",
     re.IGNORECASE,
 )
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser where PyYAML was built with it
 
 Scalar = str | int | float | bool | None
 
@@ -102,9 +105,9 @@ def load(path: Path, name: str | None = None) -> Value:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{shown}: cannot be read: {error}") from None
     try:
-        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        for event in yaml.parse(text, Loader=_LOADER):
             _refuse_indirection(event, shown)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
@@ -146,7 +149,7 @@ def _pairs(node: yaml.MappingNode, file: str) -> Iterator[tuple[str, Value]]:
 
 def _scalar(node: yaml.Node, at: Value) -> Scalar:
     text = str(node.value)
-    if getattr(node, "style", None) is not None:  # quoted or block text
+    if getattr(node, "style", None) in ("'", '"', "|", ">"):  # quoted or block text
         return text
     if text in ("true", "false"):
         return text == "true"

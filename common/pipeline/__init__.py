@@ -65,7 +65,7 @@ def reproduce(package: Package, request: Request) -> int:
     print(f"report: {folder / 'report.md'}, {len(figures)} figures beside it")
     for message in errors.values():
         print(f"a job failed: {message}", file=sys.stderr)
-    return 1 if errors or any(j.blocks for j in judged) else 0
+    return 1 if errors or report.fails(judged) else 0
 
 
 def aggregate_nothing(package: Package, tier: Tier) -> Results:

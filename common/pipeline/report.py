@@ -33,6 +33,11 @@ def worst_first(judged: Sequence[Judged]) -> list[Judged]:
     return sorted(judged, key=lambda j: (not j.blocks, _ORDER.index(j.finding.verdict)))
 
 
+def fails(judged: Sequence[Judged]) -> bool:
+    """Tell whether the gate fails: a finding blocks, or no claim was judged at all."""
+    return any(j.blocks for j in judged) or all(j.finding.verdict is Verdict.NOT_RUN for j in judged)
+
+
 def console(judged: Sequence[Judged], tier: Tier, width: int | None = None) -> str:
     """Return the verdict table; claims that were not run are counted, not listed."""
     width = width or shutil.get_terminal_size((160, 24)).columns
@@ -64,7 +69,9 @@ def summary(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier) -> st
     parts = ", ".join(f"{counts[v]} {v.value}" for v in _ORDER if counts[v] and v is not Verdict.NOT_RUN)
     blocking = [j.claim.id for j in judged if j.blocks]
     gating = sum(j.check.gate != "none" and j.finding.verdict is not Verdict.NOT_RUN for j in judged)
-    gate = f"gate: FAILS on {', '.join(blocking)}" if blocking else f"gate: all {gating} gating claims hold"
+    gate = f"gate: all {gating} gating claims hold"
+    if fails(judged):
+        gate = f"gate: FAILS on {', '.join(blocking)}" if blocking else "gate: FAILS, for nothing was judged"
     return (
         f"{len(claims)} claims declared = {evaluated} evaluated + {counts[Verdict.NOT_RUN]} not run + "
         f"{untestable} untestable in {tier.value}\nevaluated: {parts or 'none'}\n{gate}"

@@ -10,9 +10,8 @@ FIG_S1 = Experiment(
     run=train,
     metrics=METRICS,
     cells={
-        Tier.SMOKE: arms(
-            TEXTURES_RESNET, ("baseline", "snip", "freezenet"), (0.9, 0.99), initialisation="kaiming_uniform"
-        ),
+        Tier.SMOKE: arms(TEXTURES_RESNET, ("baseline", "snip", "freezenet"), (0.98,), initialisation="kaiming_uniform")
+        + arms(TEXTURES_RESNET, ("freezenet",), (0.9,), initialisation="kaiming_uniform"),
         Tier.FULL: arms(
             RESNET_TINY,
             ("baseline", "snip", "freezenet", "freezenet-wd"),
@@ -21,6 +20,6 @@ FIG_S1 = Experiment(
             learning_rate=0.01,
         ),
     },
-    seeds={Tier.SMOKE: 5, Tier.FULL: 3},
+    seeds={Tier.SMOKE: 3, Tier.FULL: 3},
     work=work,
 )

@@ -50,7 +50,7 @@ S6 = Experiment(
     run=train,
     metrics=METRICS,
     cells={
-        Tier.SMOKE: swept(TEXTURES_10, (0.9,), (0.05, 0.1, 0.2)),
+        Tier.SMOKE: swept(TEXTURES_10, (0.98,), (0.05, 0.1, 0.2)),
         Tier.FULL: swept(VGG_CIFAR10, CIFAR_RATES, (0.05, 0.1, 0.2)),
     },
     seeds={Tier.SMOKE: 3, Tier.FULL: 3},

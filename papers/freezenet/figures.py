@@ -141,7 +141,7 @@ def _plot(axes: "Axes", figure: Plot, experiment: Experiment, results: Results) 
         for cell in cells:
             rates[cell.freezing_rate] = _q_beta(results, experiment, cell)
     axes.set_xscale("log")
-    axes.invert_xaxis()
+    axes.set_xlim(1.2 * (1 - min(rates)), (1 - max(rates)) / 1.2)
     axes.set_xticks([1 - q for q in rates], [f"{q:g}\n{beta:.3f}" for q, beta in rates.items()], fontsize="small")
     axes.minorticks_off()
     axes.set_xlabel("freezing rate q, and below it q_beta")

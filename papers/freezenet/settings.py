@@ -64,9 +64,9 @@ CIFAR_RECIPE = Recipe(
     augment=(Flip(), Translate(4)),
 )
 TINY_IMAGENET_RECIPE = replace(CIFAR_RECIPE, epochs=100, schedule=DropAtEpochs((30, 60, 80)))
-DIGITS_RECIPE = replace(MNIST_RECIPE, epochs=20, schedule=DropAtEpochs((10, 16)))
+DIGITS_RECIPE = replace(MNIST_RECIPE, epochs=16, schedule=DropAtEpochs((8, 13)))
 TEXTURES_RECIPE = Recipe(
-    epochs=6, batch_size=60, optimizer=SGD(0.9, 5e-4), schedule=DropAtEpochs((4, 5)), augment=(Flip(),)
+    epochs=5, batch_size=60, optimizer=SGD(0.9, 5e-4), schedule=DropAtEpochs((3, 4)), augment=(Flip(),)
 )
 
 LENET_300_100 = Setting("mnist/lenet-300-100", "mnist", architecture(lenet_300_100), MNIST_RECIPE)
@@ -90,7 +90,7 @@ DIGITS_NO_DECAY = replace(
 DIGITS_DECAY = replace(
     DIGITS,
     name="digits/lenet-300-100/long-decay",
-    recipe=replace(DIGITS_RECIPE, epochs=40, optimizer=SGD(0.9, 1e-2), schedule=DropAtEpochs((30, 36))),
+    recipe=replace(DIGITS_RECIPE, epochs=30, optimizer=SGD(0.9, 1.2e-2), schedule=DropAtEpochs((24, 27))),
 )
 DIGITS_19_1 = replace(DIGITS, name="digits/lenet-300-100/19-1", validation="1/20")
 TEXTURES_10 = Setting(

@@ -13,7 +13,7 @@ CIFAR10 = Experiment(
     run=train,
     metrics=METRICS,
     cells={
-        Tier.SMOKE: arms(TEXTURES_10, ("baseline", "snip", "freezenet"), (0.99,)),
+        Tier.SMOKE: arms(TEXTURES_10, ("baseline", "snip", "freezenet"), (0.98,)),
         Tier.FULL: arms(VGG_CIFAR10, METHODS, RATES),
     },
     seeds={Tier.SMOKE: 5, Tier.FULL: 5},
@@ -26,10 +26,10 @@ CIFAR100 = Experiment(
     run=train,
     metrics=METRICS,
     cells={
-        Tier.SMOKE: arms(TEXTURES_40, ("baseline", "snip", "freezenet"), (0.99,), initialisation="kaiming_uniform"),
+        Tier.SMOKE: arms(TEXTURES_40, ("snip", "freezenet"), (0.98,), initialisation="kaiming_uniform"),
         Tier.FULL: arms(VGG_CIFAR100, METHODS, RATES, initialisation="kaiming_uniform"),
     },
-    seeds={Tier.SMOKE: 5, Tier.FULL: 5},
+    seeds={Tier.SMOKE: 3, Tier.FULL: 5},
     work=work,
 )
 
@@ -39,7 +39,7 @@ FROZEN_DECAY = Experiment(
     run=train,
     metrics=METRICS,
     cells={
-        Tier.SMOKE: arms(DIGITS_DECAY, ("snip", "freezenet", "freezenet-wd"), (0.5, 0.99)),
+        Tier.SMOKE: arms(DIGITS_DECAY, ("snip", "freezenet-wd"), (0.5,)),
         Tier.FULL: arms(VGG_CIFAR10, METHODS[1:], RATES),
     },
     seeds={Tier.SMOKE: 5, Tier.FULL: 5},

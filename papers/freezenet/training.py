@@ -9,14 +9,13 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from common.datasets import load
 from common.datasets.splits import train_validation_split
 from common.experiment import Environment, Job, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
-from common.models.weights import weight_tensors
+from common.models.weights import WEIGHT_LAYERS, weight_tensors
 from common.train.evaluate import accuracy
 from common.train.fit import History, Observer, TrainingRun, fit
 from common.train.stacking import stackable
@@ -118,9 +117,20 @@ _SIZES = {
 
 @lru_cache
 def _forward_flops(setting: Setting, size: tuple[int, int, int]) -> int:
-    with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        build(setting.model).eval()(torch.zeros(1, *size))
-    return int(counter.get_total_flops())
+    flops = 0
+
+    def count(layer: nn.Module, inputs: object, output: Tensor) -> None:
+        nonlocal flops
+        positions = output[0, 0].numel() if output.dim() == 4 else 1
+        flops += 2 * positions * layer.get_parameter("weight").numel()
+
+    model = build(setting.model).eval()
+    for layer in model.modules():
+        if isinstance(layer, WEIGHT_LAYERS):
+            layer.register_forward_hook(count)
+    with torch.no_grad():
+        model(torch.zeros(1, *size))
+    return flops
 
 
 def prepare(cell: Cell, seed: int, data: Images) -> Prepared:

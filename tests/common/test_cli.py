@@ -59,7 +59,7 @@ def test_report_judges_existing_records_and_runs_nothing(toy_package, tmp_path, 
 
     package, _ = toy_package
     results = ["--results", str(tmp_path / "results")]
-    assert main(package, ["--report", *results]) == 0
+    assert main(package, ["--report", *results]) == 1
     assert "0 evaluated + 2 not run" in capsys.readouterr().out
     main(package, results)
     conftest.CALLS.clear()

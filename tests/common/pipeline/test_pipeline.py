@@ -113,9 +113,11 @@ def test_only_what_was_asked_for_is_run_and_the_rest_counts_as_not_run(toy_packa
     package, _ = toy_package
     other = conftest.experiment("other", rates=(0.5,))
     package = type(package)("toy", (*package.experiments, other), package.figures)
-    assert reproduce(package, request_for(only=("other",))) == 0
+    assert reproduce(package, request_for(only=("other",))) == 1
     assert len(records(request_for())) == 10
-    assert "0 evaluated + 2 not run + 1 untestable" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "0 evaluated + 2 not run + 1 untestable" in out
+    assert "gate: FAILS, for nothing was judged" in out
 
 
 def test_shared_jobs_run_once(toy_package, request_for):
