@@ -10,8 +10,7 @@ FIG_S1 = Experiment(
     run=train,
     metrics=METRICS,
     cells={
-        Tier.SMOKE: arms(TEXTURES_RESNET, ("baseline", "snip", "freezenet"), (0.98,), initialisation="kaiming_uniform")
-        + arms(TEXTURES_RESNET, ("freezenet",), (0.9,), initialisation="kaiming_uniform"),
+        Tier.SMOKE: arms(TEXTURES_RESNET, ("baseline", "snip", "freezenet"), (0.98,), initialisation="kaiming_uniform"),
         Tier.FULL: arms(
             RESNET_TINY,
             ("baseline", "snip", "freezenet", "freezenet-wd"),

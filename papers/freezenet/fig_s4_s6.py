@@ -15,7 +15,7 @@ from papers.freezenet.settings import (
 from papers.freezenet.training import METRICS, train, work
 
 RATES = tuple(0.1 * 2.0**n for n in range(-4, 5))
-DIGITS_RATES = (0.00625, 0.025, 0.1, 0.4, 0.8)
+DIGITS_RATES = (0.00625, 0.025, 0.1, 0.8)
 
 
 def swept(setting: Setting, freezing_rates: tuple[float, ...], rates: tuple[float, ...]) -> tuple[Cell, ...]:
@@ -50,7 +50,7 @@ S6 = Experiment(
     run=train,
     metrics=METRICS,
     cells={
-        Tier.SMOKE: swept(TEXTURES_10, (0.98,), (0.05, 0.1, 0.2)),
+        Tier.SMOKE: swept(TEXTURES_10, (0.98,), (0.1, 0.2)),
         Tier.FULL: swept(VGG_CIFAR10, CIFAR_RATES, (0.05, 0.1, 0.2)),
     },
     seeds={Tier.SMOKE: 3, Tier.FULL: 3},

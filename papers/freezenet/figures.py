@@ -88,7 +88,7 @@ def draw(results: Results, folder: Path) -> list[Path]:
 
     paths = []
     for figure in complete:
-        canvas, axes = pyplot.subplots(figsize=(6.4, 4.2), layout="constrained")
+        canvas, axes = pyplot.subplots(figsize=(6.4, 4.4))
         experiment = results.experiments[figure.experiment]
         if isinstance(figure, Plot):
             _plot(axes, figure, experiment, results)
@@ -99,7 +99,8 @@ def draw(results: Results, folder: Path) -> list[Path]:
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
         paths.append(folder / f"{figure.experiment}.png")
-        canvas.savefig(paths[-1], dpi=120)
+        canvas.subplots_adjust(left=0.12, right=0.97, top=0.93, bottom=0.16)
+        canvas.savefig(paths[-1], dpi=110)
         pyplot.close(canvas)
     return paths
 

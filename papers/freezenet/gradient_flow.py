@@ -10,6 +10,7 @@ from torch import Tensor
 from common.experiment import Environment, Job, Metrics
 from common.models.weights import weight_tensors
 from common.train.fit import TrainingRun
+from papers.freezenet.saliency import scoring_mode
 from papers.freezenet.settings import Cell
 from papers.freezenet.training import METRICS, Images, images_of, prepare, train
 from papers.freezenet.training import work as training_work
@@ -64,15 +65,16 @@ def gradient_norms(run: TrainingRun, data: Images, batch_size: int) -> dict[str,
     count = sum(int(mask.sum()) for mask in masks)
     per_batch = torch.zeros((), device=data.images.device)
     summed = [torch.zeros_like(w) for w in weights.values()]
-    state = {name: value.clone() for name, value in run.model.state_dict().items() if "running" in name}
     batches = torch.split(run.train.to(data.images.device), batch_size)
-    for batch in batches:
-        loss = F.cross_entropy(run.model(data.images[batch]), data.labels[batch])
-        for total, mask, gradient in zip(summed, masks, torch.autograd.grad(loss, list(weights.values())), strict=True):
-            masked = gradient.masked_fill(~mask, 0.0)
-            per_batch += masked.abs().sum()
-            total += masked
-    run.model.load_state_dict(state, strict=False)  # measuring must not move running statistics
+    with scoring_mode(run.model):
+        for batch in batches:
+            loss = F.cross_entropy(run.model(data.images[batch]), data.labels[batch])
+            for total, mask, gradient in zip(
+                summed, masks, torch.autograd.grad(loss, list(weights.values())), strict=True
+            ):
+                masked = gradient.masked_fill(~mask, 0.0)
+                per_batch += masked.abs().sum()
+                total += masked
     mean = torch.cat([total[mask] for total, mask in zip(summed, masks, strict=True)]) / len(batches)
     return {
         "gradient_norm": per_batch / count,

@@ -22,6 +22,7 @@ from papers.freezenet.figures import draw
 
 EXPERIMENTS = (
     properties.ALGORITHM1,
+    properties.MASKS,
     properties.BACKFLOW,
     properties.TABLE1,
     sizes.SIZES,

@@ -62,7 +62,7 @@ def _batch_loss(
     model: nn.Module, weights: dict[str, Tensor], inputs: Tensor, targets: Tensor, temperature: float = 1.0
 ) -> Tensor:
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    with _scoring_mode(model):
+    with scoring_mode(model):
         logits: Tensor = functional_call(model, {**weights, **buffers}, (inputs,))
     return F.cross_entropy(logits / temperature, targets)
 
@@ -77,9 +77,10 @@ def _times_weights(factors: tuple[Tensor, ...], weights: dict[str, Tensor]) -> d
 
 
 @contextmanager
-def _scoring_mode(model: nn.Module) -> Iterator[None]:
-    """Put BatchNorm in training mode, all else in evaluation mode, and restore the mode of every module."""
+def scoring_mode(model: nn.Module) -> Iterator[None]:
+    """Put BatchNorm in training mode, all else in evaluation mode; restore every mode and buffer afterwards."""
     modes = [(module, module.training) for module in model.modules()]
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     try:
         for module, _ in modes:
             module.training = isinstance(module, _BatchNorm)
@@ -87,3 +88,5 @@ def _scoring_mode(model: nn.Module) -> Iterator[None]:
     finally:
         for module, training in modes:
             module.training = training
+        for buffer, value in buffers:
+            buffer.copy_(value)

@@ -27,8 +27,7 @@ GRASP_SEARCH = Experiment(
     cells={
         Tier.SMOKE: tuple(
             cell
-            for setting in (DIGITS, DIGITS_19_1)
-            for rate in (0.025, 0.1)
+            for setting, rate in ((DIGITS, 0.1), (DIGITS_19_1, 0.025), (DIGITS_19_1, 0.1))
             for cell in arms(setting, ("grasp",), (0.98,), learning_rate=rate)
         ),
         Tier.FULL: tuple(
