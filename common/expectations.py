@@ -178,16 +178,18 @@ def _check(value: Value, unit: str, reported: Reported | None) -> Check:
     fields = value.fields(required=("kind", "gate", "reason", *required), optional=optional)
     along, points = _along(fields.get("along"))
 
-    def number(name: str) -> float | None:
-        return fields[name].number() if name in fields else None
+    bound_unit = "none" if kind == "rate" else unit  # a rate's bounds are shares of the seeds
+
+    def number(name: str, unit: str = unit) -> float | None:
+        return _in_unit(fields[name], unit) if name in fields else None
 
     check = Check(
         kind=kind,
         gate=fields["gate"].choice(*GATES),
         reason=fields["reason"].text(),
         quantity=_quantity(fields["quantity"]) if "quantity" in fields else None,
-        above=_side(fields["above"]) if "above" in fields else None,
-        below=_side(fields["below"]) if "below" in fields else None,
+        above=_side(fields["above"], unit) if "above" in fields else None,
+        below=_side(fields["below"], unit) if "below" in fields else None,
         along=along,
         points=points,
         expected=number("expected"),
@@ -197,8 +199,8 @@ def _check(value: Value, unit: str, reported: Reported | None) -> Check:
         event_below=number("event_below"),
         event_above=number("event_above"),
         equals=number("equals"),
-        at_least=number("at_least"),
-        at_most=number("at_most"),
+        at_least=number("at_least", bound_unit),
+        at_most=number("at_most", bound_unit),
         line=value.line,
     )
     _require_sense(check, value, reported)
@@ -234,8 +236,8 @@ def _along(value: Value | None) -> tuple[str | None, tuple[Scalar, ...]]:
     return name, tuple(point.scalar() for point in points.items())
 
 
-def _side(value: Value) -> Quantity | float:
-    return _quantity(value) if isinstance(value.data, dict) else value.number()
+def _side(value: Value, unit: str) -> Quantity | float:
+    return _quantity(value) if isinstance(value.data, dict) else _in_unit(value, unit)
 
 
 def _quantity(value: Value, outer: Quantity | None = None) -> Quantity:

@@ -41,8 +41,10 @@ def difference(ours: Array, mean: float, spread: float | None, seeds: int | None
 
 def _welch_degrees(a: float, degrees_a: int, b: float, degrees_b: int) -> float:
     """Return the Welch-Satterthwaite degrees of freedom of a + b."""
-    if a + b == 0.0:
+    larger = max(a, b)
+    if larger == 0.0:
         return float(degrees_a)
+    a, b = a / larger, b / larger  # squares of tiny variances would be zero
     return (a + b) ** 2 / (a**2 / max(degrees_a, 1) + b**2 / max(degrees_b, 1))
 
 
@@ -54,8 +56,10 @@ def sign_flip(differences: Array, gap: float = 0.0) -> float:
     """
     shifted = differences - gap
     n = len(shifted)
-    if n > 16:
+    if n > 16 and np.ptp(shifted) > 0.0:
         return float(stats.ttest_1samp(shifted, 0.0, alternative="greater").pvalue)
+    if n > 16:  # equal differences have no spread for Student's t
+        return 0.5**n if shifted[0] > 0.0 else 1.0
     signs = 1.0 - 2.0 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
     sums = signs @ shifted
     return float(np.mean(sums >= shifted.sum() - 1e-12 * np.abs(shifted).sum()))

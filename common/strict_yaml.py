@@ -2,9 +2,10 @@
 
 Refused, because readers of YAML disagree about them or because they hide mistakes: duplicate keys, anchors,
 tags, unquoted `yes/no/on/off`, numbers such as `1e-3` (some readers take them for text), `12:30`, `0o17`,
-`.nan` and `.inf`.
+`.nan`, `.inf` and numbers too large for a float.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ class Value:
         for name, value in found.items():
             if name not in required + optional:
                 allowed = ", ".join(required + optional)
-                raise value.error(f"unknown field '{name}'; allowed here: {allowed}")
+                raise value.error(f"unknown field {name!r}; allowed here: {allowed}")
         for name in required:
             if name not in found:
                 raise self.error(f"field '{name}' is missing")
@@ -113,7 +114,7 @@ def load(path: Path, name: str | None = None) -> Value:
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise UsageError(f"{shown}{place}: not valid YAML: {error.problem}") from None
     except yaml.YAMLError as error:
-        raise UsageError(f"{shown}: not valid YAML: {error}") from None
+        raise UsageError(f"{shown}: not valid YAML: {' '.join(str(error).split())}") from None
     if node is None:
         raise UsageError(f"{shown}:1:1: the file is empty")
     return _convert(node, shown)
@@ -142,7 +143,7 @@ def _pairs(node: yaml.MappingNode, file: str) -> Iterator[tuple[str, Value]]:
         key = _convert(key_node, file)
         name = key.text()
         if name in seen:
-            raise key.error(f"duplicate key '{name}', first used in line {seen[name]}")
+            raise key.error(f"duplicate key {name!r}, first used in line {seen[name]}")
         seen[name] = key.line
         yield name, _convert(value_node, file)
 
@@ -155,6 +156,8 @@ def _scalar(node: yaml.Node, at: Value) -> Scalar:
         return text == "true"
     if text in ("null", ""):
         return None
+    if (_INTEGER.match(text) or _DECIMAL.match(text)) and math.isinf(float(text)):
+        raise at.error(f"{text if len(text) < 20 else text[:16] + '...'} is too large a number")
     if _INTEGER.match(text):
         return int(text)
     if _DECIMAL.match(text):

@@ -70,11 +70,20 @@ def judge(claim: Claim, check: Check, results: Results) -> Finding:
     try:
         if any(quantity.experiment not in results.experiments for quantity in check.quantities):
             return Finding(Verdict.NOT_RUN, "its experiment was not asked for")
+        _require_pairs(check, results)
         return _KINDS[check.kind](claim, check, results)
     except NotRun as missing:
         return Finding(Verdict.NOT_RUN, str(missing))
     except Failed as failure:
         return Finding(Verdict.ERROR, str(failure))
+
+
+def _require_pairs(check: Check, results: Results) -> None:
+    """Raise Failed where a check compares experiments with different numbers of seeds."""
+    seeds = {q.experiment: results.experiments[q.experiment].seeds[results.tier] for q in check.quantities}
+    if results.seeds is None and len(set(seeds.values())) > 1:
+        counts = ", ".join(f"{name} has {count}" for name, count in sorted(seeds.items()))
+        raise Failed(f"seeds cannot be paired: {counts}; declare the same number for each")
 
 
 def require_fit(claims: Sequence[Claim], results: Results, file: str) -> None:
@@ -137,22 +146,19 @@ def _ratio(values: Array, base: Array) -> Array:
 
 def _exact(claim: Claim, check: Check, results: Results) -> Finding:
     values = np.concatenate([measured(check.quantity, point, results) for point in points(check)])
-    low = check.equals if check.equals is not None else check.at_least
-    high = check.equals if check.equals is not None else check.at_most
-    wanted = (
-        f"exactly {number(check.equals)}"
-        if check.equals is not None
-        else f"at least {number(low)}"
-        if low is not None
-        else f"at most {number(high)}"
-    )
-    worst = values.min() if low is not None and values.min() < low else values.max()
-    verdict = Verdict.REPRODUCED
+    low = check.at_least if check.equals is None else check.equals
+    high = check.at_most if check.equals is None else check.equals
+    worst, verdict = float(values.max()), Verdict.REPRODUCED
     if low is not None and values.min() < low:
-        verdict = Verdict.DEVIATES_LOW
+        worst, verdict = float(values.min()), Verdict.DEVIATES_LOW
     elif high is not None and values.max() > high:
         verdict = Verdict.DEVIATES_HIGH
-    return _finding(verdict, f"{number(worst)} where {wanted} is claimed: {verdict}.", values)
+    elif high is None:
+        worst = float(values.min())
+    relation = "exactly" if check.equals is not None else "at least" if high is None else "at most"
+    bound = low if low is not None else high or 0.0
+    sentence = f"{show(worst, claim)} where {relation} {show(bound, claim)} is claimed: {verdict}."
+    return _finding(verdict, sentence, values)
 
 
 def _value(claim: Claim, check: Check, results: Results) -> Finding:
@@ -217,6 +223,10 @@ def _order_at(claim: Claim, check: Check, point: Mapping[str, Scalar], results: 
 
 def _trend(claim: Claim, check: Check, results: Results) -> Finding:
     table = np.stack([measured(check.quantity, point, results) for point in points(check)], axis=1)
+    means = ", ".join(show(mean, claim) for mean in table.mean(axis=0))
+    if len(table) < 2:
+        sentence = f"{means} along {check.along}: no trend from one seed: inconclusive."
+        return _finding(Verdict.INCONCLUSIVE, sentence, table[:, -1] - table[:, 0])
     ordered = table if check.direction == "rising" else table[:, ::-1]
     holds, fails = statistics.page_trend(ordered), statistics.page_trend(ordered[:, ::-1])
     verdict = Verdict.INCONCLUSIVE
@@ -224,7 +234,6 @@ def _trend(claim: Claim, check: Check, results: Results) -> Finding:
         verdict = Verdict.REPRODUCED
     elif fails <= ALPHA:
         verdict = Verdict.DEVIATES_LOW if check.direction == "rising" else Verdict.DEVIATES_HIGH
-    means = ", ".join(show(mean, claim) for mean in table.mean(axis=0))
     sentence = f"{means} along {check.along} ({len(table)} seeds, p = {holds:.3f}), {check.direction}: {verdict}."
     return _finding(verdict, sentence, table[:, -1] - table[:, 0])
 

@@ -108,7 +108,7 @@ def run_group(
         traceback.print_exc(limit=-3, file=sys.stderr)
         print(f"failed: {unfinished[0]}", file=sys.stderr)
         done(unfinished[0])
-        return {unfinished[0].key: f"{type(error).__name__}: {error}"}
+        return {unfinished[0].key: " ".join(f"{type(error).__name__}: {error}".split())}
 
 
 def _run_together(group: Sequence[Job], store: Store, environment: Environment, done: Callable[[Job], None]) -> None:

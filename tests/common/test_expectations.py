@@ -207,7 +207,7 @@ def test_files_of_the_project_are_named_by_their_place_in_it(monkeypatch: pytest
         pytest.param("method: a,", "method: [a],", "12:70: expected a single value, found a list", id="list in a cell"),
         pytest.param("    smoke: {unt", "    # {unt", "2:5: field 'smoke' is missing: give a check", id="no smoke"),
         pytest.param("    full:", "    fill:", "9:7: unknown field 'fill'", id="unknown tier"),
-        pytest.param(": an accuracy on large images", ":", "7:24: expected text, found nothing", id="no reason"),
+        pytest.param(": an accuracy on large images", ": null", "7:25: expected text, found nothing", id="no reason"),
         pytest.param("large images}", "large images, kind: order}", "7:60: unknown field 'kind'", id="both at once"),
         pytest.param("    smoke:", "    untestable: no\n    smoke:", "7:17: 'no' ", id="truth value for a reason"),
         pytest.param("    smoke:", "    untestable: it\n    smoke:", "8:12: a claim that is untestable has no checks",
@@ -234,7 +234,7 @@ def test_each_mistake_is_named_with_line_and_column(tmp_path: Path, old: str, ne
         ("rate", "      event_below: 0.2\n", "", "9:7: a rate needs one of event_below"),
         ("rate", "at_least: 0.5", "at_most: 0.5\n      at_least: 0.1", "9:7: a rate needs one of event_below"),
         ("rate", "at_least: 0.5", "at_least: 50", "9:7: a rate is a fraction between 0 and 1, found 50.0"),
-        ("exact", "equals: 1", "equals: 1\n      at_most: 2", "9:7: an exact check needs one of equals"),
+        ("exact", "equals: 1", "equals: 1\n      at_most: 1", "9:7: an exact check needs one of equals"),
         ("exact", "      equals: 1\n", "", "9:7: an exact check needs one of equals"),
         ("exact", "metric: accuracy", "metric: accuracy, statistic: median", "12:66: expected one of values, best"),
     ],
@@ -243,6 +243,49 @@ def test_each_kind_refuses_what_makes_no_sense(tmp_path: Path, kind: str, old: s
     text = with_check(kind)
     assert text.count(old) == 1
     assert refused(tmp_path, text.replace(old, new)).startswith(message)
+
+
+BELOW = "below: {experiment: table, metric: accuracy, cell: {method: b}}"
+ABOVE = "above: {experiment: table, metric: accuracy, cell: {method: a}}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "new", "fraction"),
+    [
+        ("value", "      margin: 0.003\n", "      margin: 0.003\n      expected: 98.5\n", "      expected: 0.985\n"),
+        ("order", ABOVE, "above: 98.5", "above: 0.985"),
+        ("order", BELOW, "below: -98.5", "below: -0.985"),
+        ("exact", "equals: 1", "equals: 98.5", "equals: 0.985"),
+        ("exact", "equals: 1", "at_least: 98.5", "at_least: 0.985"),
+        ("exact", "equals: 1", "at_most: 1.01", "at_most: 1.0"),
+        ("rate", "event_below: 0.2", "event_below: 20", "event_below: 0.2"),
+        ("rate", "event_below: 0.2", "event_above: 20", "event_above: 0.2"),
+    ],
+)
+def test_numbers_of_a_fraction_are_refused_in_percent_and_taken_in_every_other_unit(
+    tmp_path: Path, kind: str, old: str, new: str, fraction: str
+) -> None:
+    text = CLAIM if kind == "value" else with_check(kind)
+    assert text.count(old) == 1
+    percent = text.replace(old, new)
+    message = refused(tmp_path, percent)
+    number = float(new.split(": ")[-1])
+    assert message.endswith(f"{number} is not a fraction: write 98.55 % as 0.9855")
+    line, column = (int(part) for part in message.split(":")[:2])
+    assert percent.splitlines()[line - 1][column - 1 :] == new.split(": ")[-1].strip()
+    parse(tmp_path, text.replace(old, old + fraction if kind == "value" else fraction))
+    parse(tmp_path, percent.replace("unit: fraction", "unit: count"))
+
+
+def test_the_bounds_of_a_rate_are_fractions_whatever_the_unit(tmp_path: Path) -> None:
+    text = with_check("rate").replace("unit: fraction", "unit: count").replace("event_below: 0.2", "event_below: 20")
+    assert parse(tmp_path, text)[0].checks[Tier.FULL].event_below == 20
+    wrong = text.replace("at_least: 0.5", "at_least: 50")
+    assert refused(tmp_path, wrong).startswith("9:7: a rate is a fraction between 0 and 1, found 50.0")
+
+
+def test_numbers_that_no_float_holds_are_refused_in_their_place(tmp_path: Path) -> None:
+    assert refused(tmp_path, CLAIM.replace("0.9855,", "1.0e+999,")) == "6:22: 1.0e+999 is too large a number"
 
 
 def test_an_order_between_two_numbers_is_refused(tmp_path: Path) -> None:

@@ -93,6 +93,11 @@ def test_refuses_what_readers_of_yaml_disagree_about_unless_it_is_quoted(tmp_pat
         pytest.param("a: b: c\n", "1:5", "not valid YAML", id="two colons"),
         pytest.param("a:\n\tb: 1\n", "2:1", "not valid YAML", id="tab"),
         pytest.param('a: "b\n', "2:1", "not valid YAML", id="open quote"),
+        pytest.param("a:\n  b: 1.0e+999\n", "2:6", "1.0e+999 is too large a number", id="infinite decimal"),
+        pytest.param("a: -1.0e+999\n", "1:4", "-1.0e+999 is too large a number", id="negative infinite decimal"),
+        pytest.param(f"a: {10**309}\n", "1:4", "1000000000000000... is too large", id="whole number beyond floats"),
+        pytest.param(f"a: {'9' * 5000}\n", "1:4", "9999999999999999... is too large", id="thousands of digits"),
+        pytest.param('"a\\nb": 1\n"a\\nb": 1\n', "2:1", r"duplicate key 'a\nb'", id="line break in a key"),
         pytest.param("a: 1\n---\nb: 2\n", "2:1", "not valid YAML", id="second document"),
         pytest.param("", "1:1", "the file is empty", id="empty"),
         pytest.param("# only a comment\n", "1:1", "the file is empty", id="comment only"),
@@ -104,6 +109,22 @@ def test_errors_name_file_line_and_column(tmp_path: Path, text: str, place: str,
     assert str(error.value).startswith(f"claims.yaml:{place}: ")
     assert words in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_the_largest_numbers_a_float_holds_are_read(tmp_path: Path) -> None:
+    top = parse(tmp_path, f"[1.7e+308, -1.7e+308, {10**308}]")
+    assert [value.number() for value in top.items()] == [1.7e308, -1.7e308, 1e308]
+
+
+@pytest.mark.parametrize("character", ["\a", "\0", "\x1b", "\x7f", "\ufffe"])
+def test_control_characters_are_refused_in_one_line(tmp_path: Path, character: str) -> None:
+    with pytest.raises(UsageError, match=r"\Aclaims\.yaml: not valid YAML: .*not allowed[^\n]*\Z"):
+        parse(tmp_path, f"a: 1\nb: {character}\n")
+
+
+def test_an_unknown_field_is_named_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\Aclaims\.yaml:1:9: unknown field 'a\\nb'; allowed here: c\Z"):
+        parse(tmp_path, '"a\\nb": 1\n').fields(required=("c",))
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ import torch
 
 from common.experiment import Environment, Job, Tier
 from common.models.weights import weight_tensors
+from common.train.fit import History, fit
 from papers.freezenet import training
 from papers.freezenet.gradient_flow import TRACED_METRICS, along_training, gradient_norms
 from papers.freezenet.reproduce import EXPERIMENTS
 from papers.freezenet.settings import DIGITS, TEXTURES_10, Cell
-from papers.freezenet.training import METRICS, find_mask, images_of, prepare, train, work
+from papers.freezenet.training import METRICS, find_mask, images_of, measure, prepare, train, work
 
 ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
 SHORT = replace(DIGITS, name="short", recipe=replace(DIGITS.recipe, epochs=2))
@@ -132,6 +133,16 @@ def test_the_early_stopping_epoch_is_the_first_best_and_is_what_is_tested(measur
         curve = metrics.curves["validation_accuracy"]
         assert metrics.scalars["best_epoch"] == curve.index(max(curve)) + 1
         assert metrics.scalars["validation_accuracy"] == max(curve)
+
+
+def test_the_test_accuracy_is_that_of_the_early_stopping_weights():
+    """The last weights know everything, those of the best epoch are all zero and always say 0."""
+    prepared = start("baseline")
+    fit([prepared.run], replace(SHORT.recipe, epochs=5), DATA.images, DATA.labels)
+    stopped = {name: torch.zeros_like(value) for name, value in prepared.run.model.state_dict().items()}
+    metrics = measure(prepared, History([0.0], [0.5], 1, stopped, {}, 0.0, "single"), DATA)
+    assert metrics.scalars["final_test_accuracy"] > 0.8
+    assert metrics.scalars["test_accuracy"] == pytest.approx(0.1)
 
 
 def test_counts_of_the_digits_network(measured):
