@@ -91,7 +91,7 @@ def matmul_speed(size=1536):
 
 @pytest.mark.parametrize(
     ("builder", "steps", "training_mflop"),
-    [(lenet_300_100, 30, 1.127), (lenet5_caffe, 6, 13.18)],
+    [(lenet_300_100, 30, 1.127), (lenet5_caffe, 12, 13.18)],
     ids=["lenet-300-100", "lenet-5-caffe"],
 )
 def test_engine_against_plain_loops(benchmark, builder, steps, training_mflop):
