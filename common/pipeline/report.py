@@ -11,7 +11,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from common.expectations import Claim
+from common.expectations import Check, Claim, Reported
 from common.experiment import Tier
 from common.pipeline.check import Judged, Verdict, show
 from common.pipeline.record import write_atomically
@@ -56,9 +56,16 @@ def row(judged: Judged) -> list[str]:
     if finding.ours is not None:
         spread = "" if finding.spread is None else f" ± {show(finding.spread, claim)}"
         ours = f"{show(finding.ours, claim)}{spread} ({finding.seeds})"
-    paper = "-" if claim.reported is None else show(claim.reported.mean, claim)
+    paper = show(claim.reported.mean, claim) if claim.reported and compares(judged.check, claim.reported) else "-"
     gate = "BLOCKS" if judged.blocks else "gates" if judged.check.gate != "none" else ""
     return [claim.id, claim.source, paper, ours, finding.verdict.value, gate, finding.sentence]
+
+
+def compares(check: Check, reported: Reported) -> bool:
+    """Tell whether a check measures against the paper's number, as those on other data do not."""
+    if check.kind == "value":
+        return check.expected is None
+    return check.equals is not None and abs(check.equals - reported.mean) <= reported.resolution
 
 
 def summary(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier) -> str:

@@ -139,11 +139,14 @@ def _plot(axes: "Axes", figure: Plot, experiment: Experiment, results: Results) 
         shares = [1 - cell.freezing_rate for cell in cells]
         line = axes.plot(shares, means, marker="o", markersize=3, label=name)[0]
         axes.fill_between(shares, means - spreads, means + spreads, color=line.get_color(), alpha=0.2)
+        if len(cells) == 1:  # a band needs two points
+            axes.errorbar(shares, means, spreads, color=line.get_color(), capsize=4)
         for cell in cells:
             rates[cell.freezing_rate] = _q_beta(results, experiment, cell)
     axes.set_xscale("log")
     axes.set_xlim(1.2 * (1 - min(rates)), (1 - max(rates)) / 1.2)
-    axes.set_xticks([1 - q for q in rates], [f"{q:g}\n{beta:.3f}" for q, beta in rates.items()], fontsize="small")
+    labels = [f"{q:g}" if np.isnan(beta) else f"{q:g}\n{beta:.3f}" for q, beta in rates.items()]
+    axes.set_xticks([1 - q for q in rates], labels, fontsize="small")
     axes.minorticks_off()
     axes.set_xlabel("freezing rate q, and below it q_beta")
 

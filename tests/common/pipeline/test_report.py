@@ -65,7 +65,7 @@ def test_the_console_lists_what_was_judged_worst_first(judged):
     lines = report.console(judged, Tier.SMOKE, width=400).splitlines()
     assert lines[0].split() == list(report.HEADERS)
     assert [line.split()[0] for line in lines[2:]] == ["toy/broken", "toy/low", "toy/holds", "toy/weak"]
-    assert lines[3] == f"toy/low     Table 9   80.00 %  50.00 % ± 0.00 % (2)   deviates-low  BLOCKS  {LOW}"
+    assert lines[3] == f"toy/low     Table 9   -        50.00 % ± 0.00 % (2)   deviates-low  BLOCKS  {LOW}"
     assert lines[2].split()[:8] == ["toy/broken", "Table", "9", "-", "-", "error", "BLOCKS", "job"]
 
 
@@ -86,7 +86,7 @@ def test_the_report_in_markdown(judged):
         f"not what the paper's numbers are.\n\n```\n{SUMMARY}\n```\n\n| claim "
     )
     (row,) = (line for line in text.splitlines() if line.startswith("| toy/low"))
-    cells = ["toy/low", "Table 9", "80.00 %", "50.00 % ± 0.00 % (2)", "deviates-low", "BLOCKS", LOW]
+    cells = ["toy/low", "Table 9", "-", "50.00 % ± 0.00 % (2)", "deviates-low", "BLOCKS", LOW]
     assert [cell.strip() for cell in row.strip("|").split("|")] == cells
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| toy/")]
     assert rows == [f"toy/{name}" for name in ("broken", "low", "holds", "weak", "elsewhere", "never")]
@@ -177,3 +177,13 @@ def test_a_run_that_judged_nothing_fails():
         "1 claims declared = 0 evaluated + 1 not run + 0 untestable in smoke\n"
         "evaluated: none\ngate: FAILS, for nothing was judged"
     )
+
+
+def test_the_papers_number_stands_only_beside_what_is_measured_against_it():
+    paper = Reported(0.8, None, 5, 0.01)
+    quantity = Quantity("table", "score", {})
+    assert report.compares(Check("value", "none", "r", quantity, margin=0.1), paper)
+    assert not report.compares(Check("value", "none", "r", quantity, expected=0.8, margin=0.1), paper)
+    assert report.compares(Check("exact", "none", "r", quantity, equals=0.8), paper)
+    assert not report.compares(Check("exact", "none", "r", quantity, at_least=0.8), paper)
+    assert not report.compares(Check("order", "none", "r", above=quantity, below=0.5), paper)
