@@ -44,7 +44,7 @@ def _run(session: nox.Session, module: str, *arguments: str) -> int:
 
 @nox.session
 def smoke(session: nox.Session) -> None:
-    """Reproduce on tiny real data, on the CPU, in about a minute a paper; fails where a gating claim fails."""
+    """Reproduce on tiny real data, on the CPU, in minutes; fails where a gating claim fails."""
     reproduce(session, "--tier", "smoke")
 
 

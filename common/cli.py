@@ -1,20 +1,18 @@
 """The one command line of every reproduce.py."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
+from common.datasets import default_folder
 from common.errors import UsageError
 from common.experiment import Environment, Tier
 from common.machine import device_of, set_up, workers_on
 from common.pipeline import Package, Request, reproduce
 from common.pipeline.plan import plan
-
-DATA_VARIABLE = "PLASTICITY_BENCH_DATA"
 
 
 def main(package: Package, arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +50,7 @@ def _parser(package: Package) -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="one experiment; repeatable")
     parser.add_argument("--seeds", type=int, help="number of replicates, in place of the declared one")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:1")
-    parser.add_argument("--data-dir", type=Path, help=f"data sets; default ${DATA_VARIABLE}, else ./data")
+    parser.add_argument("--data-dir", type=Path, help="data sets; default $PLASTICITY_BENCH_DATA, else ./data")
     parser.add_argument("--results", type=Path, default=Path("results"), help="records and reports")
     parser.add_argument("--plan", action="store_true", help="list the jobs, their state and the time; run none")
     parser.add_argument("--report", action="store_true", help="judge the existing records again; run none")
@@ -65,7 +63,7 @@ def _request(options: argparse.Namespace) -> Request:
         raise UsageError(f"unknown tier '{options.tier}'; there are: {', '.join(Tier)}")
     if options.seeds is not None and options.seeds < 1:
         raise UsageError(f"--seeds {options.seeds}: at least one seed is needed")
-    data = options.data_dir or Path(os.environ.get(DATA_VARIABLE, "data"))
+    data = options.data_dir or default_folder()
     idle = options.plan or options.report
     device = torch.device("cpu") if idle else device_of(options.device)
     return Request(

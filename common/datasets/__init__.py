@@ -10,7 +10,7 @@ from common.datasets.dataset import ImageData
 from common.datasets.splits import train_validation_split
 from common.errors import UsageError
 
-__all__ = ["ImageData", "load", "train_validation_split"]
+__all__ = ["ImageData", "default_folder", "load", "train_validation_split"]
 
 _EMBEDDED: dict[str, Callable[[], ImageData]] = {
     "digits": digits.digits,
@@ -24,15 +24,20 @@ _ON_DISK: dict[str, Callable[[Path], ImageData]] = {
 }
 
 
+def default_folder() -> Path:
+    """Return where data sets are looked for: the environment variable PLASTICITY_BENCH_DATA, else ./data."""
+    return Path(os.environ.get("PLASTICITY_BENCH_DATA", "data"))
+
+
 def load(name: str, data_dir: Path | None = None) -> ImageData:
     """Return a data set by name.
 
     "digits", "digits28", "procedural10" and "procedural40" need no files. The others are read from under
-    `data_dir`, by default the folder in the environment variable PLASTICITY_BENCH_DATA, else ./data.
+    `data_dir`, by default `default_folder()`.
     Raises UsageError for an unknown name, and where files are missing or damaged.
     """
     if name in _EMBEDDED:
         return _EMBEDDED[name]()
     if name in _ON_DISK:
-        return _ON_DISK[name](data_dir or Path(os.environ.get("PLASTICITY_BENCH_DATA", "data")))
+        return _ON_DISK[name](data_dir or default_folder())
     raise UsageError(f"no data set {name!r}; there are {', '.join([*_EMBEDDED, *_ON_DISK])}")

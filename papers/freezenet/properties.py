@@ -295,7 +295,12 @@ _ALGORITHM_CELLS = (
     *(PropertyCell(LENET_5, "freezenet", q) for q in (0.9, 0.99, 0.999)),
     PropertyCell(VGG_MINI, "freezenet", 0.99),
 )
-_MASK_CELLS = (*_ALGORITHM_CELLS, PropertyCell(VGG16_D, "freezenet", 0.995))
+_MASK_CELLS = (  # at the last rates whole layers fall below the threshold, so the guard acts
+    *_ALGORITHM_CELLS,
+    PropertyCell(LENET_300_100, "freezenet", 0.9999),
+    PropertyCell(LENET_5, "freezenet", 0.9999),
+    PropertyCell(VGG16_D, "freezenet", 0.99999),
+)
 _METHOD_CELLS = tuple(PropertyCell(LENET_300_100, method, 0.99) for method in ("standard", "pruned", "freezenet"))
 _BACKFLOW_CELLS = (PropertyCell(LENET_300_100, "standard", 0.0),)
 
