@@ -5,12 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from common.datasets import default_folder
 from common.errors import UsageError
 from common.experiment import Environment, Tier
-from common.machine import device_of, set_up, workers_on
+from common.machine import device_of, require, set_up, workers_on
 from common.pipeline import Package, Request, reproduce
 from common.pipeline.plan import plan
 
@@ -64,8 +62,9 @@ def _request(options: argparse.Namespace) -> Request:
     if options.seeds is not None and options.seeds < 1:
         raise UsageError(f"--seeds {options.seeds}: at least one seed is needed")
     data = options.data_dir or default_folder()
-    idle = options.plan or options.report
-    device = torch.device("cpu") if idle else device_of(options.device)
+    device = device_of(options.device)
+    if not (options.plan or options.report):
+        require(device)
     return Request(
         tier=Tier(options.tier),
         only=tuple(options.only),

@@ -13,17 +13,21 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's names for what mallopt 
 
 
 def device_of(name: str) -> torch.device:
-    """Return the device called `cpu` or `cuda[:index]`; raise UsageError where it is not there."""
+    """Return the device called `cpu` or `cuda[:index]`; raise UsageError for any other name."""
     try:
         device = torch.device(name)
     except RuntimeError:
         raise UsageError(f"unknown device '{name}'; use cpu, cuda or cuda:1") from None
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"unknown device '{name}'; use cpu, cuda or cuda:1")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        count = torch.cuda.device_count()
-        raise UsageError(f"device '{name}' was asked for, but {count} CUDA devices are here; use --device cpu")
     return device
+
+
+def require(device: torch.device) -> None:
+    """Raise UsageError where the device is not on this machine."""
+    count = torch.cuda.device_count() if device.type == "cuda" else 1
+    if (device.index or 0) >= count:
+        raise UsageError(f"device '{device}' was asked for, but {count} CUDA devices are here; use --device cpu")
 
 
 def workers_on(device: torch.device) -> int:

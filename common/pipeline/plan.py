@@ -8,7 +8,7 @@ from common.pipeline.expand import expand, select
 from common.pipeline.record import Store
 from common.pipeline.run import duration
 
-ASSUMED_SPEED = 5e10  # floating-point operations a second, until records of this tier say better
+ASSUMED_SPEED = {"cpu": 5e10, "cuda": 5e12}  # operations a second of one job, until records say better
 HEADERS = ("experiment", "source", "setting", "jobs", "done", "shared", "to run", "time")
 
 
@@ -16,14 +16,16 @@ def plan(package: Package, request: Request) -> str:
     """Return a table with one row for each setting of an experiment, and the total time.
 
     A job that an earlier row has already is counted as shared: it runs once. Time is the work of the jobs
-    to run over the speed of the finished ones of this tier.
+    to run over the speed of the finished ones of this tier and the number of jobs at once.
     """
     experiments = select(package.experiments, request.only)
     store = Store(request.results / request.tier / package.name)
     done = {job.key: store.read(job) for job in expand(experiments, request.tier, request.seeds)}
     work = {job.key: e.work(job.cell) for e in experiments for job in e.jobs(request.tier, request.seeds)}
     seconds = sum(record.wall_seconds for record in done.values() if record)
-    speed = sum(work[key] for key, record in done.items() if record) / seconds if seconds else ASSUMED_SPEED
+    worked = sum(work[key] for key, record in done.items() if record)
+    device, workers = request.environment.device.type, request.environment.workers
+    speed = workers * (worked / seconds if worked else ASSUMED_SPEED[device])
     rows: list[list[object]] = []
     planned: set[str] = set()
     for experiment in experiments:
@@ -38,5 +40,5 @@ def plan(package: Package, request: Request) -> str:
             counts = (len(jobs), len(own) - len(missing), len(jobs) - len(own), len(missing))
             rows.append([experiment.name, experiment.source, name, *counts, time])
     total = duration(sum(work[key] for key, record in done.items() if record is None) / speed)
-    basis = "speed of the finished jobs" if seconds else f"assuming {ASSUMED_SPEED:.0e} operations a second"
-    return f"{tabulate(rows, HEADERS)}\n\nto run: {total} ({basis})"
+    basis = "at the speed of the finished jobs" if worked else f"assuming {speed:.0e} operations a second"
+    return f"{tabulate(rows, HEADERS)}\n\nto run: {total}, {workers} jobs at once on {device} ({basis})"
