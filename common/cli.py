@@ -7,7 +7,7 @@ from pathlib import Path
 
 from common.datasets import default_folder
 from common.errors import UsageError
-from common.experiment import Environment, Tier
+from common.experiment import Environment, Replicates, Tier
 from common.machine import device_of, require, set_up, workers_on
 from common.pipeline import Package, Request, reproduce
 from common.pipeline.plan import plan
@@ -47,6 +47,7 @@ def _parser(package: Package) -> argparse.ArgumentParser:
     parser.add_argument("--tier", default="smoke", help="smoke (tiny, CPU) or full (the paper's scale)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="one experiment; repeatable")
     parser.add_argument("--seeds", type=int, help="number of replicates, in place of the declared one")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="run fresh seeds from N on, not from 0")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:1")
     parser.add_argument("--data-dir", type=Path, help="data sets; default $PLASTICITY_BENCH_DATA, else ./data")
     parser.add_argument("--results", type=Path, default=Path("results"), help="records and reports")
@@ -61,6 +62,8 @@ def _request(options: argparse.Namespace) -> Request:
         raise UsageError(f"unknown tier '{options.tier}'; there are: {', '.join(Tier)}")
     if options.seeds is not None and options.seeds < 1:
         raise UsageError(f"--seeds {options.seeds}: at least one seed is needed")
+    if options.first_seed < 0:
+        raise UsageError(f"--first-seed {options.first_seed}: seeds are 0 or more")
     data = options.data_dir or default_folder()
     device = device_of(options.device)
     if not (options.plan or options.report):
@@ -68,7 +71,7 @@ def _request(options: argparse.Namespace) -> Request:
     return Request(
         tier=Tier(options.tier),
         only=tuple(options.only),
-        seeds=options.seeds,
+        replicates=Replicates(options.first_seed, options.seeds),
         results=options.results,
         environment=Environment(device, data, workers_on(device)),
         train=not options.report,

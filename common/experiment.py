@@ -89,6 +89,24 @@ class Job:
 
 
 @dataclass(frozen=True)
+class Replicates:
+    """Which seeds to run: `count` of them, or as many as each experiment declares, from `first` on.
+
+    The declared seeds are 0, 1, ...; another `first` gives fresh ones and leaves them alone.
+    """
+
+    first: int = 0
+    count: int | None = None
+
+    def of(self, declared: int) -> range:
+        """Return the seeds of an experiment that declares this many."""
+        return range(self.first, self.first + (declared if self.count is None else self.count))
+
+
+DECLARED = Replicates()
+
+
+@dataclass(frozen=True)
 class Experiment:
     """One table or figure: its source, its grid of cells and its number of seeds for each tier.
 
@@ -105,10 +123,9 @@ class Experiment:
     seeds: Mapping[Tier, int]
     work: Callable[[Any], float]
 
-    def jobs(self, tier: Tier, seeds: int | None = None) -> list[Job]:
-        """Return cells x seeds; `seeds` replaces the declared number."""
-        count = self.seeds[tier] if seeds is None else seeds
-        return [Job(self.run, cell, seed) for cell in self.cells[tier] for seed in range(count)]
+    def jobs(self, tier: Tier, replicates: Replicates = DECLARED) -> list[Job]:
+        """Return cells x seeds."""
+        return [Job(self.run, cell, seed) for cell in self.cells[tier] for seed in replicates.of(self.seeds[tier])]
 
 
 def plain(cell: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from common import expectations
-from common.experiment import Environment, Experiment, Metrics, Tier
+from common.experiment import DECLARED, Environment, Experiment, Metrics, Tier
 from common.pipeline import Package, Request
 
 torch.set_num_threads(1)  # threads that wait for each other make a shared machine crawl
@@ -88,7 +88,7 @@ def request_for(tmp_path):
             **{
                 "tier": Tier.SMOKE,
                 "only": (),
-                "seeds": None,
+                "replicates": DECLARED,
                 "results": tmp_path / "results",
                 "environment": Environment(torch.device("cpu"), Path("data")),
                 **fields,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import expectations
-from common.experiment import Environment, Experiment, Tier
+from common.experiment import DECLARED, Environment, Experiment, Replicates, Tier
 from common.pipeline import report
 from common.pipeline.aggregate import Results, aggregate
 from common.pipeline.check import check_claims, require_fit
@@ -32,7 +32,7 @@ class Request:
 
     tier: Tier
     only: tuple[str, ...]
-    seeds: int | None
+    replicates: Replicates
     results: Path
     environment: Environment
     train: bool = True
@@ -40,21 +40,21 @@ class Request:
 
 def reproduce(package: Package, request: Request) -> int:
     """Do it all and return the exit code: 0 where every gating claim holds, otherwise 1."""
-    tier, seeds = request.tier, request.seeds
+    tier, replicates = request.tier, request.replicates
     path = expectations.path_of(package.name)
     claims = expectations.read(path)
     require_fit(claims, aggregate_nothing(package, tier), f"{path.parent.name}/{path.name}")
     experiments = select(package.experiments, request.only)
-    jobs = expand(experiments, tier, seeds)
+    jobs = expand(experiments, tier, replicates)
     store = Store(request.results / tier / package.name)
     store.open()
     errors: dict[str, str] = {}
     if request.train:
-        work = {job.key: e.work(job.cell) for e in experiments for job in e.jobs(tier, seeds)}
+        work = {job.key: e.work(job.cell) for e in experiments for job in e.jobs(tier, replicates)}
         done = sum(store.path(job).exists() for job in jobs)
         print(f"{package.name} {tier}: {len(jobs)} jobs, {done} already done", file=sys.stderr)
         errors = run_missing(jobs, work, store, request.environment)
-    results = aggregate(experiments, tier, seeds, jobs, store, errors)
+    results = aggregate(experiments, tier, replicates, jobs, store, errors)
     judged = check_claims(claims, results)
     folder = store.folder.parent / f"{package.name}-report"
     folder.mkdir(exist_ok=True)
@@ -70,4 +70,4 @@ def reproduce(package: Package, request: Request) -> int:
 
 def aggregate_nothing(package: Package, tier: Tier) -> Results:
     """Return results without records: the declarations alone."""
-    return Results({e.name: e for e in package.experiments}, tier, None, {}, {})
+    return Results({e.name: e for e in package.experiments}, tier, DECLARED, {}, {})

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.experiment import Experiment, Job, Tier, plain
+from common.experiment import Experiment, Job, Replicates, Tier, plain
 from common.pipeline.record import Record, Store
 from common.strict_yaml import Scalar
 
@@ -27,12 +27,13 @@ class Results:
     """Everything measured so far.
 
     `experiments` and `tier` say what should exist, `records` what does, by job key, and `errors` holds the
-    message of each job that failed in this run. `seeds` replaces the declared number of seeds.
+    message of each job that failed in this run. `replicates` are the seeds
+    asked for.
     """
 
     experiments: Mapping[str, Experiment]
     tier: Tier
-    seeds: int | None
+    replicates: Replicates
     records: Mapping[str, Record]
     errors: Mapping[str, str]
 
@@ -51,9 +52,12 @@ class Results:
         not exist, or a value is not finite.
         """
         declared = self.experiments[experiment]
-        count = declared.seeds[self.tier] if self.seeds is None else self.seeds
         cell = self.cell(experiment, where)
-        return np.array([self._value(Job(declared.run, cell, seed), metric) for seed in range(count)])
+        return np.array([self._value(Job(declared.run, cell, seed), metric) for seed in self.seeds(experiment)])
+
+    def seeds(self, experiment: str) -> range:
+        """Return the seeds asked for of an experiment."""
+        return self.replicates.of(self.experiments[experiment].seeds[self.tier])
 
     def _value(self, job: Job, metric: str) -> float:
         if job.key in self.errors:
@@ -87,11 +91,11 @@ _ABSENT = object()
 def aggregate(
     experiments: Sequence[Experiment],
     tier: Tier,
-    seeds: int | None,
+    replicates: Replicates,
     jobs: Sequence[Job],
     store: Store,
     errors: Mapping[str, str],
 ) -> Results:
     """Read the records of all jobs."""
     records = {job.key: record for job in jobs if (record := store.read(job)) is not None}
-    return Results({e.name: e for e in experiments}, tier, seeds, records, errors)
+    return Results({e.name: e for e in experiments}, tier, replicates, records, errors)

@@ -80,8 +80,8 @@ def judge(claim: Claim, check: Check, results: Results) -> Finding:
 
 def _require_pairs(check: Check, results: Results) -> None:
     """Raise Failed where a check compares experiments with different numbers of seeds."""
-    seeds = {q.experiment: results.experiments[q.experiment].seeds[results.tier] for q in check.quantities}
-    if results.seeds is None and len(set(seeds.values())) > 1:
+    seeds = {q.experiment: len(results.seeds(q.experiment)) for q in check.quantities}
+    if len(set(seeds.values())) > 1:
         counts = ", ".join(f"{name} has {count}" for name, count in sorted(seeds.items()))
         raise Failed(f"seeds cannot be paired: {counts}; declare the same number for each")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from common.errors import UsageError
-from common.experiment import Experiment, Job, Tier
+from common.experiment import DECLARED, Experiment, Job, Replicates, Tier
 
 
 def select(experiments: Sequence[Experiment], only: Sequence[str]) -> list[Experiment]:
@@ -15,10 +15,10 @@ def select(experiments: Sequence[Experiment], only: Sequence[str]) -> list[Exper
     return [known[name] for name in known if not only or name in only]
 
 
-def expand(experiments: Sequence[Experiment], tier: Tier, seeds: int | None = None) -> list[Job]:
+def expand(experiments: Sequence[Experiment], tier: Tier, replicates: Replicates = DECLARED) -> list[Job]:
     """Return every job once, in order of declaration; jobs that experiments share are one job."""
     jobs: dict[str, Job] = {}
     for experiment in experiments:
-        for job in experiment.jobs(tier, seeds):
+        for job in experiment.jobs(tier, replicates):
             jobs.setdefault(job.key, job)
     return list(jobs.values())

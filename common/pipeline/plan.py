@@ -20,8 +20,8 @@ def plan(package: Package, request: Request) -> str:
     """
     experiments = select(package.experiments, request.only)
     store = Store(request.results / request.tier / package.name)
-    done = {job.key: store.read(job) for job in expand(experiments, request.tier, request.seeds)}
-    work = {job.key: e.work(job.cell) for e in experiments for job in e.jobs(request.tier, request.seeds)}
+    done = {job.key: store.read(job) for job in expand(experiments, request.tier, request.replicates)}
+    work = {job.key: e.work(job.cell) for e in experiments for job in e.jobs(request.tier, request.replicates)}
     seconds = sum(record.wall_seconds for record in done.values() if record)
     worked = sum(work[key] for key, record in done.items() if record)
     device, workers = request.environment.device.type, request.environment.workers
@@ -30,7 +30,7 @@ def plan(package: Package, request: Request) -> str:
     planned: set[str] = set()
     for experiment in experiments:
         settings: dict[str, list[Job]] = {}
-        for job in experiment.jobs(request.tier, request.seeds):
+        for job in experiment.jobs(request.tier, request.replicates):
             settings.setdefault(job.cell.setting.name, []).append(job)
         for name, jobs in settings.items():
             own = [job for job in jobs if job.key not in planned]

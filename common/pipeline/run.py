@@ -1,5 +1,6 @@
 """Step 2: run the jobs that have no record yet, in groups that may train as one program."""
 
+import hashlib
 import multiprocessing
 import signal
 import sys
@@ -112,13 +113,19 @@ def run_group(
 
 
 def _run_together(group: Sequence[Job], store: Store, environment: Environment, done: Callable[[Job], None]) -> None:
+    where = {"device": _device(environment), "together": together(group)}
     started = time.perf_counter()
     for job, metrics in zip(group, group[0].run(group, environment), strict=True):
         now = time.perf_counter()
         seconds = now - started if metrics.seconds is None else metrics.seconds
-        store.write(job, Record(metrics, seconds, provenance() | {"device": _device(environment)}))
+        store.write(job, Record(metrics, seconds, provenance() | where))
         started = now
         done(job)
+
+
+def together(group: Sequence[Job]) -> str:
+    """Return a name for the company a job trained in; other company may round differently."""
+    return hashlib.sha256(" ".join(job.key for job in group).encode()).hexdigest()[:16]
 
 
 def _device(environment: Environment) -> str:

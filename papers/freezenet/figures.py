@@ -107,13 +107,12 @@ def draw(results: Results, folder: Path) -> list[Path]:
 
 def _complete(results: Results, name: str) -> bool:
     experiment = results.experiments.get(name)
-    jobs = experiment.jobs(results.tier, results.seeds) if experiment else []
+    jobs = experiment.jobs(results.tier, results.replicates) if experiment else []
     return bool(jobs) and all(job.key in results.records for job in jobs)
 
 
 def _values(results: Results, experiment: Experiment, cell: Cell, metric: str) -> list[float]:
-    seeds = experiment.seeds[results.tier] if results.seeds is None else results.seeds
-    records = [results.records[Job(experiment.run, cell, seed).key] for seed in range(seeds)]
+    records = [results.records[Job(experiment.run, cell, seed).key] for seed in results.seeds(experiment.name)]
     return [record.metrics.scalars[metric] for record in records]
 
 
@@ -152,16 +151,15 @@ def _plot(axes: "Axes", figure: Plot, experiment: Experiment, results: Results) 
 
 
 def _q_beta(results: Results, experiment: Experiment, cell: Cell) -> float:
-    scalars = results.records[Job(experiment.run, cell, 0).key].metrics.scalars
+    scalars = results.records[Job(experiment.run, cell, results.replicates.first).key].metrics.scalars
     return scalars.get("q_beta", float("nan"))
 
 
 def _trace(axes: "Axes", figure: Trace, experiment: Experiment, results: Results) -> None:
     """Draw the mean curve of every series over epochs, with a band of one standard deviation."""
-    seeds = experiment.seeds[results.tier] if results.seeds is None else results.seeds
     for name, cells in list(_series(experiment, results, figure.series).items())[:MAX_SERIES]:
         cell = max(cells, key=lambda c: c.freezing_rate)
-        records = [results.records[Job(experiment.run, cell, seed).key] for seed in range(seeds)]
+        records = [results.records[Job(experiment.run, cell, seed).key] for seed in results.seeds(experiment.name)]
         curves: Any = np.array([record.metrics.curves[figure.curve] for record in records])
         epochs = np.arange(curves.shape[1])
         mean, spread = curves.mean(0), curves.std(0)

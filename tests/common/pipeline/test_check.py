@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.expectations import Check, Claim, Quantity, Reported
-from common.experiment import Job, Metrics, Tier
+from common.experiment import DECLARED, Job, Metrics, Replicates, Tier
 from common.pipeline.aggregate import Failed, Results
 from common.pipeline.check import Finding, Judged, Verdict, check_claims, judge, measured, number, show
 from common.pipeline.record import Record
@@ -15,7 +15,7 @@ from tests import conftest
 RATES = (0.1, 0.2, 0.3)
 
 
-def results(numbers, *, validation=None, seeds=None, errors=(), also=None):
+def results(numbers, *, validation=None, replicates=DECLARED, errors=(), also=None):
     """Return Results of the toy `table` with {(method, rate): [one number a seed]}; None leaves a record out.
 
     `also` is a second experiment, `other`, with its own numbers; `errors` are cells whose first job failed.
@@ -33,7 +33,7 @@ def results(numbers, *, validation=None, seeds=None, errors=(), also=None):
                 elif value is not None:
                     score = (validation or {}).get((method, rate), values)[seed]
                     records[job.key] = Record(Metrics({"score": value, "validation_accuracy": score}), 1.0, {})
-    return Results(experiments, Tier.SMOKE, seeds, records, failed)
+    return Results(experiments, Tier.SMOKE, replicates, records, failed)
 
 
 def _most(numbers):
@@ -364,7 +364,7 @@ def test_experiments_with_as_many_seeds_are_compared_and_so_are_those_of_a_commo
     paired = order(below=quantity("b", experiment="other"))
     found = results({("a", 0.1): [0.5] * 5}, also={("b", 0.1): [0.4] * 5})
     assert verdict(paired, found).verdict is Verdict.REPRODUCED
-    found = results({("a", 0.1): [0.5] * 7}, also={("b", 0.1): [0.4] * 5}, seeds=5)
+    found = results({("a", 0.1): [0.5] * 7}, also={("b", 0.1): [0.4] * 5}, replicates=Replicates(count=5))
     assert verdict(paired, found).verdict is Verdict.REPRODUCED
 
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from common.errors import UsageError
-from common.experiment import Metrics
+from common.experiment import Metrics, Replicates
 from common.pipeline import reproduce
 from tests import conftest
 
@@ -156,8 +156,16 @@ def test_a_claim_about_what_does_not_exist_is_refused_before_anything_runs(toy_p
 
 def test_fewer_seeds_can_be_asked_for(toy_package, request_for, capsys):
     package, _ = toy_package
-    assert reproduce(package, request_for(seeds=2)) == 1
+    assert reproduce(package, request_for(replicates=Replicates(count=2))) == 1
     assert "2 seeds cannot decide an order" in capsys.readouterr().out
+
+
+def test_fresh_seeds_leave_the_declared_ones_alone(toy_package, request_for):
+    package, _ = toy_package
+    reproduce(package, request_for(replicates=Replicates(first=5)))
+    assert sorted({call.rsplit("/")[-1] for call in conftest.CALLS}) == ["5", "6", "7", "8", "9"]
+    reproduce(package, request_for())
+    assert len(records(request_for())) == 60
 
 
 def test_progress_is_lines_where_there_is_no_terminal():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.expectations import Check, Claim, Quantity, Reported
-from common.experiment import Job, Metrics, Tier
+from common.experiment import DECLARED, Job, Metrics, Tier
 from common.pipeline import report
 from common.pipeline.aggregate import Results
 from common.pipeline.check import Finding, Judged, Verdict, check_claims
@@ -41,7 +41,7 @@ def judged():
         for cell, scores in SCORES.items()
         for seed, score in enumerate(scores)
     }
-    results = Results({"table": conftest.experiment(seeds=2)}, Tier.SMOKE, None, records, {})
+    results = Results({"table": conftest.experiment(seeds=2)}, Tier.SMOKE, DECLARED, records, {})
     return check_claims(CLAIMS, results)
 
 
