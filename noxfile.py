@@ -34,6 +34,16 @@ def reproduce(session: nox.Session, *options: str) -> None:
         session.error("a gating claim does not hold, or a run failed: see the table above")
 
 
+def run(session: nox.Session, module: str) -> None:
+    """Run a module of the core with the arguments after `--`; the session fails with its exit code."""
+    session.install("-e", ".")
+    code = _run(session, module, *session.posargs)
+    if code > 1:
+        sys.exit(code)
+    if code == 1:
+        session.error("a gating claim does not hold: see the table above")
+
+
 def _run(session: nox.Session, module: str, *arguments: str) -> int:
     try:
         session.run("python", "-m", module, *arguments)
@@ -52,6 +62,24 @@ def smoke(session: nox.Session) -> None:
 def full(session: nox.Session) -> None:
     """Reproduce at the papers' own scale: `nox -s full -- papers/freezenet --device cuda --data-dir D [--plan]`."""
     reproduce(session, "--tier", "full")
+
+
+@nox.session
+def gate(session: nox.Session) -> None:
+    """Judge all claims at once, from records: `nox -s gate -- --baseline ci/baselines/smoke.json [--accept REASON]`."""
+    run(session, "common.gate")
+
+
+@nox.session
+def calibrate(session: nox.Session) -> None:
+    """Show by simulation how often the gate fails although every claim is true, and how often it should."""
+    run(session, "common.calibration")
+
+
+@nox.session(name="false-alarms")
+def false_alarms(session: nox.Session) -> None:
+    """Run smoke on fresh seeds, ten times, and show how often each gating claim fails (`-- papers/freezenet`)."""
+    run(session, "common.false_alarms")
 
 
 @nox.session

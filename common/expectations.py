@@ -1,9 +1,10 @@
 """The claims of the papers: what was reported, how it is checked in each tier, and how wide the band is.
 
-`expectations/<package>.yaml` lists every claim once. `CONTRIBUTING.md` documents the fields; every error
-names file, line and column.
+`expectations/<package>.yaml` lists every claim once; `expectations/README.md` documents the fields. Every error names
+file, line and column. `python -m common.expectations check` validates all files and prints their coverage.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,15 +16,23 @@ from common.strict_yaml import Scalar, Value, load
 UNITS = ("fraction", "count", "kilobytes", "ratio", "seconds", "none")
 GATES = ("reproduced", "no-deviation", "none")
 KINDS = ("value", "order", "trend", "rate", "exact")
+SPREADS = ("sd", "se", "unknown")
+STATISTICS = ("values", "best", "spread")
+WIDEST_MARGIN = 0.2  # of a fraction: 20 points
 
 
 @dataclass(frozen=True)
 class Reported:
-    """What the paper prints: mean, spread over its seeds, their number, and the last printed digit."""
+    """What the paper prints: mean, spread over its runs, their number, and the last printed digit.
+
+    `spread_is` says whether the plus-minus is a standard deviation over runs ("sd"), a standard error ("se"), or
+    not explained ("unknown"). `seeds` is "unknown" where the paper does not say, and None for a number without chance.
+    """
 
     mean: float
     spread: float | None
-    seeds: int | None
+    spread_is: str | None
+    seeds: int | str | None
     resolution: float
 
 
@@ -33,7 +42,7 @@ class Quantity:
 
     With `minus` or `divided_by`, the other cell's numbers are taken off or divided by, seed by seed.
     `statistic` "values" keeps one number a seed; "best" keeps the one seed with the highest
-    `validation_accuracy`; "deviation" takes each seed's absolute distance from the median over seeds.
+    `validation_accuracy`; "spread" compares how far the seeds lie apart.
     """
 
     experiment: str
@@ -48,7 +57,8 @@ class Quantity:
 class Check:
     """How a claim is checked in one tier. Fields that a kind does not use are None or empty.
 
-    `along` names a cell field and the values it takes: every quantity is read at each of them.
+    `along` names a cell field and the values it takes: every quantity is read at each of them. `images` is the number
+    of images that a fraction counts over. A trend is `unblocked` where equal seeds have nothing in common.
     """
 
     kind: str
@@ -61,8 +71,10 @@ class Check:
     points: tuple[Scalar, ...] = ()
     expected: float | None = None
     margin: float | None = None
+    images: int | None = None
     least_gap: float = 0.0
     direction: str | None = None
+    unblocked: bool = False
     event_below: float | None = None
     event_above: float | None = None
     equals: float | None = None
@@ -87,12 +99,14 @@ class Claim:
     """One statement of a paper, with a check for each tier or the reason why there is none."""
 
     id: str
+    paper: str
     source: str
     statement: str
     unit: str
     reported: Reported | None
     checks: Mapping[Tier, Check]
     untestable: Mapping[Tier, str]
+    file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
 
 
@@ -104,10 +118,11 @@ def path_of(package: str) -> Path:
 def read(path: Path) -> list[Claim]:
     """Return the claims of one file; raise UsageError with file, line and column where it is wrong."""
     shown = str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
-    top = load(path, shown).fields(required=("claims",))
+    top = load(path, shown).fields(required=("papers", "claims"))
+    papers = {name: value.text() for name, value in top["papers"].mapping().items()}
     claims: dict[str, Claim] = {}
     for entry in top["claims"].items():
-        claim = _claim(entry)
+        claim = _claim(entry, papers)
         if claim.id in claims:
             raise entry.error(f"claim '{claim.id}' is declared twice, first in line {claims[claim.id].line}")
         claims[claim.id] = claim
@@ -116,12 +131,15 @@ def read(path: Path) -> list[Claim]:
     return list(claims.values())
 
 
-def _claim(entry: Value) -> Claim:
+def _claim(entry: Value, papers: Mapping[str, str]) -> Claim:
     fields = entry.fields(
         required=("id", "source", "statement", "unit"),
         optional=("reported", "untestable", *(tier.value for tier in Tier)),
     )
     unit = fields["unit"].choice(*UNITS)
+    paper = fields["id"].text().split("/")[0]
+    if paper not in papers:
+        raise fields["id"].error(f"a claim's id begins with its paper, one of {', '.join(papers)}")
     reported = _reported(fields["reported"], unit) if "reported" in fields else None
     checks: dict[Tier, Check] = {}
     untestable: dict[Tier, str] = {}
@@ -138,32 +156,43 @@ def _claim(entry: Value) -> Claim:
             checks[tier] = _check(fields[tier.value], unit, reported)
     return Claim(
         id=fields["id"].text(),
+        paper=papers[paper],
         source=fields["source"].text(),
         statement=fields["statement"].text(),
         unit=unit,
         reported=reported,
         checks=checks,
         untestable=untestable,
+        file=entry.file,
         line=entry.line,
     )
 
 
 def _reported(value: Value, unit: str) -> Reported:
-    fields = value.fields(required=("mean", "resolution"), optional=("spread", "seeds"))
-    if "seeds" in fields and fields["seeds"].integer() < 1:
-        raise fields["seeds"].error("the number of seeds must be at least 1")
+    fields = value.fields(required=("mean", "resolution"), optional=("spread", "spread_is", "seeds"))
+    if ("spread" in fields) != ("spread_is" in fields):
+        raise value.error(f"'spread' and 'spread_is' ({', '.join(SPREADS)}) go together")
     return Reported(
         mean=_in_unit(fields["mean"], unit),
         spread=_positive(fields["spread"], unit) if "spread" in fields else None,
-        seeds=fields["seeds"].integer() if "seeds" in fields else None,
+        spread_is=fields["spread_is"].choice(*SPREADS) if "spread_is" in fields else None,
+        seeds=_seeds(fields["seeds"]) if "seeds" in fields else None,
         resolution=_positive(fields["resolution"], unit),
     )
 
 
+def _seeds(value: Value) -> int | str:
+    if value.data == "unknown":
+        return "unknown"
+    if value.integer() < 1:
+        raise value.error("the number of seeds must be at least 1")
+    return value.integer()
+
+
 _BY_KIND: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "value": (("quantity", "margin"), ("expected", "along")),
+    "value": (("quantity", "margin"), ("expected", "images", "along")),
     "order": (("above", "below"), ("least_gap", "along")),
-    "trend": (("quantity", "along", "direction"), ()),
+    "trend": (("quantity", "along", "direction"), ("unblocked",)),
     "rate": (("quantity",), ("event_below", "event_above", "at_least", "at_most", "along")),
     "exact": (("quantity",), ("equals", "at_least", "at_most", "along")),
 }
@@ -193,9 +222,11 @@ def _check(value: Value, unit: str, reported: Reported | None) -> Check:
         along=along,
         points=points,
         expected=number("expected"),
-        margin=_positive(fields["margin"], unit) if "margin" in fields else None,
+        margin=_margin(fields["margin"], unit) if "margin" in fields else None,
+        images=_images(fields["images"], unit) if "images" in fields else None,
         least_gap=_in_unit(fields["least_gap"], unit) if "least_gap" in fields else 0.0,
         direction=fields["direction"].choice("rising", "falling") if "direction" in fields else None,
+        unblocked="unblocked" in fields and fields["unblocked"].truth(),
         event_below=number("event_below"),
         event_above=number("event_above"),
         equals=number("equals"),
@@ -203,12 +234,36 @@ def _check(value: Value, unit: str, reported: Reported | None) -> Check:
         at_most=number("at_most", bound_unit),
         line=value.line,
     )
-    _require_sense(check, value, reported)
+    _require_sense(check, value, reported, unit)
     return check
 
 
-def _require_sense(check: Check, value: Value, reported: Reported | None) -> None:
+def _margin(value: Value, unit: str) -> float:
+    margin = value.number()
+    if margin <= 0:
+        raise value.error(f"a margin is above zero, found {margin}")
+    if unit == "fraction" and margin > WIDEST_MARGIN:
+        raise value.error(f"a margin of {margin} is {100 * margin:g} points: write 0.3 points as 0.003")
+    return margin
+
+
+def _images(value: Value, unit: str) -> int:
+    if unit != "fraction":
+        raise value.error("only a fraction counts over images")
+    if value.integer() < 1:
+        raise value.error("the number of images must be at least 1")
+    return value.integer()
+
+
+def _require_sense(check: Check, value: Value, reported: Reported | None, unit: str) -> None:
     """Raise UsageError where the fields of a check contradict each other."""
+    _require_statistic(check, value)
+    if check.kind == "value" and unit == "fraction" and check.images is None:
+        raise value.error("a fraction's spread has a floor: give 'images', the number of images that it counts over")
+    if check.images is not None and check.quantity is not None and check.quantity.divided_by is not None:
+        raise value.error("a quotient is no share of images: its unit is ratio")
+    if check.kind == "value" and check.expected is None and reported is not None and reported.seeds is None:
+        raise value.error("to compare with 'reported', say there how many 'seeds' the paper ran, or unknown")
     bounds = [b for b in (check.equals, check.at_least, check.at_most) if b is not None]
     if check.kind == "value" and check.expected is None and reported is None:
         raise value.error("a value check needs 'expected', or 'reported' on the claim")
@@ -222,6 +277,20 @@ def _require_sense(check: Check, value: Value, reported: Reported | None) -> Non
         raise value.error(f"a rate is a fraction between 0 and 1, found {bounds[0]}")
     if check.kind == "exact" and len(bounds) != 1:
         raise value.error("an exact check needs one of equals, at_least, at_most")
+
+
+def _require_statistic(check: Check, value: Value) -> None:
+    """Raise UsageError where a statistic is asked for that the kind cannot test."""
+    inner = [part for q in check.quantities for part in (q.minus, q.divided_by) if part is not None]
+    if any(part.statistic != "values" for part in inner):
+        raise value.error("a statistic belongs to the whole quantity, not to a part of it")
+    whole = [q for q in (check.quantity, check.above, check.below) if isinstance(q, Quantity)]
+    asked = {q.statistic for q in whole}
+    if "best" in asked and check.kind != "value":
+        raise value.error("the best run is one number: only a value check knows its error")
+    paired = check.kind == "order" and len(whole) == 2 and len(asked) == 1
+    if "spread" in asked and (not paired or check.along or check.least_gap):
+        raise value.error("spreads are compared by an order check of two of them, without range or gap")
 
 
 def _along(value: Value | None) -> tuple[str | None, tuple[Scalar, ...]]:
@@ -249,7 +318,7 @@ def _quantity(value: Value, outer: Quantity | None = None) -> Quantity:
         experiment=fields["experiment"].text() if "experiment" in fields else outer.experiment,  # type: ignore[union-attr]
         metric=fields["metric"].text() if "metric" in fields else outer.metric,  # type: ignore[union-attr]
         cell={k: v.scalar() for k, v in fields["cell"].mapping().items()} if "cell" in fields else {},
-        statistic=fields["statistic"].choice("values", "best", "deviation") if "statistic" in fields else "values",
+        statistic=fields["statistic"].choice(*STATISTICS) if "statistic" in fields else "values",
     )
     return Quantity(
         own.experiment,
@@ -273,3 +342,9 @@ def _positive(value: Value, unit: str) -> float:
     if number < 0:
         raise value.error(f"expected a number that is not negative, found {number}")
     return number
+
+
+if __name__ == "__main__":
+    from common.coverage import main
+
+    sys.exit(main())

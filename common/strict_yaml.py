@@ -73,6 +73,12 @@ class Value:
             raise self.error(f"expected a whole number, found {_kind(self.data)}")
         return self.data
 
+    def truth(self) -> bool:
+        """Return true or false, or raise UsageError."""
+        if not isinstance(self.data, bool):
+            raise self.error(f"expected true or false, found {_kind(self.data)}")
+        return self.data
+
     def scalar(self) -> Scalar:
         """Return a text, number, truth value or null, or raise UsageError."""
         if isinstance(self.data, dict | list):

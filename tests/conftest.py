@@ -48,12 +48,14 @@ def experiment(name="table", seeds=5, run=toy, rates=(0.1, 0.2, 0.3)):
 
 
 CLAIMS = """
+papers:
+  toy: A toy paper
 claims:
   - id: toy/order
     source: Table 9
     statement: a beats b
     unit: fraction
-    smoke: &check
+    smoke:
       kind: order
       gate: reproduced
       reason: it always does
@@ -65,20 +67,21 @@ claims:
     source: Table 9
     statement: a scores 0.8
     unit: fraction
-    reported: {mean: 0.8, spread: 0.001, seeds: 5, resolution: 0.01}
+    reported: {mean: 0.8, spread: 0.001, spread_is: sd, seeds: 5, resolution: 0.01}
     smoke:
       kind: value
       gate: no-deviation
       reason: a wide band
       quantity: {experiment: table, metric: score, cell: {method: a, rate: 0.1}}
       margin: 0.02
+      images: 10000
     full: {untestable: a toy has no full tier}
   - id: toy/never
     source: Table 9
     statement: nobody can tell
     unit: none
     untestable: nothing measures it
-""".replace("&check", "")
+"""
 
 
 @pytest.fixture

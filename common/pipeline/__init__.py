@@ -1,15 +1,16 @@
 """From declarations to an exit code: expand, run, record, aggregate, check, report."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from common import expectations
+from common.expectations import Claim
 from common.experiment import DECLARED, Environment, Experiment, Replicates, Tier
 from common.pipeline import report
 from common.pipeline.aggregate import Results, aggregate
-from common.pipeline.check import check_claims, require_fit
+from common.pipeline.check import all_at_once, check_claims, fails, require_fit
 from common.pipeline.expand import expand, select
 from common.pipeline.record import Store
 from common.pipeline.run import run_missing
@@ -41,31 +42,53 @@ class Request:
 def reproduce(package: Package, request: Request) -> int:
     """Do it all and return the exit code: 0 where every gating claim holds, otherwise 1."""
     tier, replicates = request.tier, request.replicates
-    path = expectations.path_of(package.name)
-    claims = expectations.read(path)
-    require_fit(claims, aggregate_nothing(package, tier), f"{path.parent.name}/{path.name}")
+    claims = declared_claims(package, tier)
     experiments = select(package.experiments, request.only)
-    jobs = expand(experiments, tier, replicates)
-    store = Store(request.results / tier / package.name)
-    store.open()
-    errors: dict[str, str] = {}
-    if request.train:
-        work = {job.key: e.work(job.cell) for e in experiments for job in e.jobs(tier, replicates)}
-        done = sum(store.path(job).exists() for job in jobs)
-        print(f"{package.name} {tier}: {len(jobs)} jobs, {done} already done", file=sys.stderr)
-        errors = run_missing(jobs, work, store, request.environment)
-    results = aggregate(experiments, tier, replicates, jobs, store, errors)
-    judged = check_claims(claims, results)
-    folder = store.folder.parent / f"{package.name}-report"
-    folder.mkdir(exist_ok=True)
+    errors = train(package, experiments, request) if request.train else {}
+    results = read_results(package, experiments, tier, replicates, request.results, errors)
+    judged = all_at_once(check_claims(claims, results))
+    folder = request.results / tier / f"{package.name}-report"
     report.write(judged, claims, tier, package.name, folder)
     figures = package.figures(results, folder)
-    print(report.console(judged, tier))
+    print(report.console(judged))
     print(f"\n{report.summary(judged, claims, tier)}")
     print(f"report: {folder / 'report.md'}, {len(figures)} figures beside it")
     for message in errors.values():
         print(f"a job failed: {message}", file=sys.stderr)
-    return 1 if errors or report.fails(judged) else 0
+    return 1 if errors or fails(judged) else 0
+
+
+def declared_claims(package: Package, tier: Tier) -> list[Claim]:
+    """Return a package's claims; raise UsageError where they do not fit its experiments in this tier."""
+    path = expectations.path_of(package.name)
+    claims = expectations.read(path)
+    require_fit(claims, aggregate_nothing(package, tier), f"{path.parent.name}/{path.name}")
+    return claims
+
+
+def train(package: Package, experiments: Sequence[Experiment], request: Request) -> dict[str, str]:
+    """Run the jobs that have no record yet, and return the errors of those that failed, by key."""
+    tier, replicates = request.tier, request.replicates
+    jobs = expand(experiments, tier, replicates)
+    work = {job.key: e.work(job.cell) for e in experiments for job in e.jobs(tier, replicates)}
+    store = Store(request.results / tier / package.name)
+    store.open()
+    done = sum(store.path(job).exists() for job in jobs)
+    print(f"{package.name} {tier}: {len(jobs)} jobs, {done} already done", file=sys.stderr)
+    return run_missing(jobs, work, store, request.environment)
+
+
+def read_results(
+    package: Package,
+    experiments: Sequence[Experiment],
+    tier: Tier,
+    replicates: Replicates,
+    folder: Path,
+    errors: Mapping[str, str],
+) -> Results:
+    """Read what the records below the results folder say about the experiments."""
+    store = Store(folder / tier / package.name)
+    return aggregate(experiments, tier, replicates, expand(experiments, tier, replicates), store, errors)
 
 
 def aggregate_nothing(package: Package, tier: Tier) -> Results:

@@ -1,7 +1,7 @@
 """Step 4: records into arrays, one number a seed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,6 @@ from common.strict_yaml import Scalar
 Array = NDArray[np.float64]
 
 
-class NotRun(Exception):  # noqa: N818
-    """The numbers asked for have not been measured (yet); the message says what is missing."""
-
-
 class Failed(Exception):  # noqa: N818
     """The numbers asked for cannot be trusted; the message says why."""
 
@@ -26,20 +22,23 @@ class Failed(Exception):  # noqa: N818
 class Results:
     """Everything measured so far.
 
-    `experiments` and `tier` say what should exist, `records` what does, by job key, and `errors` holds the
-    message of each job that failed in this run. `replicates` are the seeds
-    asked for.
+    `experiments` and `tier` say what should exist, `records` what does, and `errors` holds the message of each job
+    that failed in this run. `replicates` are the seeds asked for.
     """
 
     experiments: Mapping[str, Experiment]
     tier: Tier
     replicates: Replicates
-    records: Mapping[str, Record]
-    errors: Mapping[str, str]
+    records: Mapping[Job, Record]
+    errors: Mapping[Job, str]
+    _indices: dict[tuple[str, ...], "Index"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def cell(self, experiment: str, where: Mapping[str, Scalar]) -> Any:
         """Return the one cell of an experiment whose fields have the given values; else raise Failed."""
-        found = [c for c in self.experiments[experiment].cells[self.tier] if matches(c, where)]
+        fields = (experiment, *where)
+        if fields not in self._indices:
+            self._indices[fields] = _index(self.experiments[experiment].cells[self.tier], tuple(where))
+        found = self._indices[fields].get(tuple(where.values()), [])
         if len(found) != 1:
             wanted = ", ".join(f"{name} = {value}" for name, value in where.items()) or "no condition"
             raise Failed(f"{len(found)} cells of {experiment} ({self.tier}) fit {wanted}; one is needed")
@@ -48,8 +47,8 @@ class Results:
     def values(self, experiment: str, where: Mapping[str, Scalar], metric: str) -> Array:
         """Return one cell's metric, [seeds].
 
-        Raises NotRun where a job has no record, Failed where a job failed, the cell or the metric does
-        not exist, or a value is not finite.
+        Raises Failed where a job failed or has no record, the cell or the metric does not exist, or a value is not
+        finite.
         """
         declared = self.experiments[experiment]
         cell = self.cell(experiment, where)
@@ -60,11 +59,11 @@ class Results:
         return self.replicates.of(self.experiments[experiment].seeds[self.tier])
 
     def _value(self, job: Job, metric: str) -> float:
-        if job.key in self.errors:
-            raise Failed(f"job {job} failed: {self.errors[job.key]}")
-        if job.key not in self.records:
-            raise NotRun(f"job {job} has no record")
-        scalars = self.records[job.key].metrics.scalars
+        if job in self.errors:
+            raise Failed(f"job {job} failed: {self.errors[job]}")
+        if job not in self.records:
+            raise Failed(f"job {job} has no record of the present code and settings; run it first")
+        scalars = self.records[job].metrics.scalars
         if metric not in scalars:
             raise Failed(f"job {job} has no metric '{metric}'; it has {', '.join(scalars)}")
         if not np.isfinite(scalars[metric]):
@@ -72,17 +71,24 @@ class Results:
         return scalars[metric]
 
 
-def matches(cell: Any, where: Mapping[str, Scalar]) -> bool:
-    """Tell whether a cell has the given field values; `setting.name` reaches into its setting."""
-    fields = plain(cell)
+Index = dict[tuple[Scalar, ...], list[Any]]
 
-    def value(name: str) -> Any:
-        inner: Any = fields
-        for part in name.split("."):
-            inner = inner.get(part, _ABSENT) if isinstance(inner, dict) else _ABSENT
-        return inner
 
-    return all(value(name) == wanted for name, wanted in where.items())
+def _index(cells: Sequence[Any], names: Sequence[str]) -> Index:
+    """Return the cells by the values of some fields; `setting.name` reaches into a cell's setting."""
+    found: Index = {}
+    for cell in cells:
+        fields = plain(cell)
+        values = tuple(_field(fields, name) for name in names)
+        if all(isinstance(value, Scalar) for value in values):
+            found.setdefault(values, []).append(cell)
+    return found
+
+
+def _field(fields: Any, name: str) -> Any:
+    for part in name.split("."):
+        fields = fields.get(part, _ABSENT) if isinstance(fields, dict) else _ABSENT
+    return fields
 
 
 _ABSENT = object()
@@ -96,6 +102,7 @@ def aggregate(
     store: Store,
     errors: Mapping[str, str],
 ) -> Results:
-    """Read the records of all jobs."""
-    records = {job.key: record for job in jobs if (record := store.read(job)) is not None}
-    return Results({e.name: e for e in experiments}, tier, replicates, records, errors)
+    """Read the records of all jobs; `errors` are those of jobs that failed, by key."""
+    records = {job: record for job in jobs if (record := store.read(job)) is not None}
+    failed = {job: errors[job.key] for job in jobs if job.key in errors}
+    return Results({e.name: e for e in experiments}, tier, replicates, records, failed)

@@ -1,304 +1,169 @@
-"""Step 5: measured numbers against claims. Every check returns a verdict and a sentence, never a bare bool."""
+"""Step 5: measured numbers against claims, one by one and then all at once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from functools import partial
+from math import factorial
 
 import numpy as np
 
-from common import statistics
 from common.errors import UsageError
-from common.expectations import Check, Claim, Quantity
-from common.pipeline.aggregate import Array, Failed, NotRun, Results
-from common.strict_yaml import Scalar
+from common.expectations import Check, Claim
+from common.multiplicity import benjamini_hochberg, holm
+from common.pipeline.aggregate import Failed, Results
+from common.pipeline.kinds import exact, order, rate, trend, value
+from common.pipeline.quantity import points, require_seeds, where
+from common.pipeline.verdict import Finding, Verdict
+from common.statistics import ALPHA
 
-ALPHA = 0.05
+WATCH = 0.10  # the share of false entries that the list of claims to watch may have
 
-
-class Verdict(StrEnum):
-    """What a check found."""
-
-    REPRODUCED = "reproduced"
-    DEVIATES_LOW = "deviates-low"
-    DEVIATES_HIGH = "deviates-high"
-    INCONCLUSIVE = "inconclusive"
-    ERROR = "error"
-    NOT_RUN = "not-run"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A verdict, one plain sentence, and our numbers where there is one quantity: mean, spread, seeds."""
-
-    verdict: Verdict
-    sentence: str
-    ours: float | None = None
-    spread: float | None = None
-    seeds: int | None = None
+Judge = Callable[[Claim, Check, Results], Finding]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim, the check made in this tier, and what it found."""
+    """A claim, the check made in this tier, and what it found.
+
+    `adjusted` is the p-value against the claim among all gating claims of the run (Holm), `watch` tells whether the
+    claim is on the list to watch (Benjamini and Hochberg).
+    """
 
     claim: Claim
     check: Check
     finding: Finding
+    adjusted: float | None = None
+    watch: bool = False
 
     @property
     def blocks(self) -> bool:
         """Tell whether this finding fails the run."""
         verdict = self.finding.verdict
-        if self.check.gate == "none" or verdict is Verdict.NOT_RUN:
+        if self.check.gate == "none" or verdict in (Verdict.NOT_RUN, Verdict.REPRODUCED):
             return False
-        if self.check.gate == "reproduced":
-            return verdict is not Verdict.REPRODUCED
-        return verdict in (Verdict.DEVIATES_LOW, Verdict.DEVIATES_HIGH, Verdict.ERROR)
+        if self.check.gate == "reproduced" or verdict is Verdict.ERROR:
+            return True
+        if self.finding.against is None:  # no chance in it
+            return verdict is not Verdict.INCONCLUSIVE
+        return self.adjusted is not None and self.adjusted <= ALPHA
 
 
 def check_claims(claims: Sequence[Claim], results: Results) -> list[Judged]:
-    """Judge every claim that has a check in this tier."""
+    """Judge every claim that has a check in this tier, each by itself."""
+    kinds: dict[str, Judge] = {
+        "value": partial(value.judge, shared=value.priors(claims, results)),
+        "order": order.judge,
+        "trend": trend.judge,
+        "rate": rate.judge,
+        "exact": exact.judge,
+    }
     return [
-        Judged(claim, claim.checks[results.tier], judge(claim, claim.checks[results.tier], results))
+        Judged(claim, claim.checks[results.tier], judge(claim, claim.checks[results.tier], results, kinds))
         for claim in claims
         if results.tier in claim.checks
     ]
 
 
-def judge(claim: Claim, check: Check, results: Results) -> Finding:
+def judge(claim: Claim, check: Check, results: Results, kinds: Mapping[str, Judge]) -> Finding:
     """Judge one claim; missing and unusable numbers are verdicts of their own."""
+    if any(quantity.experiment not in results.experiments for quantity in check.quantities):
+        return Finding(Verdict.NOT_RUN, "its experiment was not asked for")
     try:
-        if any(quantity.experiment not in results.experiments for quantity in check.quantities):
-            return Finding(Verdict.NOT_RUN, "its experiment was not asked for")
-        _require_pairs(check, results)
-        return _KINDS[check.kind](claim, check, results)
-    except NotRun as missing:
-        return Finding(Verdict.NOT_RUN, str(missing))
+        require_seeds(check, results)
+        return kinds[check.kind](claim, check, results)
     except Failed as failure:
         return Finding(Verdict.ERROR, str(failure))
 
 
-def _require_pairs(check: Check, results: Results) -> None:
-    """Raise Failed where a check compares experiments with different numbers of seeds."""
-    seeds = {q.experiment: len(results.seeds(q.experiment)) for q in check.quantities}
-    if len(set(seeds.values())) > 1:
-        counts = ", ".join(f"{name} has {count}" for name, count in sorted(seeds.items()))
-        raise Failed(f"seeds cannot be paired: {counts}; declare the same number for each")
+def all_at_once(judged: Sequence[Judged]) -> list[Judged]:
+    """Return the findings with what holds for all of them together.
+
+    Over the gating claims, Holm's adjustment keeps the chance that any true claim blocks by deviating at 5 %. Over
+    all claims, Benjamini and Hochberg's lists what to watch, with at most 10 % of it false.
+    """
+    tested = [i for i, j in enumerate(judged) if j.finding.against is not None]
+    gating = [i for i in tested if judged[i].check.gate != "none"]
+    found = list(judged)
+    for i, p in zip(gating, holm(_against(judged, gating)), strict=True):
+        found[i] = replace(found[i], adjusted=float(p))
+    for i, p in zip(tested, benjamini_hochberg(_against(judged, tested)), strict=True):
+        found[i] = replace(found[i], watch=bool(p <= WATCH))
+    return found
 
 
-def require_fit(claims: Sequence[Claim], results: Results, file: str) -> None:
-    """Raise UsageError where a check names an experiment, cell or field that is not declared."""
+def _against(judged: Sequence[Judged], chosen: Sequence[int]) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    return np.array([judged[i].finding.against for i in chosen], dtype=np.float64)
+
+
+def fails(judged: Sequence[Judged]) -> bool:
+    """Tell whether the gate fails: a finding blocks, or no claim was judged at all."""
+    return any(j.blocks for j in judged) or all(j.finding.verdict is Verdict.NOT_RUN for j in judged)
+
+
+def require_fit(claims: Sequence[Claim], declared: Results, file: str) -> None:
+    """Raise UsageError where claims and experiments do not fit each other.
+
+    Refused are a check of an experiment, cell or metric that is not declared, one that its seeds can never decide
+    although it gates, and an experiment that no claim reads.
+    """
+    checks = [claim.checks[declared.tier] for claim in claims if declared.tier in claim.checks]
+    gating = sum(check.gate != "none" and check.kind != "exact" for check in checks)
+    read: set[str] = set()
     for claim in claims:
-        check = claim.checks.get(results.tier)
-        for quantity in check.quantities if check else ():
-            if quantity.experiment not in results.experiments:
-                known = ", ".join(results.experiments)
-                raise UsageError(
-                    f"{file}:{claim.line}: {claim.id} names the unknown experiment "
-                    f"'{quantity.experiment}'; there are: {known}"
-                )
-            metrics = results.experiments[quantity.experiment].metrics
-            if quantity.metric not in metrics:
-                raise UsageError(
-                    f"{file}:{claim.line}: {claim.id} names the metric '{quantity.metric}', which "
-                    f"{quantity.experiment} does not measure; it measures {', '.join(metrics)}"
-                )
-            for point in points(check) if check else ():
-                try:
-                    results.cell(quantity.experiment, where(quantity, point))
-                except Failed as error:
-                    raise UsageError(f"{file}:{claim.line}: {claim.id}: {error}") from None
+        check = claim.checks.get(declared.tier)
+        if check is None:
+            continue
+        try:
+            _require_declared(check, declared)
+            _require_decidable(check, declared, gating)
+        except Failed as error:
+            raise UsageError(f"{file}:{check.line}: {claim.id}: {error}") from None
+        read |= {quantity.experiment for quantity in check.quantities}
+    for name, experiment in declared.experiments.items():
+        if experiment.cells.get(declared.tier) and name not in read:
+            raise UsageError(f"{file}: no claim reads the {declared.tier} experiment '{name}': add one, or drop it")
 
 
-def points(check: Check) -> list[dict[str, Scalar]]:
-    """Return the conditions of the points along which a check is made; one empty condition without them."""
-    return [{check.along: point} for point in check.points] if check.along else [{}]
+def _require_declared(check: Check, declared: Results) -> None:
+    for quantity in check.quantities:
+        if quantity.experiment not in declared.experiments:
+            raise Failed(f"unknown experiment '{quantity.experiment}'; there are: {', '.join(declared.experiments)}")
+        metrics = declared.experiments[quantity.experiment].metrics
+        if quantity.metric not in metrics:
+            raise Failed(
+                f"{quantity.experiment} does not measure '{quantity.metric}'; it measures {', '.join(metrics)}"
+            )
+        for point in points(check):
+            declared.cell(quantity.experiment, where(quantity, point))
+    require_seeds(check, declared)
 
 
-def where(quantity: Quantity, point: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """Return a quantity's condition at a point; what the quantity says itself comes first."""
-    return {**point, **quantity.cell}
+def _require_decidable(check: Check, declared: Results, gating: int) -> None:
+    """Raise Failed for a gate that its seeds can never pass, or never fail."""
+    seeds = min(declared.experiments[q.experiment].seeds[declared.tier] for q in check.quantities)
+    smallest = _smallest_p(check, seeds)
+    if check.gate == "reproduced" and smallest > ALPHA:
+        raise Failed(f"{seeds} seeds can never show this claim, so it cannot gate as 'reproduced'")
+    if check.gate == "no-deviation" and check.kind != "exact" and smallest > ALPHA / gating:
+        raise Failed(
+            f"{seeds} seeds can never contradict this claim among {gating} gating ones, so 'no-deviation' would never "
+            "fail: gate as 'reproduced' or 'none'"
+        )
 
 
-def measured(quantity: Quantity | float | None, point: Mapping[str, Scalar], results: Results) -> Array:
-    """Return a quantity's numbers, [seeds]; a plain number gives an array of one."""
-    if quantity is None or isinstance(quantity, float):
-        return np.array([quantity], dtype=np.float64)
-    condition = where(quantity, point)
-    values = results.values(quantity.experiment, condition, quantity.metric)
-    if quantity.minus is not None:
-        values = values - measured(quantity.minus, point, results)
-    if quantity.divided_by is not None:
-        values = _ratio(values, measured(quantity.divided_by, point, results))
-    if quantity.statistic == "best":
-        score = results.values(quantity.experiment, condition, "validation_accuracy")
-        values = values[[int(score.argmax())]]
-    if quantity.statistic == "deviation":
-        values = np.abs(values - np.median(values))
-    return values
-
-
-def _ratio(values: Array, base: Array) -> Array:
-    if (base == 0).any():
-        raise Failed("a quantity is divided by zero")
-    return values / base
-
-
-def _exact(claim: Claim, check: Check, results: Results) -> Finding:
-    values = np.concatenate([measured(check.quantity, point, results) for point in points(check)])
-    low = check.at_least if check.equals is None else check.equals
-    high = check.at_most if check.equals is None else check.equals
-    worst, verdict = float(values.max()), Verdict.REPRODUCED
-    if low is not None and values.min() < low:
-        worst, verdict = float(values.min()), Verdict.DEVIATES_LOW
-    elif high is not None and values.max() > high:
-        verdict = Verdict.DEVIATES_HIGH
-    elif high is None:
-        worst = float(values.min())
-    relation = "exactly" if check.equals is not None else "at least" if high is None else "at most"
-    bound = low if low is not None else high or 0.0
-    sentence = f"{show(worst, claim)} where {relation} {show(bound, claim)} is claimed: {verdict}."
-    return _finding(verdict, sentence, values)
-
-
-def _value(claim: Claim, check: Check, results: Results) -> Finding:
-    found = [_value_at(claim, check, point, results) for point in points(check)]
-    return worst_of(found)
-
-
-def _value_at(claim: Claim, check: Check, point: Mapping[str, Scalar], results: Results) -> Finding:
-    values = measured(check.quantity, point, results)
-    reported, margin = claim.reported, check.margin or 0.0
-    at = at_point(point)
-    if check.expected is not None:
-        expected, spread, seeds, resolution = check.expected, None, None, 0.0
-    else:
-        assert reported is not None
-        expected, spread = reported.mean, reported.spread
-        seeds, resolution = reported.seeds, reported.resolution
-    if len(values) < 2:
-        sentence = f"{at}one number, {show(values[0], claim)}, against {show(expected, claim)}: no interval from one"
-        return _finding(Verdict.INCONCLUSIVE, sentence + " seed: inconclusive.", values)
-    interval = statistics.difference(values, expected, spread, seeds, resolution)
-    if -margin <= interval.low and interval.high <= margin:
-        verdict, relation = Verdict.REPRODUCED, "inside"
-    elif interval.high < -margin:
-        verdict, relation = Verdict.DEVIATES_LOW, "below"
-    elif interval.low > margin:
-        verdict, relation = Verdict.DEVIATES_HIGH, "above"
-    else:
-        verdict, relation = Verdict.INCONCLUSIVE, "not decided by"
-    sentence = (
-        f"{at}ours {show(values.mean(), claim)} ± {show(values.std(ddof=1), claim)} ({len(values)} seeds), "
-        f"expected {show(expected, claim)}; difference {show(interval.estimate, claim)}, 90 % interval "
-        f"{show(interval.low, claim)} to {show(interval.high, claim)}, {relation} ±{show(margin, claim)}: {verdict}."
-    )
-    return _finding(verdict, sentence, values)
-
-
-def _order(claim: Claim, check: Check, results: Results) -> Finding:
-    return worst_of([_order_at(claim, check, point, results) for point in points(check)])
-
-
-def _order_at(claim: Claim, check: Check, point: Mapping[str, Scalar], results: Results) -> Finding:
-    above, below = measured(check.above, point, results), measured(check.below, point, results)
-    differences = above - below
-    n = len(differences)
-    holds = statistics.sign_flip(differences, check.least_gap)
-    fails = statistics.sign_flip(-differences, -check.least_gap)
-    if holds <= ALPHA:
-        verdict = Verdict.REPRODUCED
-    elif fails <= ALPHA:
-        verdict = Verdict.DEVIATES_LOW
-    else:
-        verdict = Verdict.INCONCLUSIVE
-    tail = "" if 0.5**n <= ALPHA else f" ({n} seeds cannot decide an order; 5 are the least)"
-    sentence = (
-        f"{at_point(point)}{show(above.mean(), claim)} against {show(below.mean(), claim)}, gap "
-        f"{show(differences.mean(), claim)} ({n} paired seeds, p = {holds:.3f}) where more than "
-        f"{show(check.least_gap, claim)} is claimed: {verdict}{tail}."
-    )
-    return _finding(verdict, sentence, differences)
-
-
-def _trend(claim: Claim, check: Check, results: Results) -> Finding:
-    table = np.stack([measured(check.quantity, point, results) for point in points(check)], axis=1)
-    means = ", ".join(show(mean, claim) for mean in table.mean(axis=0))
-    if len(table) < 2:
-        sentence = f"{means} along {check.along}: no trend from one seed: inconclusive."
-        return _finding(Verdict.INCONCLUSIVE, sentence, table[:, -1] - table[:, 0])
-    ordered = table if check.direction == "rising" else table[:, ::-1]
-    holds, fails = statistics.page_trend(ordered), statistics.page_trend(ordered[:, ::-1])
-    verdict = Verdict.INCONCLUSIVE
-    if holds <= ALPHA:
-        verdict = Verdict.REPRODUCED
-    elif fails <= ALPHA:
-        verdict = Verdict.DEVIATES_LOW if check.direction == "rising" else Verdict.DEVIATES_HIGH
-    sentence = f"{means} along {check.along} ({len(table)} seeds, p = {holds:.3f}), {check.direction}: {verdict}."
-    return _finding(verdict, sentence, table[:, -1] - table[:, 0])
-
-
-def _rate(claim: Claim, check: Check, results: Results) -> Finding:
-    return worst_of([_rate_at(check, point, results) for point in points(check)])
-
-
-def _rate_at(check: Check, point: Mapping[str, Scalar], results: Results) -> Finding:
-    values = measured(check.quantity, point, results)
-    hits = values < check.event_below if check.event_below is not None else values > (check.event_above or 0.0)
-    events, n = int(hits.sum()), len(hits)
-    low, high = statistics.binomial_bounds(events, n)
-    if check.at_least is not None:
-        holds, fails, wanted = low >= check.at_least, high < check.at_least, f"at least {check.at_least:.0%}"
-        wrong = Verdict.DEVIATES_LOW
-    else:
-        limit = check.at_most if check.at_most is not None else 0.0
-        holds, fails, wanted = high <= limit, low > limit, f"at most {limit:.0%}"
-        wrong = Verdict.DEVIATES_HIGH
-    verdict = Verdict.REPRODUCED if holds else wrong if fails else Verdict.INCONCLUSIVE
-    sentence = (
-        f"{at_point(point)}{events} of {n} seeds (90 % interval {low:.0%} to {high:.0%}) where {wanted} "
-        f"is claimed: {verdict}."
-    )
-    return _finding(verdict, sentence, hits.astype(np.float64))
-
-
-_KINDS: dict[str, Callable[[Claim, Check, Results], Finding]] = {
-    "value": _value,
-    "order": _order,
-    "trend": _trend,
-    "rate": _rate,
-    "exact": _exact,
-}
-
-_SEVERITY = (Verdict.DEVIATES_LOW, Verdict.DEVIATES_HIGH, Verdict.INCONCLUSIVE, Verdict.REPRODUCED)
-
-
-def worst_of(findings: Sequence[Finding]) -> Finding:
-    """Return the finding of the worst point; a claim over a range holds only where all its points do."""
-    worst = min(findings, key=lambda finding: _SEVERITY.index(finding.verdict))
-    if len(findings) > 1:
-        held = sum(finding.verdict is Verdict.REPRODUCED for finding in findings)
-        worst = replace(worst, sentence=f"{held} of {len(findings)} points hold; worst: {worst.sentence}")
-    return worst
-
-
-def _finding(verdict: Verdict, sentence: str, values: Array) -> Finding:
-    spread = float(values.std(ddof=1)) if len(values) > 1 else None
-    return Finding(verdict, sentence, float(values.mean()), spread, len(values))
-
-
-def at_point(point: Mapping[str, Scalar]) -> str:
-    """Return a point as the beginning of a sentence."""
-    return "".join(f"at {name} = {value}: " for name, value in point.items())
-
-
-def show(value: float, claim: Claim) -> str:
-    """Return a number as people read it in the claim's unit."""
-    return f"{100 * value:.2f} %" if claim.unit == "fraction" else number(value)
-
-
-def number(value: float | None) -> str:
-    """Return a number without needless digits."""
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+def _smallest_p(check: Check, seeds: int) -> float:
+    """Return the smallest p-value that this many seeds can give a check."""
+    if check.kind == "value":
+        return 0.0 if seeds > 1 else 1.0
+    if check.kind == "order":
+        spread = any(q.statistic == "spread" for q in check.quantities)
+        return (0.0 if seeds > 2 else 1.0) if spread else 0.5**seeds
+    if check.kind == "trend":
+        orders = factorial(len(check.points)) ** seeds
+        if check.unblocked:
+            orders = factorial(len(check.points) * seeds) // factorial(seeds) ** len(check.points)
+        return 1.0 / orders if seeds > 1 else 1.0
+    if check.kind == "rate":
+        rare = check.at_least if check.at_least is not None else 1.0 - (check.at_most or 0.0)
+        return float(rare**seeds if check.gate == "reproduced" else len(points(check)) * (1.0 - rare) ** seeds)
+    return 0.0

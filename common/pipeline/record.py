@@ -34,12 +34,7 @@ class Store:
 
     def open(self) -> None:
         """Create the folder and prove that it can be written; raise UsageError where it cannot."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                pass
-        except OSError as error:
-            raise UsageError(f"results folder {self.folder} cannot be written: {error.strerror}") from None
+        writable(self.folder)
 
     def path(self, job: Job) -> Path:
         """Return the job's file."""
@@ -95,6 +90,16 @@ class Store:
         except OSError as error:
             raise UsageError(f"corrupt record {path} ({why}) cannot be set aside: {error.strerror}") from None
         print(f"corrupt record {path}: {why}; set aside as {aside.name}, runs again", file=sys.stderr)
+
+
+def writable(folder: Path) -> None:
+    """Create a folder and prove that it can be written; raise UsageError where it cannot."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"results folder {folder} cannot be written: {error.strerror}") from None
 
 
 def write_atomically(path: Path, text: str) -> None:

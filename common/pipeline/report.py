@@ -13,8 +13,10 @@ from tabulate import tabulate
 
 from common.expectations import Check, Claim, Reported
 from common.experiment import Tier
-from common.pipeline.check import Judged, Verdict, show
-from common.pipeline.record import write_atomically
+from common.pipeline.check import Judged, fails
+from common.pipeline.junit import junit
+from common.pipeline.record import writable, write_atomically
+from common.pipeline.verdict import Verdict, show, show_gap
 from common.provenance import provenance
 
 _ORDER = (
@@ -33,12 +35,7 @@ def worst_first(judged: Sequence[Judged]) -> list[Judged]:
     return sorted(judged, key=lambda j: (not j.blocks, _ORDER.index(j.finding.verdict)))
 
 
-def fails(judged: Sequence[Judged]) -> bool:
-    """Tell whether the gate fails: a finding blocks, or no claim was judged at all."""
-    return any(j.blocks for j in judged) or all(j.finding.verdict is Verdict.NOT_RUN for j in judged)
-
-
-def console(judged: Sequence[Judged], tier: Tier, width: int | None = None) -> str:
+def console(judged: Sequence[Judged], width: int | None = None) -> str:
     """Return the verdict table; claims that were not run are counted, not listed."""
     width = width or shutil.get_terminal_size((160, 24)).columns
     shown = [j for j in worst_first(judged) if j.finding.verdict is not Verdict.NOT_RUN]
@@ -54,10 +51,11 @@ def row(judged: Judged) -> list[str]:
     claim, finding = judged.claim, judged.finding
     ours = "-"
     if finding.ours is not None:
-        spread = "" if finding.spread is None else f" ± {show(finding.spread, claim)}"
+        spread = "" if finding.spread is None else f" ± {show_gap(finding.spread, claim)}"
         ours = f"{show(finding.ours, claim)}{spread} ({finding.seeds})"
     paper = show(claim.reported.mean, claim) if claim.reported and compares(judged.check, claim.reported) else "-"
-    gate = "BLOCKS" if judged.blocks else "gates" if judged.check.gate != "none" else ""
+    gate = "gates" if judged.check.gate != "none" else ""
+    gate = "BLOCKS" if judged.blocks else "watch" if judged.watch else gate
     return [claim.id, claim.source, paper, ours, finding.verdict.value, gate, finding.sentence]
 
 
@@ -76,25 +74,29 @@ def summary(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier) -> st
     parts = ", ".join(f"{counts[v]} {v.value}" for v in _ORDER if counts[v] and v is not Verdict.NOT_RUN)
     blocking = [j.claim.id for j in judged if j.blocks]
     gating = sum(j.check.gate != "none" and j.finding.verdict is not Verdict.NOT_RUN for j in judged)
-    gate = f"gate: all {gating} gating claims hold"
+    gate = f"gate: passes, none of {gating} gating claims fails"
     if fails(judged):
         gate = f"gate: FAILS on {', '.join(blocking)}" if blocking else "gate: FAILS, for nothing was judged"
+    watch = [j.claim.id for j in judged if j.watch and not j.blocks]
+    listed = f"watch: {', '.join(watch)}\n" if watch else ""
     return (
         f"{len(claims)} claims declared = {evaluated} evaluated + {counts[Verdict.NOT_RUN]} not run + "
-        f"{untestable} untestable in {tier.value}\nevaluated: {parts or 'none'}\n{gate}"
+        f"{untestable} untestable in {tier.value}\nevaluated: {parts or 'none'}\n{listed}{gate}"
     )
 
 
 def write(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str, folder: Path) -> None:
-    """Write report.md and report.json into the folder."""
+    """Write report.md, report.json and junit.xml into the folder; raise UsageError where it cannot be written."""
+    writable(folder)
     write_atomically(folder / "report.md", markdown(judged, claims, tier, package))
+    write_atomically(folder / "junit.xml", junit(judged, claims, tier, package))
     write_atomically(folder / "report.json", json.dumps(as_json(judged, claims, tier, package), indent=1) + "\n")
 
 
 def markdown(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str) -> str:
     """Return the whole report as Markdown."""
-    rows = [[cell.replace("|", "\\|") for cell in row(j)] for j in worst_first(judged)]
-    untested = [[c.id, c.untestable[tier].replace("|", "\\|")] for c in claims if tier in c.untestable]
+    rows = [[table_cell(text) for text in row(j)] for j in worst_first(judged)]
+    untested = [[c.id, table_cell(c.untestable[tier])] for c in claims if tier in c.untestable]
     note = (
         "Smoke runs on tiny data: these verdicts say whether an effect shows there, "
         "not what the paper's numbers are.\n\n"
@@ -108,6 +110,14 @@ def markdown(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, pack
         + tabulate(untested, ("claim", "why"), tablefmt="github", disable_numparse=True)
         + "\n"
     )
+
+
+_MARKUP = {ord(character): f"&#{ord(character)};" for character in "&<>|\\`*"}
+
+
+def table_cell(text: str) -> str:
+    """Return text that stays in its cell of a Markdown table and shows as it is."""
+    return " ".join(text.split()).translate(_MARKUP)
 
 
 def as_json(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str) -> dict[str, Any]:
@@ -127,6 +137,8 @@ def as_json(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, packa
                 "reported": asdict(j.claim.reported) if j.claim.reported else None,
                 "gate": j.check.gate,
                 "blocks": j.blocks,
+                "watch": j.watch,
+                "adjusted": j.adjusted,
                 **asdict(j.finding),
             }
             for j in worst_first(judged)

@@ -1,6 +1,7 @@
 """Step 2: run the jobs that have no record yet, in groups that may train as one program."""
 
 import hashlib
+import json
 import multiprocessing
 import signal
 import sys
@@ -124,8 +125,8 @@ def _run_together(group: Sequence[Job], store: Store, environment: Environment, 
 
 
 def together(group: Sequence[Job]) -> str:
-    """Return a name for the company a job trained in; other company may round differently."""
-    return hashlib.sha256(" ".join(job.key for job in group).encode()).hexdigest()[:16]
+    """Return a name for the company that a job trained in; in other company it may round differently."""
+    return hashlib.sha256(json.dumps([job.fields for job in group]).encode()).hexdigest()[:16]
 
 
 def _device(environment: Environment) -> str:

@@ -108,11 +108,11 @@ def draw(results: Results, folder: Path) -> list[Path]:
 def _complete(results: Results, name: str) -> bool:
     experiment = results.experiments.get(name)
     jobs = experiment.jobs(results.tier, results.replicates) if experiment else []
-    return bool(jobs) and all(job.key in results.records for job in jobs)
+    return bool(jobs) and all(job in results.records for job in jobs)
 
 
 def _values(results: Results, experiment: Experiment, cell: Cell, metric: str) -> list[float]:
-    records = [results.records[Job(experiment.run, cell, seed).key] for seed in results.seeds(experiment.name)]
+    records = [results.records[Job(experiment.run, cell, seed)] for seed in results.seeds(experiment.name)]
     return [record.metrics.scalars[metric] for record in records]
 
 
@@ -151,7 +151,7 @@ def _plot(axes: "Axes", figure: Plot, experiment: Experiment, results: Results) 
 
 
 def _q_beta(results: Results, experiment: Experiment, cell: Cell) -> float:
-    scalars = results.records[Job(experiment.run, cell, results.replicates.first).key].metrics.scalars
+    scalars = results.records[Job(experiment.run, cell, results.replicates.first)].metrics.scalars
     return scalars.get("q_beta", float("nan"))
 
 
@@ -159,7 +159,7 @@ def _trace(axes: "Axes", figure: Trace, experiment: Experiment, results: Results
     """Draw the mean curve of every series over epochs, with a band of one standard deviation."""
     for name, cells in list(_series(experiment, results, figure.series).items())[:MAX_SERIES]:
         cell = max(cells, key=lambda c: c.freezing_rate)
-        records = [results.records[Job(experiment.run, cell, seed).key] for seed in results.seeds(experiment.name)]
+        records = [results.records[Job(experiment.run, cell, seed)] for seed in results.seeds(experiment.name)]
         curves: Any = np.array([record.metrics.curves[figure.curve] for record in records])
         epochs = np.arange(curves.shape[1])
         mean, spread = curves.mean(0), curves.std(0)

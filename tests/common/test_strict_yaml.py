@@ -144,6 +144,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("true", "number", "expected a number, found True"),
         ("true", "integer", "expected a whole number, found True"),
         ("1.0", "integer", "expected a whole number, found 1.0"),
+        ("1", "truth", "expected true or false, found 1"),
+        ("word", "truth", "expected true or false, found the text 'word'"),
+        ("null", "truth", "expected true or false, found nothing"),
         ("3", "text", "expected text, found 3"),
         ("' '", "text", "expected text, found the text ' '"),
         ("null", "text", "expected text, found nothing"),
@@ -158,14 +161,15 @@ def test_asking_for_the_wrong_kind_says_what_was_found(tmp_path: Path, text: str
 
 
 def test_accessors_return_the_value(tmp_path: Path) -> None:
-    top = parse(tmp_path, "{a: 2, b: 0.5, c: word, d: null}").mapping()
+    top = parse(tmp_path, "{a: 2, b: 0.5, c: word, d: null, e: true, f: false}").mapping()
     assert top["a"].number() == 2.0
     assert isinstance(top["a"].number(), float)
     assert top["a"].integer() == 2
     assert top["b"].number() == 0.5
     assert top["c"].text() == "word"
+    assert (top["e"].truth(), top["f"].truth()) == (True, False)
     assert top["c"].choice("other", "word") == "word"
-    assert [top[name].scalar() for name in "abcd"] == [2, 0.5, "word", None]
+    assert [top[name].scalar() for name in "abcdef"] == [2, 0.5, "word", None, True, False]
 
 
 def test_choice_lists_the_options(tmp_path: Path) -> None:

@@ -10,6 +10,23 @@ from common.pipeline import reproduce
 from tests import conftest
 
 
+def claim_about(experiment, rate, tier="smoke", other="full"):
+    """Return one more claim for the toy's expectations file, with a check in one tier."""
+    return f"""
+  - id: toy/{experiment}
+    source: Table 9
+    statement: a scores at all
+    unit: fraction
+    {tier}:
+      kind: exact
+      gate: none
+      reason: it always does
+      quantity: {{experiment: {experiment}, metric: score, cell: {{method: a, rate: {rate}}}}}
+      at_least: 0.0
+    {other}: {{untestable: not here}}
+"""
+
+
 def records(request):
     return sorted((request.results / "smoke" / "toy").glob("*.json"))
 
@@ -20,7 +37,7 @@ def test_everything_from_declaration_to_exit_code(toy_package, request_for, caps
     assert reproduce(package, request) == 0
     out = capsys.readouterr().out
     assert "3 claims declared = 2 evaluated + 0 not run + 1 untestable in smoke" in out
-    assert "gate: all 2 gating claims hold" in out
+    assert "gate: passes, none of 2 gating claims fails" in out
     assert len(records(request)) == 2 * 3 * 5
     report = json.loads((request.results / "smoke" / "toy-report" / "report.json").read_text())
     assert {claim["id"]: claim["verdict"] for claim in report["claims"]} == {
@@ -110,18 +127,29 @@ def test_an_interrupted_run_keeps_what_is_done(toy_package, request_for, monkeyp
 
 
 def test_only_what_was_asked_for_is_run_and_the_rest_counts_as_not_run(toy_package, request_for, capsys):
-    package, _ = toy_package
+    package, path = toy_package
+    path.write_text(path.read_text() + claim_about("other", 0.5))
     other = conftest.experiment("other", rates=(0.5,))
     package = type(package)("toy", (*package.experiments, other), package.figures)
-    assert reproduce(package, request_for(only=("other",))) == 1
+    assert reproduce(package, request_for(only=("other",))) == 0
     assert len(records(request_for())) == 10
+    assert "4 claims declared = 1 evaluated + 2 not run + 1 untestable" in capsys.readouterr().out
+
+
+def test_a_run_of_which_nothing_can_be_judged_fails(toy_package, request_for, capsys):
+    package, path = toy_package
+    path.write_text(path.read_text() + claim_about("other", 0.5, tier="full", other="smoke"))
+    nothing = conftest.experiment("other", rates=())
+    package = type(package)("toy", (*package.experiments, nothing), package.figures)
+    assert reproduce(package, request_for(only=("other",))) == 1
     out = capsys.readouterr().out
-    assert "0 evaluated + 2 not run + 1 untestable" in out
+    assert "0 evaluated + 2 not run + 2 untestable" in out
     assert "gate: FAILS, for nothing was judged" in out
 
 
 def test_shared_jobs_run_once(toy_package, request_for):
-    package, _ = toy_package
+    package, path = toy_package
+    path.write_text(path.read_text() + claim_about("twin", 0.1))
     twin = conftest.experiment("twin")
     reproduce(type(package)("toy", (*package.experiments, twin), package.figures), request_for())
     assert len(conftest.CALLS) == 30
@@ -139,14 +167,16 @@ def test_a_folder_that_cannot_be_written_is_refused(toy_package, request_for, tm
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("experiment: table", "experiment: tabel"), "unknown experiment 'tabel'"),
+        (("table, metric: score, cell: {method: a, r", "tabel, metric: score, cell: {method: a, r"),
+         r"expectations\.yaml:23: toy/value: unknown experiment 'tabel'"),
         (("{method: a, rate: 0.1}", "{method: c, rate: 0.1}"), "0 cells of table .* fit method = c"),
         (("{method: a, rate: 0.1}", "{method: a}"), "3 cells of table .* fit method = a"),
         (("metric: score, cell: {method: a, rate", "metric: scores, cell: {method: a, rate"), "does not measure"),
     ],
-)
+)  # fmt: skip
 def test_a_claim_about_what_does_not_exist_is_refused_before_anything_runs(toy_package, request_for, change, message):
     package, path = toy_package
+    assert path.read_text().count(change[0]) == 1
     path.write_text(path.read_text().replace(*change))
     with pytest.raises(UsageError, match=message):
         reproduce(package, request_for())
@@ -154,10 +184,47 @@ def test_a_claim_about_what_does_not_exist_is_refused_before_anything_runs(toy_p
     assert not request_for().results.exists()
 
 
-def test_fewer_seeds_can_be_asked_for(toy_package, request_for, capsys):
+def test_a_gate_that_cannot_be_decided_is_refused_before_anything_runs(toy_package, request_for):
+    package, path = toy_package
+    few = type(package)("toy", (conftest.experiment(seeds=4),), package.figures)
+    place = rf"^{path.parent.name}/expectations\.yaml:10: toy/order: 4 seeds can never show this claim"
+    with pytest.raises(UsageError, match=place):
+        reproduce(few, request_for())
+    assert conftest.CALLS == []
+
+
+def test_an_experiment_that_no_claim_reads_is_refused_before_anything_runs(toy_package, request_for):
+    package, _ = toy_package
+    more = type(package)("toy", (*package.experiments, conftest.experiment("other")), package.figures)
+    with pytest.raises(UsageError, match="no claim reads the smoke experiment 'other'"):
+        reproduce(more, request_for(only=("table",)))
+    assert conftest.CALLS == []
+
+
+def test_fewer_seeds_than_declared_run_but_are_not_judged(toy_package, request_for, capsys):
     package, _ = toy_package
     assert reproduce(package, request_for(replicates=Replicates(count=2))) == 1
-    assert "2 seeds cannot decide an order" in capsys.readouterr().out
+    assert "2 of the 5 seeds that table declares: too few to judge" in capsys.readouterr().out
+    assert len(records(request_for())) == 2 * 3 * 2
+
+
+def test_more_seeds_than_declared_can_be_asked_for(toy_package, request_for, capsys):
+    package, _ = toy_package
+    assert reproduce(package, request_for(replicates=Replicates(count=7))) == 0
+    assert "(7 paired seeds, p = 0.008)" in capsys.readouterr().out
+
+
+def test_records_can_be_judged_again_without_training(toy_package, request_for, capsys):
+    package, _ = toy_package
+    assert reproduce(package, request_for()) == 0
+    conftest.CALLS.clear()
+    first = capsys.readouterr().out
+    assert reproduce(package, request_for(train=False)) == 0
+    assert capsys.readouterr().out == first
+    next(path for path in records(request_for()) if json.loads(path.read_text())["cell"]["rate"] == 0.1).unlink()
+    assert reproduce(package, request_for(train=False)) == 1
+    assert "has no record of the present code and settings; run it first" in capsys.readouterr().out
+    assert conftest.CALLS == []
 
 
 def test_fresh_seeds_leave_the_declared_ones_alone(toy_package, request_for):

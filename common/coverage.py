@@ -1,0 +1,56 @@
+"""Are the expectations sound, and how much of the papers do they cover? See `python -m common.expectations check`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from common import packages
+from common.errors import UsageError
+from common.expectations import Claim
+from common.experiment import Tier
+from common.pipeline import declared_claims
+from common.provenance import ROOT
+
+HEADERS = (
+    "file",
+    "claims",
+    *(f"{column} {tier}" for tier in Tier for column in ("tested in", "gating in")),
+    "untestable",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Validate every expectations file with its experiments and print the coverage; 2 where a file is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m common.expectations", description="Validate all expectations.")
+    parser.add_argument("command", choices=["check"], help="validate all files and print how much they cover")
+    parser.parse_args(arguments)
+    rows: list[list[object]] = []
+    errors: list[str] = []
+    for package in packages.find():
+        try:
+            for tier in Tier:
+                claims = declared_claims(package, tier)
+            rows.append([f"expectations/{package.name}.yaml", *count(claims)])
+        except UsageError as error:
+            errors.append(str(error))
+    known = {package.name for package in packages.find()}
+    for path in sorted((ROOT / "expectations").glob("*.yaml")):
+        if path.stem not in known:
+            errors.append(f"expectations/{path.name}: there is no papers/{path.stem} with a reproduce.py")
+    if rows:
+        totals = [sum(int(str(row[i])) for row in rows) for i in range(1, len(HEADERS))]
+        print(tabulate([*rows, ["all", *totals]], HEADERS))
+    for message in errors:
+        print(f"error: {message}", file=sys.stderr)
+    return 2 if errors else 0
+
+
+def count(claims: Sequence[Claim]) -> list[int]:
+    """Return declared claims, those tested and gating in each tier, and those that no tier can test."""
+    found = [len(claims)]
+    for tier in Tier:
+        checks = [claim.checks[tier] for claim in claims if tier in claim.checks]
+        found += [len(checks), sum(check.gate != "none" for check in checks)]
+    return [*found, sum(not claim.checks for claim in claims)]

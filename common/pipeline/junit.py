@@ -1,0 +1,59 @@
+"""Findings as a JUnit XML document, which CI services show as test results."""
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+
+from common.expectations import Claim
+from common.experiment import Tier
+from common.pipeline.check import Judged
+from common.pipeline.verdict import Verdict
+
+_FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+REPLACEMENT = "\ufffd"
+
+
+def junit(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, name: str) -> str:
+    """Return the document, with one test case for every declared claim, in the order of declaration.
+
+    What blocks is an error or a failure; what was not run or cannot be tested in this tier is skipped. Characters
+    that XML forbids are replaced.
+    """
+    found = {j.claim.id: j for j in judged}
+    top = ET.Element("testsuites", name=name)
+    suite = ET.SubElement(top, "testsuite", name=f"{name}, {tier.value} tier")
+    for claim in claims:
+        paper = claim.id.partition("/")[0]
+        case = ET.SubElement(suite, "testcase", classname=f"{paper}.{claim.source}", name=claim.id)
+        if tier in claim.untestable:
+            ET.SubElement(case, "skipped", message=claim.untestable[tier])
+        else:
+            _outcome(case, found[claim.id])
+    counts = {"tests": len(claims)}
+    counts |= {f"{kind}s": len(suite.findall(f"testcase/{kind}")) for kind in ("failure", "error")}
+    for counted in (top, suite):
+        counted.attrib.update({key: str(count) for key, count in counts.items()})
+    suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
+    for element in top.iter():
+        element.attrib.update({key: _allowed(text) for key, text in element.items()})
+        element.text = _allowed(element.text or "")
+    ET.indent(top)
+    document: bytes = ET.tostring(top, encoding="utf-8", xml_declaration=True)
+    return document.decode() + "\n"
+
+
+def _outcome(case: ET.Element, judged: Judged) -> None:
+    """Add to a test case what its claim's finding is."""
+    claim, finding = judged.claim, judged.finding
+    if finding.verdict is Verdict.NOT_RUN:
+        ET.SubElement(case, "skipped", message=finding.sentence)
+    elif judged.blocks:
+        kind = "error" if finding.verdict is Verdict.ERROR else "failure"
+        outcome = ET.SubElement(case, kind, type=finding.verdict.value, message=finding.sentence)
+        outcome.text = f"{claim.statement}\n{finding.sentence}\n{claim.file}:{judged.check.line}"
+    else:
+        ET.SubElement(case, "system-out").text = finding.sentence
+
+
+def _allowed(text: str) -> str:
+    return _FORBIDDEN.sub(REPLACEMENT, text)

@@ -1,0 +1,307 @@
+"""A mean against the number that the paper reports, or an expectation, within a margin declared beforehand.
+
+Fractions of images are tested on the angle scale, where the binomial spread is the same everywhere, so numbers near
+0, 1 or chance need no exception; a run's spread is never taken for less than that of the test images.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+
+from common import statistics
+from common.expectations import Check, Claim, Quantity, Reported
+from common.multiplicity import Prior, prior
+from common.pipeline.aggregate import Array, Failed, Results
+from common.pipeline.quantity import Point, best_seed, measured, points, require_seeds, where
+from common.pipeline.verdict import Finding, Verdict, at_point, decide, finding, over_range, show, show_gap
+from common.statistics import ALPHA, Difference
+
+Family = tuple[str, str, str]  # experiment, metric, scale
+Priors = Mapping[Family, Prior]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Our side of a value check: one number a seed, of which `chosen` counts alone where the best run is meant.
+
+    `scale` is "angle", or "linear" where the number is not a share of images. `variance` is that of one run on
+    that scale and `floor` the least it can be.
+    """
+
+    values: Array
+    chosen: float | None
+    scale: str
+    images: int | None
+    variance: float
+    floor: float
+
+    @property
+    def mean(self) -> float:
+        """Return the number that stands for the sample."""
+        return float(self.values.mean()) if self.chosen is None else self.chosen
+
+    @property
+    def runs(self) -> int:
+        """Return how many runs average their chance in the number."""
+        return len(self.values) if self.chosen is None else 1
+
+
+@dataclass(frozen=True)
+class Test:
+    """A sample against its expectation: the difference on the testing scale, its bounds there, and the evidence."""
+
+    sample: Sample
+    expected: float
+    difference: Difference
+    bounds: tuple[float, float]
+    evidence: statistics.Evidence
+    variance: float
+    theirs: float
+    their_degrees: float | None
+
+    def interval(self) -> tuple[float, float]:
+        """Return the 90 % interval of the difference in the metric's unit."""
+        low, high = self.difference.interval()
+        if self.sample.scale == "linear":
+            return float(low), float(high)
+        base = statistics.angle(self.expected)
+        return float(statistics.share(base + low) - self.expected), float(statistics.share(base + high) - self.expected)
+
+
+def priors(claims: Sequence[Claim], results: Results) -> dict[Family, Prior]:
+    """Return what the variances of each family of numbers in these claims have in common."""
+    families: dict[Family, dict[str, Sample]] = defaultdict(dict)
+    for check, unit in _checks(claims, results):
+        for point in points(check):
+            try:
+                require_seeds(check, results)
+                sample = _sample(check, point, results, unit)
+            except Failed:
+                continue
+            if len(sample.values) > 1 and sample.variance > 0.0:
+                quantity = cast(Quantity, check.quantity)
+                cell = dict(sorted(where(quantity, point).items()))
+                families[_family(check, sample)][str(replace(quantity, cell=cell, statistic="values"))] = sample
+    found = {}
+    for key, members in families.items():
+        variances = np.array([sample.variance for sample in members.values()])
+        found[key] = prior(variances, next(iter(members.values())).values.size - 1.0)
+    return {key: shared for key, shared in found.items() if shared is not None}
+
+
+def _checks(claims: Sequence[Claim], results: Results) -> Iterator[tuple[Check, str]]:
+    for claim in claims:
+        check = claim.checks.get(results.tier)
+        if (
+            check is not None
+            and check.kind == "value"
+            and all(q.experiment in results.experiments for q in check.quantities)
+        ):
+            yield check, claim.unit
+
+
+def _family(check: Check, sample: Sample) -> Family:
+    quantity = cast(Quantity, check.quantity)
+    relation = "".join(f"-{q.metric}" for q in (quantity.minus, quantity.divided_by) if q is not None)
+    return quantity.experiment, quantity.metric + relation, sample.scale
+
+
+def judge(claim: Claim, check: Check, results: Results, shared: Priors) -> Finding:
+    """Test three-sided at 5 % whether the difference lies within the margin at every point."""
+    along = points(check)
+    found = [_sample(check, point, results, claim.unit) for point in along]
+    if len(found[0].values) < 2:
+        values, expected = found[0].values, _expected(claim, check)
+        sentence = f"one number, {show(values[0], claim)}, against {show(expected, claim)}: no interval from one seed"
+        return finding(Verdict.INCONCLUSIVE, sentence + ": inconclusive.", values, 1.0)
+    readings = [
+        [_test(check, reading, sample, shared) for sample in found] for reading in _readings(claim.reported, check)
+    ]
+    verdicts = [_verdict(tests) for tests in readings]
+    tests = min(readings, key=lambda tests: -max(float(t.evidence.holds) for t in tests))
+    verdict = verdicts[0] if len(set(verdicts)) == 1 else Verdict.INCONCLUSIVE
+    worst = max(range(len(tests)), key=lambda i: float(tests[i].evidence.holds))
+    test = tests[worst]
+    holding = sum(float(t.evidence.holds) <= ALPHA for t in tests)
+    against = max(min(1.0, len(along) * min(float(t.evidence.against) for t in tests)) for tests in readings)
+    consistent = None if check.expected is not None else _consistent(test)
+    settle, why = _settle(test, agree=len(set(verdicts)) == 1) if verdict is Verdict.INCONCLUSIVE else (None, "")
+    scatter = "" if consistent is None or verdict is Verdict.REPRODUCED else SCATTER[consistent]
+    notes = "; ".join(note for note in (why, scatter) if note)
+    label = f" ({notes})" if notes else ""
+    sentence = over_range(check, holding) + at_point(along[worst]) + _sentence(claim, check, test, verdict) + label
+    base = finding(verdict, sentence + ".", test.sample.values, against, settle)
+    return replace(base, ours=test.sample.mean, consistent=consistent)
+
+
+def _expected(claim: Claim, check: Check) -> float:
+    return check.expected if check.expected is not None else cast(Reported, claim.reported).mean
+
+
+def _readings(reported: Reported | None, check: Check) -> list[Reported]:
+    """Return what the expectation may mean: two readings where nobody says what the paper's plus-minus is."""
+    if check.expected is not None:
+        return [Reported(check.expected, None, None, None, 0.0)]
+    assert reported is not None
+    if reported.spread_is != "unknown":
+        return [reported]
+    return [replace(reported, spread_is=kind) for kind in ("sd", "se")]
+
+
+def _sample(check: Check, point: Point, results: Results, unit: str) -> Sample:
+    quantity = cast(Quantity, check.quantity)
+    every = replace(quantity, statistic="values")
+    values = measured(every, point, results, unit)
+    chosen = float(values[best_seed(quantity, point, results)]) if quantity.statistic == "best" else None
+    images = check.images
+    linear = float(values.var(ddof=1)) if len(values) > 1 else 0.0
+    if images is None:
+        return Sample(values, chosen, "linear", None, linear, 0.0)
+    if quantity.minus is not None:
+        parts = (replace(every, minus=None), quantity.minus)
+        means = [float(measured(part, point, results, unit).mean()) for part in parts]
+        floor = sum(_off_the_ends(mean, images) * (1.0 - _off_the_ends(mean, images)) / images for mean in means)
+        return Sample(values, chosen, "linear", images, max(linear, floor), floor)
+    floor = 0.25 / images
+    return Sample(values, chosen, "angle", images, max(linear * _stretch(values.mean(), images), floor), floor)
+
+
+def _off_the_ends(share: float, images: int) -> float:
+    """Return a share moved a little off 0 and 1 (Anscombe 1948), where a spread of zero would be a certainty."""
+    return (share * images + 0.375) / (images + 0.75)
+
+
+def _stretch(share: float, images: int) -> float:
+    """Return by how much the angle scale stretches a variance at this share."""
+    moved = _off_the_ends(float(share), images)
+    return 0.25 / (moved * (1.0 - moved))
+
+
+def _test(check: Check, expected: Reported, sample: Sample, shared: Priors) -> Test:
+    """Test one sample against one reading of the expectation."""
+    margin, angle = check.margin or 0.0, sample.scale == "angle"
+    own_degrees = len(sample.values) - 1.0
+    variance, degrees = sample.variance, own_degrees
+    family = shared.get(_family(check, sample))
+    if family is not None:
+        raised, more = family.moderate(variance, own_degrees)
+        variance, degrees = float(raised), float(more)
+    scale = statistics.angle if angle else float
+    centre = float(scale(expected.mean))
+    bounds = (-margin, margin)
+    blur = expected.resolution / 2.0
+    if angle:
+        blur = _widest(expected.mean, expected.resolution)
+        bounds = (_end(expected.mean, -margin), _end(expected.mean, margin))
+    theirs, their_degrees, borrowed = _their_variance(expected, sample, variance, degrees)
+    estimate = float(scale(sample.mean)) - centre
+    if borrowed:
+        difference = Difference(estimate, np.sqrt(variance / sample.runs + theirs), degrees, blur)
+    else:
+        difference = statistics.welch(estimate, variance / sample.runs, degrees, theirs, their_degrees)
+        difference = replace(difference, blur=blur)
+    evidence = statistics.within(difference, *bounds)
+    borrowed_degrees = None if borrowed else their_degrees
+    return Test(sample, expected.mean, difference, bounds, evidence, variance, theirs, borrowed_degrees)
+
+
+BEYOND = 4.0  # on the angle scale, past every share
+
+
+def _end(expected: float, margin: float) -> float:
+    """Return where the margin ends on the angle scale, seen from the expectation; past the scale where it leaves it."""
+    if not 0.0 < expected + margin < 1.0:
+        return BEYOND if margin > 0.0 else -BEYOND
+    return float(statistics.angle(expected + margin) - statistics.angle(expected))
+
+
+def _widest(share: float, resolution: float) -> float:
+    """Return the most that rounding can move a share on the angle scale."""
+    middle = statistics.angle(share)
+    ends = statistics.angle(share - resolution / 2.0), statistics.angle(share + resolution / 2.0)
+    return float(max(middle - ends[0], ends[1] - middle))
+
+
+def _their_variance(expected: Reported, sample: Sample, variance: float, degrees: float) -> tuple[float, float, bool]:
+    """Return the variance of the reported mean, its degrees of freedom, and whether our spread stands in for theirs.
+
+    A number of runs that is not given counts as one run; a mean without runs is exact.
+    """
+    if expected.seeds is None:
+        return 0.0, 1.0, False
+    runs = expected.seeds if isinstance(expected.seeds, int) else 1
+    if sample.chosen is not None:
+        runs = 1
+    if expected.spread is None:
+        return variance / runs, degrees, True
+    one = expected.spread**2 * (runs if expected.spread_is == "se" else 1)
+    if sample.scale == "angle":
+        one *= _stretch(expected.mean, cast(int, sample.images))
+    printed = expected.seeds if isinstance(expected.seeds, int) else 2
+    return max(one, sample.floor) / runs, max(1.0, printed - 1.0), False
+
+
+def _verdict(tests: Sequence[Test]) -> Verdict:
+    count = len(tests)
+    return decide(
+        max(float(t.evidence.holds) for t in tests),
+        min(1.0, count * min(float(t.evidence.low) for t in tests)),
+        min(1.0, count * min(float(t.evidence.high) for t in tests)),
+    )
+
+
+def _consistent(test: Test) -> bool:
+    low, high = test.difference.interval(0.95)
+    return bool(low <= 0.0 <= high)
+
+
+def _sentence(claim: Claim, check: Check, test: Test, verdict: Verdict) -> str:
+    sample, margin = test.sample, check.margin or 0.0
+    low, high = test.interval()
+    relation = {Verdict.REPRODUCED: "inside", Verdict.DEVIATES_LOW: "below", Verdict.DEVIATES_HIGH: "above"}
+    spread = show_gap(sample.values.std(ddof=1), claim)
+    best = ", the best run by validation" if sample.chosen is not None else ""
+    return (
+        f"ours {show(sample.mean, claim)} ± {spread} ({len(sample.values)} seeds{best}), {_theirs(claim, check)}; "
+        f"difference {show_gap(sample.mean - test.expected, claim)}, 90 % interval {show_gap(low, claim)} to "
+        f"{show_gap(high, claim)}, {relation.get(verdict, 'not decided by')} ±{show_gap(margin, claim)}: {verdict}"
+    )
+
+
+def _theirs(claim: Claim, check: Check) -> str:
+    """Return what the paper reports and how its gaps are filled."""
+    reported = claim.reported
+    if check.expected is not None or reported is None:
+        return f"expected {show(check.expected or 0.0, claim)}"
+    text = f"paper {show(reported.mean, claim)}"
+    if reported.spread is not None:
+        text += f" ± {show_gap(reported.spread, claim)}"
+    seeds = reported.seeds
+    if seeds is None:
+        return text
+    notes = ["number of runs not given, taken for one" if seeds == "unknown" else f"{seeds} seeds"]
+    if seeds == 1:
+        notes = ["1 run"]
+    if reported.spread is None:
+        notes.append("no spread given, ours stands in")
+    elif reported.spread_is != "sd":
+        notes.append("± a standard error" if reported.spread_is == "se" else "± not explained")
+    return f"{text} ({', '.join(notes)})"
+
+
+SCATTER = {True: "consistent with the paper's scatter", False: "outside the paper's scatter"}
+
+
+def _settle(test: Test, agree: bool) -> tuple[int | None, str]:
+    """Return how many seeds would settle an inconclusive test, and say so, or say why none would."""
+    if not agree:
+        return None, "the two meanings of ± disagree"
+    seeds, why = statistics.seeds_to_settle(
+        test.difference, test.bounds, test.variance, test.theirs, test.their_degrees
+    )
+    if seeds is not None:
+        return seeds, f"about {seeds} seeds would settle it"
+    return None, f"no number of our seeds settles it: {why}"

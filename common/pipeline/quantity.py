@@ -1,0 +1,86 @@
+"""Numbers per seed for what a check names: metrics of cells, and their relations."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from common.expectations import Check, Quantity
+from common.pipeline.aggregate import Array, Failed, Results
+from common.strict_yaml import Scalar
+
+Point = Mapping[str, Scalar]
+
+
+def require_seeds(check: Check, results: Results) -> None:
+    """Raise Failed where seeds are missing, or cannot be paired."""
+    seeds = {q.experiment: len(results.seeds(q.experiment)) for q in check.quantities}
+    for name, count in seeds.items():
+        declared = results.experiments[name].seeds[results.tier]
+        if count < declared:
+            raise Failed(f"{count} of the {declared} seeds that {name} declares: too few to judge")
+    if len(set(seeds.values())) > 1:
+        counts = ", ".join(f"{name} has {count}" for name, count in sorted(seeds.items()))
+        raise Failed(f"seeds cannot be paired: {counts}; declare the same number for each")
+
+
+def points(check: Check) -> list[dict[str, Scalar]]:
+    """Return the conditions of the points along which a check is made; one empty condition without them."""
+    return [{check.along: point} for point in check.points] if check.along else [{}]
+
+
+def where(quantity: Quantity, point: Point) -> dict[str, Scalar]:
+    """Return a quantity's condition at a point; what the quantity says itself comes first."""
+    return {**point, **quantity.cell}
+
+
+def measured(quantity: Quantity | float | None, point: Point, results: Results, unit: str = "none") -> Array:
+    """Return a quantity's numbers, [seeds]; a plain number gives an array of one.
+
+    Raises Failed where a number is missing, not finite, divided by zero, or impossible in the unit.
+    """
+    if quantity is None or isinstance(quantity, float):
+        return np.array([quantity], dtype=np.float64)
+    condition = where(quantity, point)
+    values = results.values(quantity.experiment, condition, quantity.metric)
+    if quantity.divided_by is None:
+        _require_unit(values, unit, quantity)
+    if quantity.minus is not None:
+        values = values - measured(quantity.minus, point, results, unit)
+    if quantity.divided_by is not None:
+        values = _ratio(values, measured(quantity.divided_by, point, results))
+    if quantity.statistic == "best":
+        values = values[[best_seed(quantity, point, results)]]
+    return values
+
+
+def best_seed(quantity: Quantity, point: Point, results: Results) -> int:
+    """Return the index of the seed with the highest `validation_accuracy`."""
+    return int(results.values(quantity.experiment, where(quantity, point), "validation_accuracy").argmax())
+
+
+def _ratio(values: Array, base: Array) -> Array:
+    if (base == 0).any():
+        raise Failed("a quantity is divided by zero")
+    return values / base
+
+
+def _require_unit(values: Array, unit: str, quantity: Quantity) -> None:
+    """Raise Failed for numbers that cannot be in the claim's unit, such as 98.5 for a fraction."""
+    if unit == "fraction" and ((values < 0) | (values > 1)).any():
+        raise Failed(f"{quantity.metric} of {quantity.experiment} is no fraction: {values.min():g} to {values.max():g}")
+    if unit == "count" and ((values < 0) | (values % 1 != 0)).any():
+        raise Failed(f"{quantity.metric} of {quantity.experiment} is no count: {values.min():g} to {values.max():g}")
+    if unit in ("kilobytes", "seconds") and (values < 0).any():
+        raise Failed(f"{quantity.metric} of {quantity.experiment} is below zero: {values.min():g}")
+
+
+def samples(check: Check, results: Results, unit: str) -> dict[str, Array]:
+    """Return all numbers that a check reads, [seeds] each, by a name that says where they come from."""
+    sides = {"": check.quantity, "above": check.above, "below": check.below}
+    found: dict[str, Array] = {}
+    for point in points(check):
+        for side, quantity in sides.items():
+            if isinstance(quantity, Quantity):
+                name = ", ".join([*(f"{key} = {value}" for key, value in point.items()), *([side] if side else [])])
+                found[name or "value"] = measured(quantity, point, results, unit)
+    return found

@@ -1,0 +1,71 @@
+"""How long the verdicts of 500 claims with 15 seeds each take; pytest-benchmark prints the seconds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from common.expectations import Check, Claim, Quantity, Reported
+from common.experiment import DECLARED, Experiment, Metrics, Tier
+from common.pipeline.aggregate import Results
+from common.pipeline.check import all_at_once, check_claims
+from common.pipeline.record import Record
+
+CLAIMS, SEEDS = 500, 15
+
+
+@dataclass(frozen=True)
+class Setting:
+    name: str = "drawn"
+
+
+@dataclass(frozen=True)
+class Cell:
+    claim: int
+    point: int
+    setting: Setting = Setting()
+
+
+def run(jobs, environment):
+    """Stand for a run function; its numbers are drawn below."""
+    raise AssertionError("drawn results are not run")
+
+
+def check(claim: int) -> Check:
+    """Return a check of one kind after the other."""
+    at = [Quantity("drawn", "accuracy", {"claim": claim, "point": point}) for point in range(3)]
+    common = {"gate": "no-deviation", "reason": "drawn"}
+    along = {"quantity": Quantity("drawn", "accuracy", {"claim": claim}), "along": "point", "points": (0, 1, 2)}
+    return [
+        Check("value", **common, quantity=at[0], margin=0.01, images=10_000),
+        Check("order", **common, above=at[1], below=at[0]),
+        Check("trend", **common, **along, direction="rising"),
+        Check("rate", **common, quantity=at[0], event_above=0.9, at_least=0.5),
+        Check("value", **common, **along, margin=0.02, images=10_000),
+    ][claim % 5]
+
+
+@pytest.fixture
+def claims():
+    reported = Reported(0.9, 0.005, "sd", 5, 0.001)
+    return [
+        Claim(f"drawn/{i}", "drawn", "", "", "fraction", reported, {Tier.SMOKE: check(i)}, {}) for i in range(CLAIMS)
+    ]
+
+
+@pytest.fixture
+def results():
+    cells = tuple(Cell(claim, point) for claim in range(CLAIMS) for point in range(3))
+    experiment = Experiment("drawn", "", run, ("accuracy",), {Tier.SMOKE: cells}, {Tier.SMOKE: SEEDS}, lambda cell: 0.0)
+    rng = np.random.default_rng(0)
+    records = {
+        job: Record(Metrics({"accuracy": 0.9 + 0.002 * job.cell.point + float(rng.normal(0, 0.005))}), 0.0, {})
+        for job in experiment.jobs(Tier.SMOKE)
+    }
+    return Results({"drawn": experiment}, Tier.SMOKE, DECLARED, records, {})
+
+
+def test_verdicts(benchmark, claims, results):
+    judged = benchmark.pedantic(lambda: all_at_once(check_claims(claims, results)), rounds=3)
+    assert len(judged) == CLAIMS
+    assert all(j.finding.verdict.value not in ("error", "not-run") for j in judged)

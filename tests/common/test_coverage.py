@@ -1,0 +1,47 @@
+from dataclasses import replace
+
+import pytest
+
+from common import coverage, packages
+from common.experiment import Tier
+
+
+@pytest.fixture
+def toy(toy_package, monkeypatch):
+    package, path = toy_package
+    table = package.experiments[0]
+    smoke_only = replace(table, cells={**table.cells, Tier.FULL: ()})
+    package = replace(package, experiments=(smoke_only,))
+    monkeypatch.setattr(packages, "find", lambda named=(): [package])
+    folder = path.parent / "expectations"
+    folder.mkdir()
+    monkeypatch.setattr(coverage, "ROOT", path.parent)
+    return package, path, folder
+
+
+def test_sound_expectations_are_counted(toy, capsys):
+    assert coverage.main(["check"]) == 0
+    header, _, row, total = capsys.readouterr().out.splitlines()
+    assert header.split("  ")[0] == "file"
+    assert row.split() == ["expectations/toy.yaml", "3", "2", "2", "0", "0", "1"]
+    assert total.split() == ["all", "3", "2", "2", "0", "0", "1"]
+
+
+def test_unsound_expectations_are_named_with_their_place(toy, capsys):
+    _, path, _ = toy
+    path.write_text(path.read_text().replace("kind: value", "kind: valeu"))
+    assert coverage.main(["check"]) == 2
+    assert "expectations.yaml:23:13: expected one of value, order, trend, rate, exact" in capsys.readouterr().err
+
+
+def test_a_file_without_a_package_is_refused(toy, capsys):
+    _, _, folder = toy
+    (folder / "stray.yaml").write_text("claims: []")
+    assert coverage.main(["check"]) == 2
+    assert "expectations/stray.yaml: there is no papers/stray with a reproduce.py" in capsys.readouterr().err
+
+
+def test_the_only_command_is_check(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        coverage.main(["list"])
+    assert stopped.value.code == 2

@@ -1,0 +1,19 @@
+import pytest
+
+from common import packages
+from common.errors import UsageError
+from common.provenance import ROOT
+
+
+def test_every_folder_with_a_reproduce_is_a_package():
+    folders = {path.parent.name for path in (ROOT / "papers").glob("*/reproduce.py")}
+    assert {package.name for package in packages.find()} == folders
+
+
+def test_a_package_is_found_by_its_folder():
+    assert [package.name for package in packages.find(["papers/freezenet/"])] == ["freezenet"]
+
+
+def test_an_unknown_paper_is_refused_with_those_that_exist():
+    with pytest.raises(UsageError, match=r"unknown paper 'papers/nosuch'; there are: .*papers/freezenet"):
+        packages.find(["papers/nosuch"])
