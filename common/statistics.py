@@ -23,13 +23,15 @@ Floats = Any  # a float or an array of floats: the functions below take both
 class Difference:
     """A difference of two means, its standard error and the degrees of freedom behind that.
 
-    `blur` bounds an error that is not random, such as that of a rounded number: it is never averaged away.
+    `blur` bounds an error that is not random, such as that of a rounded number: it is never averaged away. `parts`
+    holds the variance and the degrees of freedom of each mean where both are uncertain.
     """
 
     estimate: Floats
     error: Floats
     degrees: Floats
     blur: Floats = 0.0
+    parts: tuple[Floats, Floats, Floats, Floats] | None = None
 
     def interval(self, confidence: float = 1.0 - 2.0 * ALPHA) -> tuple[Floats, Floats]:
         """Return the two ends of the confidence interval."""
@@ -46,7 +48,7 @@ def welch(mean: Floats, own: Floats, degrees: Floats, theirs: Floats, their_degr
     parts = a**2 / degrees + b**2 / their_degrees
     known = np.where(larger > 0.0, np.inf, degrees)
     joint = np.where(parts > 0.0, (a + b) ** 2 / np.where(parts > 0.0, parts, 1.0), known)
-    return Difference(mean, np.sqrt(own + theirs), joint)
+    return Difference(mean, np.sqrt(own + theirs), joint, parts=(own, degrees, theirs, their_degrees))
 
 
 def t_cdf(difference: Floats, error: Floats, degrees: Floats) -> Floats:
@@ -55,6 +57,36 @@ def t_cdf(difference: Floats, error: Floats, degrees: Floats) -> Floats:
     exact = np.where(difference > 0.0, np.inf, np.where(difference < 0.0, -np.inf, 0.0))
     t = np.where(error > 0.0, difference / np.where(error > 0.0, error, 1.0), exact)
     return special.stdtr(degrees, t)
+
+
+def behrens_fisher(difference: Floats, parts: tuple[Floats, Floats, Floats, Floats]) -> Floats:
+    """Return the probability below a difference whose two parts scatter as Student's t, each with its own degrees.
+
+    Welch's approximation serves an interval of 90 %, but far out its p-values come too often, up to threefold where
+    one mean has few degrees and most of the variance. This test of Behrens and Fisher never does, so it decides
+    wherever many claims are read at once.
+    """
+    return _behrens_fisher(difference, *parts)[()]
+
+
+def _behrens_fisher_of_one(difference: float, a: float, df_a: float, b: float, df_b: float) -> float:
+    if a < b:
+        a, df_a, b, df_b = b, df_b, a, df_a
+    if b <= 0.0:
+        return float(t_cdf(difference, np.sqrt(a), df_a))
+    nodes, weights = _t_nodes(df_b)
+    return float(weights @ special.stdtr(df_a, (difference - np.sqrt(b) * nodes) / np.sqrt(a)))
+
+
+_behrens_fisher = np.vectorize(_behrens_fisher_of_one, otypes=[np.float64])
+
+
+@lru_cache(maxsize=4096)
+def _t_nodes(degrees: float) -> tuple[Array, Array]:
+    """Return points and weights that integrate over Student's t: its quantiles at those of the normal distribution."""
+    x = np.linspace(-9.0, 9.0, 181)
+    density = np.exp(-(x**2) / 2.0)
+    return special.stdtrit(degrees, special.ndtr(x)), density / density.sum()
 
 
 def t_quantile(probability: Floats, degrees: Floats) -> Floats:
@@ -86,10 +118,13 @@ def within(difference: Difference, low: Floats, high: Floats) -> Evidence:
     above = t_cdf(high - difference.estimate + difference.blur, difference.error, difference.degrees)
     over_low = t_cdf(low - difference.estimate + difference.blur, difference.error, difference.degrees)
     under_high = t_cdf(difference.estimate + difference.blur - high, difference.error, difference.degrees)
-    nearer = np.minimum(below, above)
     beyond = np.maximum(low - difference.estimate, difference.estimate - high) - difference.blur
-    other = t_cdf(low - high - beyond, difference.error, difference.degrees)
-    against = np.minimum(1.0, nearer + np.where(beyond > 0.0, other, 1.0))
+    tails = (-beyond, low - high - beyond)
+    if difference.parts is None:
+        nearer, other = (t_cdf(tail, difference.error, difference.degrees) for tail in tails)
+    else:
+        nearer, other = (behrens_fisher(tail, difference.parts) for tail in tails)
+    against = np.where(beyond > 0.0, np.minimum(1.0, nearer + other), 1.0)
     return Evidence(np.maximum(over_low, under_high), below, above, against)
 
 
