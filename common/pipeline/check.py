@@ -13,6 +13,7 @@ from common.multiplicity import benjamini_hochberg, holm
 from common.pipeline.aggregate import Failed, Results
 from common.pipeline.kinds import exact, order, rate, trend, value
 from common.pipeline.quantity import points, require_seeds, where
+from common.pipeline.sample import priors
 from common.pipeline.verdict import Finding, Verdict
 from common.statistics import ALPHA
 
@@ -51,7 +52,7 @@ class Judged:
 def check_claims(claims: Sequence[Claim], results: Results) -> list[Judged]:
     """Judge every claim that has a check in this tier, each by itself."""
     kinds: dict[str, Judge] = {
-        "value": partial(value.judge, shared=value.priors(claims, results)),
+        "value": partial(value.judge, shared=priors(claims, results)),
         "order": order.judge,
         "trend": trend.judge,
         "rate": rate.judge,

@@ -4,49 +4,19 @@ Fractions of images are tested on the angle scale, where the binomial spread is 
 0, 1 or chance need no exception; a run's spread is never taken for less than that of the test images.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 
 from common import statistics
-from common.expectations import Check, Claim, Quantity, Reported
-from common.multiplicity import Prior, prior
-from common.pipeline.aggregate import Array, Failed, Results
-from common.pipeline.quantity import Point, best_seed, measured, points, require_seeds, where
+from common.expectations import Check, Claim, Reported
+from common.pipeline.aggregate import Results
+from common.pipeline.quantity import points
+from common.pipeline.sample import Priors, Sample, family_of, sample_of, stretch
 from common.pipeline.verdict import Finding, Verdict, at_point, decide, finding, over_range, show, show_gap
 from common.statistics import ALPHA, Difference
-
-Family = tuple[str, str, str]  # experiment, metric, scale
-Priors = Mapping[Family, Prior]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Our side of a value check: one number a seed, of which `chosen` counts alone where the best run is meant.
-
-    `scale` is "angle", or "linear" where the number is not a share of images. `variance` is that of one run on
-    that scale and `floor` the least it can be.
-    """
-
-    values: Array
-    chosen: float | None
-    scale: str
-    images: int | None
-    variance: float
-    floor: float
-
-    @property
-    def mean(self) -> float:
-        """Return the number that stands for the sample."""
-        return float(self.values.mean()) if self.chosen is None else self.chosen
-
-    @property
-    def runs(self) -> int:
-        """Return how many runs average their chance in the number."""
-        return len(self.values) if self.chosen is None else 1
 
 
 @dataclass(frozen=True)
@@ -71,48 +41,10 @@ class Test:
         return float(statistics.share(base + low) - self.expected), float(statistics.share(base + high) - self.expected)
 
 
-def priors(claims: Sequence[Claim], results: Results) -> dict[Family, Prior]:
-    """Return what the variances of each family of numbers in these claims have in common."""
-    families: dict[Family, dict[str, Sample]] = defaultdict(dict)
-    for check, unit in _checks(claims, results):
-        for point in points(check):
-            try:
-                require_seeds(check, results)
-                sample = _sample(check, point, results, unit)
-            except Failed:
-                continue
-            if len(sample.values) > 1 and sample.variance > 0.0:
-                quantity = cast(Quantity, check.quantity)
-                cell = dict(sorted(where(quantity, point).items()))
-                families[_family(check, sample)][str(replace(quantity, cell=cell, statistic="values"))] = sample
-    found = {}
-    for key, members in families.items():
-        variances = np.array([sample.variance for sample in members.values()])
-        found[key] = prior(variances, next(iter(members.values())).values.size - 1.0)
-    return {key: shared for key, shared in found.items() if shared is not None}
-
-
-def _checks(claims: Sequence[Claim], results: Results) -> Iterator[tuple[Check, str]]:
-    for claim in claims:
-        check = claim.checks.get(results.tier)
-        if (
-            check is not None
-            and check.kind == "value"
-            and all(q.experiment in results.experiments for q in check.quantities)
-        ):
-            yield check, claim.unit
-
-
-def _family(check: Check, sample: Sample) -> Family:
-    quantity = cast(Quantity, check.quantity)
-    relation = "".join(f"-{q.metric}" for q in (quantity.minus, quantity.divided_by) if q is not None)
-    return quantity.experiment, quantity.metric + relation, sample.scale
-
-
 def judge(claim: Claim, check: Check, results: Results, shared: Priors) -> Finding:
     """Test three-sided at 5 % whether the difference lies within the margin at every point."""
     along = points(check)
-    found = [_sample(check, point, results, claim.unit) for point in along]
+    found = [sample_of(check, point, results, claim.unit) for point in along]
     if len(found[0].values) < 2:
         values, expected = found[0].values, _expected(claim, check)
         sentence = f"one number, {show(values[0], claim)}, against {show(expected, claim)}: no interval from one seed"
@@ -151,41 +83,12 @@ def _readings(reported: Reported | None, check: Check) -> list[Reported]:
     return [replace(reported, spread_is=kind) for kind in ("sd", "se")]
 
 
-def _sample(check: Check, point: Point, results: Results, unit: str) -> Sample:
-    quantity = cast(Quantity, check.quantity)
-    every = replace(quantity, statistic="values")
-    values = measured(every, point, results, unit)
-    chosen = float(values[best_seed(quantity, point, results)]) if quantity.statistic == "best" else None
-    images = check.images
-    linear = float(values.var(ddof=1)) if len(values) > 1 else 0.0
-    if images is None:
-        return Sample(values, chosen, "linear", None, linear, 0.0)
-    if quantity.minus is not None:
-        parts = (replace(every, minus=None), quantity.minus)
-        means = [float(measured(part, point, results, unit).mean()) for part in parts]
-        floor = sum(_off_the_ends(mean, images) * (1.0 - _off_the_ends(mean, images)) / images for mean in means)
-        return Sample(values, chosen, "linear", images, max(linear, floor), floor)
-    floor = 0.25 / images
-    return Sample(values, chosen, "angle", images, max(linear * _stretch(values.mean(), images), floor), floor)
-
-
-def _off_the_ends(share: float, images: int) -> float:
-    """Return a share moved a little off 0 and 1 (Anscombe 1948), where a spread of zero would be a certainty."""
-    return (share * images + 0.375) / (images + 0.75)
-
-
-def _stretch(share: float, images: int) -> float:
-    """Return by how much the angle scale stretches a variance at this share."""
-    moved = _off_the_ends(float(share), images)
-    return 0.25 / (moved * (1.0 - moved))
-
-
 def _test(check: Check, expected: Reported, sample: Sample, shared: Priors) -> Test:
     """Test one sample against one reading of the expectation."""
     margin, angle = check.margin or 0.0, sample.scale == "angle"
     own_degrees = len(sample.values) - 1.0
     variance, degrees = sample.variance, own_degrees
-    family = shared.get(_family(check, sample))
+    family = shared.get(family_of(check, sample))
     if family is not None:
         raised, more = family.moderate(variance, own_degrees)
         variance, degrees = float(raised), float(more)
@@ -239,7 +142,7 @@ def _their_variance(expected: Reported, sample: Sample, variance: float, degrees
         return variance / runs, degrees, True
     one = expected.spread**2 * (runs if expected.spread_is == "se" else 1)
     if sample.scale == "angle":
-        one *= _stretch(expected.mean, cast(int, sample.images))
+        one *= stretch(expected.mean, cast(int, sample.images))
     printed = expected.seeds if isinstance(expected.seeds, int) else 2
     return max(one, sample.floor) / runs, max(1.0, printed - 1.0), False
 
