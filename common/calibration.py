@@ -180,7 +180,7 @@ def power(gates: int, seed: int) -> str:
             rng = np.random.default_rng([seed, seeds, spreads or 0])
             offset = 0.0 if spreads is None else MARGIN + 0.005 * spreads
             found = tally(simulate(world, seeds, offset, rng, shares=False) for _ in range(gates))
-            truth = "on the mark" if spreads is None else f"{spreads} spreads beyond the margin"
+            truth = "on the mark" if spreads is None else f"{spreads} spread{'s' * (spreads > 1)} beyond the margin"
             rows.append(
                 [truth, seeds, *(f"{100 * x:.1f} %" for x in (found.reproduced, found.deviating, found.alarms))]
             )
