@@ -177,16 +177,13 @@ def scatter(id: str, name: str, accepted: Sequence[Accepted]) -> tuple[float, fl
     return 2.0 * max(float(np.var(values, ddof=1)) for values in runs[-1].samples.values()), count - 1.0
 
 
-def accept(
-    path: Path, tier: str, accepted: Sequence[Accepted], now: Mapping[str, Numbers], reason: str
-) -> list[Accepted]:
+def accept(path: Path, tier: str, accepted: Sequence[Accepted], now: Mapping[str, Numbers], reason: str) -> None:
     """Pin a run as the new baseline, with the reason, and keep the earlier ones as history."""
     source = provenance()
     commit = source["commit"] + ("+changes" if source["dirty"] else "")
     runs = [*accepted, Accepted(datetime.now(UTC).date().isoformat(), commit, reason, now)]
     content = {"schema": SCHEMA, "tier": tier, "accepted": [asdict(run) for run in runs]}
     write_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
-    return runs
 
 
 def read(path: Path, tier: str) -> list[Accepted]:

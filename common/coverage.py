@@ -28,14 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.parse_args(arguments)
     rows: list[list[object]] = []
     errors: list[str] = []
-    for package in packages.find():
+    found = packages.find()
+    for package in found:
         try:
             for tier in Tier:
                 claims = declared_claims(package, tier)
             rows.append([f"expectations/{package.name}.yaml", *count(claims)])
         except UsageError as error:
             errors.append(str(error))
-    known = {package.name for package in packages.find()}
+    known = {package.name for package in found}
     for path in sorted((ROOT / "expectations").glob("*.yaml")):
         if path.stem not in known:
             errors.append(f"expectations/{path.name}: there is no papers/{path.stem} with a reproduce.py")

@@ -15,7 +15,7 @@ from common.pipeline.kinds import exact, order, rate, trend, value
 from common.pipeline.quantity import points, require_seeds, where
 from common.pipeline.sample import priors
 from common.pipeline.verdict import Finding, Verdict
-from common.statistics import ALPHA
+from common.statistics import ALPHA, Array
 
 WATCH = 0.10  # the share of false entries that the list of claims to watch may have
 
@@ -92,7 +92,7 @@ def all_at_once(judged: Sequence[Judged]) -> list[Judged]:
     return found
 
 
-def _against(judged: Sequence[Judged], chosen: Sequence[int]) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+def _against(judged: Sequence[Judged], chosen: Sequence[int]) -> Array:
     return np.array([judged[i].finding.against for i in chosen], dtype=np.float64)
 
 
