@@ -63,8 +63,8 @@ def behrens_fisher(difference: Floats, parts: tuple[Floats, Floats, Floats, Floa
     """Return the probability below a difference whose two parts scatter as Student's t, each with its own degrees.
 
     Welch's approximation serves an interval of 90 %, but far out its p-values come too often where one mean has few
-    degrees and most of the variance. Those of this test by Behrens and Fisher do not, so it decides wherever many claims
-    are read at once.
+    degrees and most of the variance. Those of this test by Behrens and Fisher do not, so it decides wherever many
+    claims are read at once.
     """
     return _behrens_fisher(difference, *parts)[()]
 
