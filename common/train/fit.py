@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from common.train.evaluate import evaluation_mode
 from common.train.optimizers import SGD, SGDUpdate
+from common.train.program import Program
 from common.train.schedules import Schedule
-from common.train.stacking import stack, stackable
+from common.train.stacking import stackable
 from common.transforms import Transform
 
 
@@ -106,7 +105,7 @@ def _groups(runs: Sequence[TrainingRun]) -> list[list[int]]:
 
 
 class _Group:
-    """Runs that share a program: either one stack, or a single network as it is."""
+    """Runs that share a program."""
 
     def __init__(
         self,
@@ -118,20 +117,16 @@ class _Group:
     ) -> None:
         self.runs, self.recipe, self.observe = runs, recipe, observe
         self.images, self.labels = images, labels
-        self.stacked = stackable(runs[0].model)
-        self.program = stack([run.model for run in runs]) if self.stacked else runs[0].model
-        if not self.stacked:
-            self.program.to(memory_format=torch.channels_last)
-        self.parameters = dict(self.program.named_parameters())
+        self.program = Program([run.model for run in runs])
         self.update = SGDUpdate(
             recipe.optimizer,
-            list(self.parameters.values()),
-            [self._frozen(name) for name in self.parameters],
+            list(self.program.parameters.values()),
+            [self._frozen(name) for name in self.program.parameters],
             runs[0].decay_frozen,
         )
         self.orders = [torch.Generator().manual_seed(run.seed) for run in runs]
         self.draws = [torch.Generator(images.device).manual_seed(run.seed) for run in runs]
-        self.best = {name: value.detach().clone() for name, value in self.program.state_dict().items()}
+        self.best = self.program.state()
 
     def train(self) -> list[History]:
         """Run all epochs; nothing is read back to the host before the end."""
@@ -143,11 +138,11 @@ class _Group:
         losses, accuracies, observed = [], [], [self._observe()]
         for epoch in range(self.recipe.epochs):
             losses.append(self._train_epoch(epoch))
-            correct = self._correct(validation)
+            correct = self.program.correct(self.images, self.labels, validation)
             better = correct > best
             best = torch.where(better, correct, best)
             best_epoch.masked_fill_(better, epoch + 1)
-            self._keep(better)
+            self.program.keep(better, self.best)
             accuracies.append(correct / validation.shape[1])
             observed.append(self._observe())
         histories = self._histories(torch.stack(losses), torch.stack(accuracies), best_epoch, observed)
@@ -166,13 +161,12 @@ class _Group:
         steps = recipe.steps_per_epoch(order.shape[1])
         rate = self.runs[0].learning_rate
         total = torch.zeros(len(self.runs), device=self.images.device)
-        self.program.train()
+        self.program.module.train()
         for step, batch in enumerate(torch.split(order, recipe.batch_size, dim=1)):
-            loss = self._losses(self._augmented(self.images[batch]), self.labels[batch])
-            gradients = torch.autograd.grad(loss.sum(), list(self.parameters.values()))
+            losses = self.program.losses(self._augmented(self.images[batch]), self.labels[batch])
             factor = recipe.schedule.factor(epoch * steps + step, steps)
-            self.update.step(gradients, rate * factor)
-            total += loss.detach()
+            self.update.step(self.program.gradients(losses), rate * factor)
+            total += losses.detach()
         return total / steps
 
     def _augmented(self, images: Tensor) -> Tensor:
@@ -184,33 +178,6 @@ class _Group:
             batches = [transform(b, generator) for b, generator in zip(batches, self.draws, strict=True)]
         return torch.stack(batches)
 
-    def _logits(self, images: Tensor) -> Tensor:
-        """Map images [R, B, C, H, W] to logits [R, B, classes]."""
-        if self.stacked:
-            outputs: Tensor = self.program(images)
-            return outputs
-        single: Tensor = self.program(images[0].contiguous(memory_format=torch.channels_last))
-        return single.unsqueeze(0)
-
-    def _losses(self, images: Tensor, labels: Tensor) -> Tensor:
-        logits = self._logits(images)
-        losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
-        return losses.view(labels.shape).mean(1)
-
-    @torch.no_grad()
-    def _correct(self, index: Tensor) -> Tensor:
-        """Count each run's right answers on the images [R, v] it indexes."""
-        with evaluation_mode(self.program):
-            logits = self._logits(self.images[index])
-        return (logits.argmax(-1) == self.labels[index]).sum(1)
-
-    @torch.no_grad()
-    def _keep(self, better: Tensor) -> None:
-        """Copy the state of the runs that are better than ever before, [R]."""
-        for name, value in self.program.state_dict().items():
-            where = better.view(-1, *[1] * (value.dim() - 1)) if self.stacked else better[0]
-            torch.where(where, value, self.best[name], out=self.best[name])
-
     def _observe(self) -> list[Mapping[str, Tensor]]:
         return [self.observe(run) for run in self.runs] if self.observe else [{} for _ in self.runs]
 
@@ -219,7 +186,7 @@ class _Group:
         if name not in self.runs[0].mask:
             return None
         masks = [run.mask[name] for run in self.runs]
-        return ~(torch.stack(masks) if self.stacked else masks[0]).to(self.images.device)
+        return ~(torch.stack(masks) if self.program.stacked else masks[0]).to(self.images.device)
 
     def _histories(
         self,
@@ -228,16 +195,15 @@ class _Group:
         best_epoch: Tensor,
         observed: Sequence[Sequence[Mapping[str, Tensor]]],
     ) -> list[History]:
-        strategy = f"stack of {len(self.runs)}" if self.stacked else "single"
         return [
             History(
                 train_loss=losses[:, r].tolist(),
                 validation_accuracy=accuracies[:, r].tolist(),
                 best_epoch=int(best_epoch[r]),
-                best_state={k: v[r] if self.stacked else v for k, v in self.best.items()},
+                best_state=self.program.of_run(self.best, r),
                 observed={name: [float(seen[r][name]) for seen in observed] for name in observed[0][r]},
                 seconds=0.0,
-                strategy=strategy,
+                strategy=self.program.strategy,
             )
             for r in range(len(self.runs))
         ]

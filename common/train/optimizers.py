@@ -1,5 +1,6 @@
 """Optimizers over whole groups of runs, with masks that keep frozen weights bit-identical."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,32 @@ class SGD:
 
     momentum: float = 0.9
     weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Nesterov:
+    """Stochastic gradient descent that looks ahead by one step of its momentum (Nesterov, 1983)."""
+
+    momentum: float = 0.9
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam (Kingma and Ba, 2015): the mean of the gradients over the root of the mean of their squares."""
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+
+
+@dataclass(frozen=True)
+class RAdam:
+    """Rectified Adam (Liu et al., 2019): Adam, but momentum alone while its second moment has seen too few steps."""
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+
+
+Optimizer = SGD | Nesterov | Adam | RAdam
 
 
 class SGDUpdate:
@@ -67,6 +94,68 @@ class SGDUpdate:
             maximize=False,
             is_first_step=False,
         )
+
+
+class PerRunUpdate:
+    """The state of any optimizer for one list of parameters whose runs have learning rates of their own.
+
+    No weight decay and no masks: `SGDUpdate` has those, with one rate for all.
+    """
+
+    def __init__(self, rule: Optimizer, parameters: Sequence[Tensor]) -> None:
+        """Start with zero buffers. Raises ValueError for a rule with weight decay."""
+        if isinstance(rule, SGD) and rule.weight_decay:
+            raise ValueError("weight decay needs SGDUpdate")
+        self.rule = rule
+        self.parameters = list(parameters)
+        self.first = [torch.zeros_like(p) for p in parameters]
+        self.second = [torch.zeros_like(p) for p in parameters] if isinstance(rule, Adam | RAdam) else []
+        self.steps = 0
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor], rates: Sequence[Tensor]) -> None:
+        """Apply one update in place.
+
+        `rates[i]` broadcasts against `parameters[i]`: [R, 1, ...] for a stack of R runs, [1, ...] for one network.
+        """
+        self.steps += 1
+        directions = self._moving_average(gradients) if self.second else self._momentum(gradients)
+        for parameter, direction, rate in zip(self.parameters, directions, rates, strict=True):
+            parameter.addcmul_(direction, rate, value=-1.0)
+
+    def _momentum(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """V <- momentum V + G, and V itself or, with Nesterov, G + momentum V."""
+        assert isinstance(self.rule, SGD | Nesterov)
+        torch._foreach_mul_(self.first, self.rule.momentum)
+        torch._foreach_add_(self.first, list(gradients))
+        if isinstance(self.rule, SGD):
+            return self.first
+        return torch._foreach_add(list(gradients), self.first, alpha=self.rule.momentum)
+
+    def _moving_average(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """M <- b1 M + (1 - b1) G and V <- b2 V + (1 - b2) G^2, unbiased; M over the root of V, rectified for RAdam."""
+        assert isinstance(self.rule, Adam | RAdam)
+        b1, b2 = self.rule.betas
+        torch._foreach_lerp_(self.first, list(gradients), 1.0 - b1)
+        torch._foreach_mul_(self.second, b2)
+        torch._foreach_addcmul_(self.second, list(gradients), list(gradients), value=1.0 - b2)
+        unbiased = 1.0 / (1.0 - b1**self.steps)
+        rectified = math.sqrt(1.0 - b2**self.steps)
+        if isinstance(self.rule, RAdam):
+            longest = 2.0 / (1.0 - b2) - 1.0
+            length = longest - 2.0 * self.steps * b2**self.steps / (1.0 - b2**self.steps)
+            if length <= 5.0:
+                return torch._foreach_mul(self.first, unbiased)
+            ratio = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)
+            rectified *= math.sqrt(ratio)
+            floors = torch._foreach_sqrt(self.second)
+            torch._foreach_add_(floors, self.rule.eps)
+        else:
+            floors = torch._foreach_sqrt(self.second)
+            torch._foreach_add_(floors, self.rule.eps * rectified)
+        directions = torch._foreach_div(self.first, floors)
+        torch._foreach_mul_(directions, unbiased * rectified)
+        return directions
 
 
 def _bits(frozen: Tensor, like: Tensor) -> Tensor:

@@ -1,19 +1,23 @@
 """Many networks of one architecture as one program.
 
-Layers that multiply matrices get a leading dimension for the runs and work as one batched product; all
-other layers of the supported kinds act on any number of leading dimensions as they are. The networks that
-were stacked stay ordinary modules: their parameters become views of the stack, so they always hold the
-current weights.
+Layers with parameters get a leading dimension for the runs and work as one operation: linear layers as a batched
+product, convolutions and BatchNorm side by side in the channels. Elementwise layers act on any number of leading
+dimensions as they are. The networks that were stacked stay ordinary modules: their parameters and buffers become views
+of the stack, so they always hold the current state.
+
+Maps [R, B, C, H, W] lie in memory as [B, H, W, R, C], so that the layers below read R * C channels without a copy.
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 ELEMENTWISE = (nn.ReLU,)
+WIDEST_CONVOLUTION = 32  # channels; beyond them grouped convolutions are slower than one network after another
 
 
 class _BatchedLinear(torch.autograd.Function):
@@ -24,28 +28,30 @@ class _BatchedLinear(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(inputs, weight)
+        ctx.has_bias = bias is not None
+        if bias is None:
+            return torch.bmm(inputs, weight.transpose(1, 2))
         return torch.baddbmm(bias.unsqueeze(1), inputs, weight.transpose(1, 2))
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor | None]:
         inputs, weight = ctx.saved_tensors
         (grad,) = grads
         grad_inputs = torch.bmm(grad, weight) if ctx.needs_input_grad[0] else None
-        return grad_inputs, torch.bmm(grad.transpose(1, 2), inputs), grad.sum(1)
+        grad_bias = grad.sum(1) if ctx.has_bias else None
+        return grad_inputs, torch.bmm(grad.transpose(1, 2), inputs), grad_bias
 
 
 class StackedLinear(nn.Module):
-    """R linear layers as one: inputs [R, B, in], weight [R, out, in], bias [R, out], outputs [R, B, out]."""
+    """R linear layers as one: inputs [R, B, in], weight [R, out, in], bias [R, out] or None, outputs [R, B, out]."""
+
+    bias: Tensor | None
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.stack([layer.weight.detach() for layer in layers]))
-        self.bias = nn.Parameter(torch.stack([layer.bias.detach() for layer in layers]))
-        for run, layer in enumerate(layers):
-            layer.weight.data = self.weight.data[run]
-            layer.bias.data = self.bias.data[run]
+        _share_parameters(self, layers, torch.stack)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Apply run r's layer to inputs[r]."""
@@ -53,29 +59,149 @@ class StackedLinear(nn.Module):
         return outputs
 
 
+class StackedConv2d(nn.Module):
+    """R convolutions as one: maps [R, B, in, H, W], weight [R, out, in, kH, kW], bias [R, out] or None."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def __init__(self, layers: Sequence[nn.Conv2d]) -> None:
+        super().__init__()
+        self.stride, self.padding, self.dilation = layers[0].stride, layers[0].padding, layers[0].dilation
+        _share_parameters(self, layers, _stacked_channels_last)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Apply run r's layer to maps[r]."""
+        runs = len(maps)
+        bias = None if self.bias is None else self.bias.flatten()
+        weight = self.weight.flatten(0, 1)
+        merged = _merged(maps)
+        return _split(F.conv2d(merged, weight, bias, self.stride, self.padding, self.dilation, groups=runs), runs)
+
+
+class StackedBatchNorm2d(nn.Module):
+    """R BatchNorm layers as one: maps [R, B, C, H, W], scales, shifts and running statistics [R, C].
+
+    `inference`, bool [R], makes some runs use their running statistics, and leave them alone, while the others train.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, layers: Sequence[nn.BatchNorm2d]) -> None:
+        super().__init__()
+        self.momentum, self.eps = layers[0].momentum or 0.0, layers[0].eps
+        self.inference: Tensor | None = None
+        _share_parameters(self, layers, torch.stack)
+        for name, _ in layers[0].named_buffers():
+            self.register_buffer(name, torch.stack([layer.get_buffer(name) for layer in layers]))
+            for run, layer in enumerate(layers):
+                layer.register_buffer(name, self.get_buffer(name)[run])
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Normalise run r's maps with its own statistics, those of the batch in training mode."""
+        runs, merged = len(maps), _merged(maps)
+        scale, shift = self.weight.flatten(), self.bias.flatten()
+        mean, var = self.running_mean.view(-1), self.running_var.view(-1)
+        if not self.training or self.inference is None:
+            if self.training:
+                self.num_batches_tracked += 1
+            return _split(F.batch_norm(merged, mean, var, scale, shift, self.training, self.momentum, self.eps), runs)
+        updated = mean.clone(), var.clone()
+        kept = mean.clone(), var.clone()  # what the backward pass reads must not change below
+        of_batch = _split(F.batch_norm(merged, *updated, scale, shift, True, self.momentum, self.eps), runs)
+        of_running = _split(F.batch_norm(merged, *kept, scale, shift, False, self.momentum, self.eps), runs)
+        for statistic, old, new in zip((self.running_mean, self.running_var), kept, updated, strict=True):
+            statistic.copy_(torch.where(self.inference[:, None], old.view(runs, -1), new.view(runs, -1)))
+        self.num_batches_tracked += (~self.inference).long()
+        return torch.where(self.inference.view(-1, 1, 1, 1, 1), of_running, of_batch)
+
+
+class StackedMaxPool2d(nn.Module):
+    """A max pool over maps [R, B, C, H, W]."""
+
+    def __init__(self, layers: Sequence[nn.MaxPool2d]) -> None:
+        super().__init__()
+        self.pool = copy.copy(layers[0])
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Pool every map."""
+        return _split(self.pool(_merged(maps)), len(maps))
+
+
+STACKED: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
+    nn.Linear: StackedLinear,
+    nn.Conv2d: StackedConv2d,
+    nn.BatchNorm2d: StackedBatchNorm2d,
+    nn.MaxPool2d: StackedMaxPool2d,
+}
+
+
 def stackable(model: nn.Module) -> bool:
-    """Tell whether every layer of the network is of a kind that stacks."""
+    """Tell whether every layer of the network stacks, and gains by it."""
     leaves = [module for module in model.modules() if next(module.children(), None) is None]
-    return all(
-        isinstance(leaf, ELEMENTWISE) or (isinstance(leaf, nn.Linear) and leaf.bias is not None) for leaf in leaves
-    )
+    return all(_stacks(leaf) for leaf in leaves)
+
+
+def _stacks(layer: nn.Module) -> bool:
+    if isinstance(layer, nn.Conv2d):
+        small = layer.out_channels <= WIDEST_CONVOLUTION
+        return small and layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    if isinstance(layer, nn.BatchNorm2d):
+        return layer.affine and layer.track_running_stats and layer.momentum is not None
+    if isinstance(layer, nn.Flatten):
+        return layer.start_dim == -3 and layer.end_dim == -1
+    return isinstance(layer, (*ELEMENTWISE, nn.Linear, nn.MaxPool2d))
 
 
 def stack(models: Sequence[nn.Module]) -> nn.Module:
     """Return one module over [R, B, ...] inputs whose parameters carry the runs as leading dimension.
 
-    The models' own parameters become views of the stack. Raises ValueError where a layer does not stack.
+    The models' own parameters and buffers become views of the stack. Raises ValueError where a layer does not stack.
     """
     if not all(stackable(model) for model in models):
-        raise ValueError("only networks of linear and elementwise layers can be stacked")
+        raise ValueError("these networks cannot be stacked: a layer is of another kind, or too wide to gain by it")
     program = copy.deepcopy(models[0])
     for name, layer in models[0].named_modules():
-        if isinstance(layer, nn.Linear):
-            program.set_submodule(name, StackedLinear([_linear(model, name) for model in models]))
+        if type(layer) in STACKED:
+            program.set_submodule(name, STACKED[type(layer)]([model.get_submodule(name) for model in models]))
     return program
 
 
-def _linear(model: nn.Module, name: str) -> nn.Linear:
-    layer = model.get_submodule(name)
-    assert isinstance(layer, nn.Linear)
-    return layer
+def _share_parameters(
+    stacked: nn.Module, layers: Sequence[nn.Module], together: Callable[[list[Tensor]], Tensor]
+) -> None:
+    """Give the stack its layers' parameters with a leading dimension, and make theirs views of it."""
+    for name in ("weight", "bias"):
+        if getattr(layers[0], name) is None:
+            stacked.register_parameter(name, None)
+            continue
+        stacked.register_parameter(
+            name, nn.Parameter(together([layer.get_parameter(name).detach() for layer in layers]))
+        )
+        for run, layer in enumerate(layers):
+            layer.get_parameter(name).data = stacked.get_parameter(name).data[run]
+
+
+def _stacked_channels_last(tensors: list[Tensor]) -> Tensor:
+    """Stack weights [out, in, kH, kW] with their input channels last in memory; other tensors as they are."""
+    stacked = torch.stack(tensors)
+    if stacked.dim() != 5:
+        return stacked
+    flat = stacked.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    return flat.view(stacked.shape)
+
+
+def _merged(maps: Tensor) -> Tensor:
+    """View maps [R, B, C, H, W] as [B, R * C, H, W], channels last; a copy only where they lie otherwise."""
+    side_by_side = maps.transpose(0, 1).flatten(1, 2)
+    return side_by_side.contiguous(memory_format=torch.channels_last)
+
+
+def _split(merged: Tensor, runs: int) -> Tensor:
+    """View maps [B, R * C, H, W] as [R, B, C, H, W]."""
+    batch, channels, height, width = merged.shape
+    return merged.view(batch, runs, channels // runs, height, width).transpose(0, 1)

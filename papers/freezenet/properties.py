@@ -18,6 +18,7 @@ from common.models.init import initialise
 from common.models.lenet import lenet5_caffe, lenet_300_100
 from common.models.vgg import vgg16_d, vgg_mini
 from common.models.weights import parameter_counts, weight_tensors
+from common.seeds import stream
 from common.train.fit import Recipe, TrainingRun, fit
 from common.train.optimizers import SGD
 from common.train.schedules import DropEverySteps
@@ -25,7 +26,6 @@ from papers.freezenet import storage
 from papers.freezenet.masks import apply_pruning, freezing_mask, freezing_rates
 from papers.freezenet.saliency import snip_scores
 from papers.freezenet.settings import architecture
-from papers.freezenet.training import stream
 
 MASK_METRICS = (
     "kept_beyond_k",

@@ -1,6 +1,5 @@
 """All arms of the paper as update rules over one training loop (Algorithms 1 and S1, Sections 3 and 4)."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -16,6 +15,7 @@ from common.experiment import Environment, Job, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
 from common.models.weights import WEIGHT_LAYERS, weight_tensors
+from common.seeds import stream
 from common.train.evaluate import accuracy
 from common.train.fit import History, Observer, TrainingRun, fit
 from common.train.stacking import stackable
@@ -63,11 +63,6 @@ class Prepared:
 
     run: TrainingRun
     start: Mapping[str, Tensor]
-
-
-def stream(seed: int, purpose: str) -> int:
-    """Return the seed of one purpose's random numbers, the same for all arms of a replicate."""
-    return int.from_bytes(hashlib.sha256(f"{purpose}:{seed}".encode()).digest()[:6], "big")
 
 
 @lru_cache(maxsize=2)

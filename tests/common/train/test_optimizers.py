@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.train.optimizers import SGD, SGDUpdate
+from common.train.optimizers import SGD, Adam, Nesterov, PerRunUpdate, RAdam, SGDUpdate
 
 
 def steps(rule, frozen, decay_frozen, count=7, dtype=torch.float64):
@@ -60,3 +60,35 @@ def test_a_diverged_gradient_does_not_reach_frozen_weights():
     update.step([torch.tensor([[float("nan"), float("inf")]])], 0.1)
     assert weight[0, 0].item() == 1.5
     assert not weight[0, 1].isfinite()
+
+
+REFERENCES = {
+    SGD(0.9): lambda p, rate: torch.optim.SGD([p], lr=rate, momentum=0.9),
+    Nesterov(0.9): lambda p, rate: torch.optim.SGD([p], lr=rate, momentum=0.9, nesterov=True),
+    Adam(): lambda p, rate: torch.optim.Adam([p], lr=rate),
+    RAdam(): lambda p, rate: torch.optim.RAdam([p], lr=rate),
+}
+
+
+@pytest.mark.parametrize("rule", REFERENCES, ids=lambda rule: type(rule).__name__)
+def test_runs_with_their_own_rates_follow_the_reference_optimizers(rule):
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(3, 5, 4, generator=generator, dtype=torch.float64)
+    rates = torch.tensor([0.1, 0.0, 0.02], dtype=torch.float64)
+    references = [torch.nn.Parameter(weight.clone()) for weight in weights]
+    optimizers = [REFERENCES[rule](p, float(rate)) for p, rate in zip(references, rates, strict=True)]
+    start, update = weights.clone(), PerRunUpdate(rule, [weights])
+    for _ in range(12):  # RAdam rectifies from its sixth step on
+        gradients = torch.randn(3, 5, 4, generator=generator, dtype=torch.float64)
+        update.step([gradients], [rates.view(3, 1, 1)])
+        for reference, optimizer, gradient in zip(references, optimizers, gradients, strict=True):
+            reference.grad = gradient.clone()
+            optimizer.step()
+    for weight, reference in zip(weights, references, strict=True):
+        torch.testing.assert_close(weight, reference.detach(), rtol=1e-12, atol=1e-12)
+    assert torch.equal(weights[1], start[1])
+
+
+def test_per_run_rates_and_weight_decay_do_not_go_together():
+    with pytest.raises(ValueError, match="weight decay"):
+        PerRunUpdate(SGD(0.9, 0.1), [torch.zeros(1)])

@@ -3,46 +3,112 @@ import torch
 from torch import nn
 
 from common.models import lenet5_caffe, lenet_300_100
-from common.train.stacking import stack, stackable
+from common.train.evaluate import evaluation_mode
+from common.train.stacking import StackedBatchNorm2d, stack, stackable
 
 
-def test_a_stack_computes_what_its_networks_compute():
-    models = [lenet_300_100(in_features=64).double() for _ in range(3)]
-    for i, model in enumerate(models):
-        torch.manual_seed(i)
-        for parameter in model.parameters():
-            nn.init.normal_(parameter, std=0.1)
-    images = torch.randn(3, 5, 1, 8, 8, dtype=torch.float64)
-    expected = torch.stack([model(x) for model, x in zip(models, images, strict=True)])
-    wanted = torch.autograd.grad(expected.square().sum(), [p for m in models for p in m.parameters()])
-    program = stack(models)
+class Small(nn.Sequential):
+    """Two convolutions of different shapes, BatchNorm, pooling, and a head without bias."""
+
+    def __init__(self):
+        super().__init__(
+            nn.Conv2d(1, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(4, 6, 3, stride=2, bias=False),
+            nn.ReLU(),
+            nn.Flatten(-3),
+            nn.Linear(6, 3, bias=False),
+        )
+
+
+def networks(kind, count=3):
+    models = [kind().double() for _ in range(count)]
+    generator = torch.Generator().manual_seed(0)
+    for model in models:
+        for tensor in [*model.parameters(), *(b for b in model.buffers() if b.is_floating_point())]:
+            tensor.data = 0.3 * torch.rand(tensor.shape, generator=generator, dtype=torch.float64) + 0.05
+    return models, torch.randn(count, 5, 1, 8, 8, generator=generator, dtype=torch.float64)
+
+
+KINDS = [lambda: lenet_300_100(in_features=64), Small]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=["linear", "convolutions"])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_stack_computes_what_its_networks_compute(kind, training):
+    models, images = networks(kind)
+    alone, _ = networks(kind)
+    for model in alone:
+        model.train(training)
+    expected = torch.stack([model(x) for model, x in zip(alone, images, strict=True)])
+    wanted = torch.autograd.grad(expected.square().sum(), [p for m in alone for p in m.parameters()])
+    program = stack(models).train(training)
     found = program(images)
     torch.testing.assert_close(found, expected)
-    gradients = dict(
-        zip(
-            dict(program.named_parameters()),
-            torch.autograd.grad(found.square().sum(), list(program.parameters())),
-            strict=True,
-        )
-    )
-    names = [name for name, _ in models[0].named_parameters()]
-    for i in range(3):
-        for name, gradient in zip(names, wanted[i * len(names) : (i + 1) * len(names)], strict=True):
-            torch.testing.assert_close(gradients[name][i], gradient)
+    gradients = torch.autograd.grad(found.square().sum(), list(program.parameters()))
+    count = len(gradients)
+    for i, model in enumerate(models):
+        for gradient, one in zip(gradients, wanted[i * count : (i + 1) * count], strict=True):
+            torch.testing.assert_close(gradient[i], one)
+        for name, buffer in alone[i].named_buffers():
+            torch.testing.assert_close(model.get_buffer(name), buffer)
 
 
-def test_the_networks_become_views_of_the_stack():
-    models = [lenet_300_100(in_features=64) for _ in range(2)]
+@pytest.mark.parametrize("kind", KINDS, ids=["linear", "convolutions"])
+def test_the_networks_become_views_of_the_stack(kind):
+    models, _ = networks(kind, 2)
     program = stack(models)
-    name, parameter = next(iter(program.named_parameters()))
-    with torch.no_grad():
-        parameter[1].fill_(0.25)
-    assert (models[1].get_parameter(name) == 0.25).all()
-    assert not (models[0].get_parameter(name) == 0.25).any()
+    for name, tensor in program.state_dict().items():
+        before = models[0].state_dict()[name].clone()
+        tensor[1].fill_(3)
+        assert (models[1].state_dict()[name] == 3).all()
+        assert torch.equal(models[0].state_dict()[name], before)
 
 
-def test_convolutions_do_not_stack():
-    assert not stackable(lenet5_caffe())
+def test_runs_of_one_stack_may_be_in_different_modes():
+    models, images = networks(Small)
+    alone, _ = networks(Small)
+    alone[1].eval()
+    expected = [model(x) for model, x in zip(alone, images, strict=True)]
+    program = stack(models)
+    for layer in program.modules():
+        if isinstance(layer, StackedBatchNorm2d):
+            layer.inference = torch.tensor([False, True, False])
+    found = program(images)
+    torch.testing.assert_close(found, torch.stack(expected))
+    gradients = torch.autograd.grad(found.square().sum(), list(program.parameters()))
+    wanted = torch.autograd.grad(expected[1].square().sum(), list(alone[1].parameters()))
+    for gradient, one in zip(gradients, wanted, strict=True):
+        torch.testing.assert_close(gradient[1], one)
+    for model, other in zip(models, alone, strict=True):
+        for name, buffer in other.named_buffers():
+            torch.testing.assert_close(model.get_buffer(name), buffer)
+    with evaluation_mode(program):
+        expected = torch.stack([model.eval()(x) for model, x in zip(alone, images, strict=True)])
+        torch.testing.assert_close(program(images), expected)
+
+
+def test_maps_are_handed_on_without_a_copy():
+    models, images = networks(Small)
+    program = stack(models)
+    maps = program[0](images)
+    assert program[1](maps).stride() == maps.stride()
+    assert maps.transpose(0, 1).flatten(1, 2).is_contiguous(memory_format=torch.channels_last)
+    assert maps.transpose(0, 1).flatten(1, 2).data_ptr() == maps.data_ptr()
+
+
+class Grouped(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(4, 4, 1, groups=2))
+
+
+def test_what_does_not_stack_is_refused():
+    assert not stackable(lenet5_caffe())  # its second convolution is too wide to gain
+    assert not stackable(Grouped())
+    assert not stackable(nn.Sequential(nn.Flatten()))  # counts its dimensions from the front
+    assert not stackable(nn.Sequential(nn.Dropout()))
     assert stackable(lenet_300_100())
     with pytest.raises(ValueError, match="stacked"):
         stack([lenet5_caffe()])

@@ -1,0 +1,91 @@
+"""Networks of one architecture as one thing to train and to evaluate: a stack, or a single network as it is."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from common.train.evaluate import BATCH, evaluation_mode
+from common.train.stacking import StackedBatchNorm2d, stack, stackable
+
+
+class Program:
+    """R networks that train together. Inputs and outputs have the runs as leading dimension, R = 1 for a single one.
+
+    The networks hold the current weights at any time: those of a stack are views of it.
+    """
+
+    def __init__(self, models: Sequence[nn.Module]) -> None:
+        """Stack the networks. Raises ValueError for several that do not stack."""
+        self.stacked = stackable(models[0])
+        if not self.stacked and len(models) > 1:
+            raise ValueError("networks that do not stack are trained one at a time")
+        self.runs = len(models)
+        self.module = stack(models) if self.stacked else models[0]
+        if not self.stacked:
+            self.module.to(memory_format=torch.channels_last)
+        self.parameters = dict(self.module.named_parameters())
+        self.strategy = f"stack of {self.runs}" if self.stacked else "single"
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Map images [R, B, C, H, W] to logits [R, B, classes]."""
+        outputs: Tensor = self.module(self._inputs(images))
+        return outputs if self.stacked else outputs.unsqueeze(0)
+
+    def training_mode(self, part: str = "", inference: Tensor | None = None) -> None:
+        """Switch to training mode; `part` of the runs that `inference`, bool [R], names stays in evaluation mode."""
+        self.module.train()
+        submodule = self.module.get_submodule(part)
+        for layer in submodule.modules():
+            if isinstance(layer, StackedBatchNorm2d):
+                layer.inference = inference
+        if not self.stacked and inference is not None and bool(inference[0]):
+            submodule.eval()
+
+    def losses(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Return each run's mean cross-entropy, [R]."""
+        logits = self.logits(images)
+        losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+        return losses.view(labels.shape).mean(1)
+
+    def gradients(self, losses: Tensor) -> list[Tensor]:
+        """Return the gradients of the losses [R] by `parameters`, in their order."""
+        return list(torch.autograd.grad(losses.sum(), list(self.parameters.values())))
+
+    @torch.no_grad()
+    def correct(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+        """Count each run's right answers in evaluation mode on the images that index [R, n] names, [R]."""
+        with evaluation_mode(self.module):
+            parts = [
+                (self.logits(images[part]).argmax(-1) == labels[part]).sum(1) for part in torch.split(index, BATCH, 1)
+            ]
+        return torch.stack(parts).sum(0)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return a copy of all parameters and buffers, [R, ...] in a stack."""
+        return {name: value.detach().clone() for name, value in self.module.state_dict().items()}
+
+    @torch.no_grad()
+    def keep(self, where: Tensor, kept: Mapping[str, Tensor]) -> None:
+        """Copy the present state of some runs, bool [R], into a state."""
+        for name, value in self.module.state_dict().items():
+            mask = where.view(-1, *[1] * (value.dim() - 1)) if self.stacked else where[0]
+            torch.where(mask, value, kept[name], out=kept[name])
+
+    def of_run(self, state: Mapping[str, Tensor], run: int) -> dict[str, Tensor]:
+        """Return one run's part of a state."""
+        return {name: value[run] if self.stacked else value for name, value in state.items()}
+
+    @torch.no_grad()
+    def part(self, name: str, state: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+        """Map inputs [R, B, ...] by one submodule in a given state, in evaluation mode."""
+        prefix, module = f"{name}.", self.module.get_submodule(name)
+        own = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
+        with evaluation_mode(module):
+            outputs: Tensor = functional_call(module, own, (inputs if self.stacked else inputs[0],))
+        return outputs if self.stacked else outputs.unsqueeze(0)
+
+    def _inputs(self, images: Tensor) -> Tensor:
+        return images if self.stacked else images[0].contiguous(memory_format=torch.channels_last)
