@@ -5,12 +5,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from common.datasets import digits, folder_sets, procedural, torchvision_sets
+from common.datasets import caltech256, digits, folder_sets, procedural, torchvision_sets
 from common.datasets.dataset import ImageData
-from common.datasets.splits import train_validation_split
+from common.datasets.splits import stratified_split, train_validation_split
 from common.errors import UsageError
 
-__all__ = ["ImageData", "default_folder", "load", "train_validation_split"]
+__all__ = ["ImageData", "default_folder", "load", "stratified_split", "train_validation_split"]
 
 _EMBEDDED: dict[str, Callable[[], ImageData]] = {
     "digits": digits.digits,
@@ -21,6 +21,7 @@ _EMBEDDED: dict[str, Callable[[], ImageData]] = {
 _ON_DISK: dict[str, Callable[[Path], ImageData]] = {
     **{name: partial(torchvision_sets.torchvision_set, name) for name in torchvision_sets.TORCHVISION_SETS},
     folder_sets.TINY_IMAGENET: folder_sets.tiny_imagenet,
+    caltech256.CALTECH256: caltech256.caltech256,
 }
 
 

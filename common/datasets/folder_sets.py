@@ -1,15 +1,14 @@
-"""Published data sets that come as folders of image files."""
+"""Tiny ImageNet: 64x64 photographs of 200 classes, in one folder for each class."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from common.datasets.dataset import ImageData
+from common.datasets.image_files import read_rgb, stacked
 from common.datasets.problems import corrupt, missing
 
 TINY_IMAGENET = "tiny_imagenet"
@@ -67,24 +66,15 @@ def _validation_files(folder: Path, wnids: Sequence[str]) -> _Labelled:
 
 def _loaded(files: _Labelled) -> tuple[Tensor, Tensor]:
     """Decode all files into images uint8 [N, 3, 64, 64] and labels int64 [N]."""
-    images = torch.empty((len(files), 3, SIDE, SIDE), dtype=torch.uint8)
-
-    def load(index: int) -> None:
-        images[index] = _decoded(files[index][0])
-
-    with ThreadPoolExecutor() as pool:
-        for _ in pool.map(load, range(len(files))):
-            pass
-    return images, torch.tensor([label for _, label in files])
+    return stacked(_read, [file for file, _ in files], SIDE), torch.tensor([label for _, label in files])
 
 
-def _decoded(file: Path) -> Tensor:
-    """Decode one image to uint8 [3, 64, 64]; the few grey ones get three equal channels."""
+def _read(file: Path) -> Image.Image:
+    """Decode one image of 64x64 pixels; a few are grey."""
     try:
-        with Image.open(file) as image:
-            pixels = np.array(image.convert("RGB"))
-    except (OSError, SyntaxError) as error:
+        image = read_rgb(file)
+    except OSError as error:
         raise corrupt(TINY_IMAGENET, file, error) from error
-    if pixels.shape != (SIDE, SIDE, 3):
+    if image.size != (SIDE, SIDE):
         raise corrupt(TINY_IMAGENET, file, f"not {SIDE}x{SIDE} pixels")
-    return torch.from_numpy(pixels).permute(2, 0, 1)
+    return image
