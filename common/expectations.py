@@ -17,7 +17,7 @@ UNITS = ("fraction", "count", "kilobytes", "ratio", "seconds", "none")
 GATES = ("reproduced", "no-deviation", "none")
 KINDS = ("value", "order", "trend", "rate", "exact")
 SPREADS = ("sd", "se", "unknown")
-STATISTICS = ("values", "best", "spread")
+STATISTICS = ("values", "best", "spread", "band")
 WIDEST_MARGIN = 0.2  # of a fraction: 20 points
 
 
@@ -42,7 +42,8 @@ class Quantity:
 
     With `minus` or `divided_by`, the other cell's numbers are taken off or divided by, seed by seed.
     `statistic` "values" keeps one number a seed; "best" keeps the one seed with the highest
-    `validation_accuracy`; "spread" compares how far the seeds lie apart.
+    `validation_accuracy`; "spread" compares how far the seeds lie apart; "band" is half the width of the mean's 95 %
+    confidence band.
     """
 
     experiment: str
@@ -288,6 +289,8 @@ def _require_statistic(check: Check, value: Value) -> None:
     asked = {q.statistic for q in whole}
     if "best" in asked and check.kind != "value":
         raise value.error("the best run is one number: only a value check knows its error")
+    if "band" in asked and (check.kind != "exact" or check.at_most is None):
+        raise value.error("a band is narrow or not: only an exact check with 'at_most' takes it")
     paired = check.kind == "order" and len(whole) == 2 and len(asked) == 1
     if "spread" in asked and (not paired or check.along or check.least_gap):
         raise value.error("spreads are compared by an order check of two of them, without range or gap")

@@ -51,6 +51,13 @@ def welch(mean: Floats, own: Floats, degrees: Floats, theirs: Floats, their_degr
     return Difference(mean, np.sqrt(own + theirs), joint, parts=(own, degrees, theirs, their_degrees))
 
 
+def half_band(values: Floats) -> float:
+    """Return half the width of the 95 % confidence band of a mean over seeds, from values [seeds] (Student)."""
+    values = np.asarray(values, dtype=float)
+    error = values.std(ddof=1) / np.sqrt(len(values))
+    return float(special.stdtrit(len(values) - 1, 0.975) * error)
+
+
 def t_cdf(difference: Floats, error: Floats, degrees: Floats) -> Floats:
     """Return Student's probability below difference / error; without error, 0, 1/2 or 1."""
     difference, error = np.asarray(difference, dtype=float), np.asarray(error, dtype=float)

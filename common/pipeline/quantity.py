@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from common import statistics
 from common.expectations import Check, Quantity
 from common.pipeline.aggregate import Array, Failed, Results
 from common.strict_yaml import Scalar
@@ -50,6 +51,10 @@ def measured(quantity: Quantity | float | None, point: Point, results: Results, 
         values = _ratio(values, measured(quantity.divided_by, point, results))
     if quantity.statistic == "best":
         values = values[[best_seed(quantity, point, results)]]
+    if quantity.statistic == "band":
+        if len(values) < 2:
+            raise Failed("one seed has no confidence band")
+        values = np.array([statistics.half_band(values)])
     return values
 
 

@@ -32,6 +32,14 @@ def test_best_keeps_the_seed_with_the_highest_validation_accuracy_not_the_highes
     assert measured(quantity(statistic="best"), {}, found).tolist() == [0.7]
 
 
+def test_a_band_is_half_the_width_of_the_means_confidence_band():
+    found = one([0.5, 0.6, 0.7])
+    band = measured(quantity(statistic="band"), {}, found)
+    assert band == pytest.approx([4.302652729 * 0.1 / 3**0.5])  # the 97.5 % point of Student's t with 2 degrees
+    with pytest.raises(Failed, match="one seed has no confidence band"):
+        measured(quantity(statistic="band"), {}, one([0.5]))
+
+
 def test_the_best_of_a_difference_is_the_difference_of_the_best_seed():
     found = pair([0.9, 0.7, 0.8], [0.5, 0.1, 0.2], validation={("a", 0.1): [0.1, 0.3, 0.2]})
     best = measured(quantity(minus=quantity("b"), statistic="best"), {}, found)
