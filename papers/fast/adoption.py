@@ -4,12 +4,11 @@ A model is a feature extractor phi(x; theta) -> a in R^D and a classifier z = a 
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-
-from common.train.evaluate import evaluation_mode
 
 
 @dataclass(frozen=True)
@@ -47,16 +46,18 @@ class Adopted(nn.Module):
     extractor still knows of the source task.
     """
 
-    def __init__(self, extractor: nn.Module, source: nn.Linear, weight: Tensor) -> None:
+    def __init__(self, extractor: nn.Module, source: nn.Linear | None, weight: Tensor) -> None:
         """Adopt an extractor; `source` maps its features [.., D] to the source classes, `weight` [N, D] is W(0).
 
-        Raises ValueError where W(0) does not fit the extractor's features.
+        A network that learnt nothing before has no source classifier. Raises ValueError where W(0) does not fit the
+        extractor's features.
         """
         super().__init__()
-        if weight.dim() != 2 or weight.shape[1] != source.in_features:
+        if weight.dim() != 2 or (source is not None and weight.shape[1] != source.in_features):
+            needed = "features" if source is None else source.in_features
             raise ValueError(
-                f"a classifier of shape {list(weight.shape)} does not fit {source.in_features} features: "
-                f"it needs [classes, {source.in_features}]"
+                f"a classifier of shape {list(weight.shape)} does not fit {needed} features: "
+                f"it needs [classes, {needed}]"
             )
         self.extractor = extractor
         self.classifier = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
@@ -64,19 +65,17 @@ class Adopted(nn.Module):
         self._source = (source,)  # in a tuple, so that it is no submodule
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the target task's logits [B, N]."""
+        """Return the target task's logits [.., B, N]."""
         logits: Tensor = self.classifier(self.extractor(images))
         return logits
 
-    @torch.no_grad()
-    def source_logits(self, images: Tensor) -> Tensor:
-        """Return the source task's logits, from the extractor in inference mode (Section 6.2.1)."""
-        with evaluation_mode(self.extractor):
-            logits: Tensor = self._source[0](self.extractor(images))
-        return logits
+    @property
+    def source(self) -> nn.Linear | None:
+        """The classifier of the source task, as it was before adoption."""
+        return self._source[0]
 
 
-def distance(before: dict[str, Tensor], extractor: nn.Module) -> Tensor:
+def distance(before: Mapping[str, Tensor], extractor: nn.Module) -> Tensor:
     """Return the Euclidean distance that an extractor's parameters travelled (Table 1).
 
     `before` holds its parameters at adoption; running statistics are no parameters.

@@ -126,6 +126,25 @@ def of_the_steps(classes: int, features: int, generator: torch.Generator) -> dic
     }
 
 
+def of_the_momentum(classes: int, features: int, generator: torch.Generator) -> dict[str, float]:
+    """Compare the averaged momentum of the pseudo-code with heavy-ball momentum at the rates that belong to it."""
+    averaged = network(classes, features, 0.3, generator)
+    heavy, rates = copy.deepcopy(averaged), Rates(0.3, 0.1)
+    batches = [balanced_batch(classes, generator) for _ in range(6)]
+    adapt(averaged, rates, batches)
+    same = rates.heavy_ball()
+    parts = ((heavy.classifier, same.alpha), (heavy.extractor, same.beta))
+    optimizer = torch.optim.SGD(
+        [{"params": list(part.parameters()), "lr": rate} for part, rate in parts], momentum=same.momentum
+    )
+    for inputs, labels in batches:
+        optimizer.zero_grad()
+        torch.autograd.backward(F.cross_entropy(heavy(inputs), labels))
+        optimizer.step()
+    pairs = zip(averaged.parameters(), heavy.parameters(), strict=True)
+    return {"momentum_forms": max(_far(p, q) for p, q in pairs)}
+
+
 def second_step(
     model: Adopted, alpha: float, beta: float, first: tuple[Tensor, Tensor], second: tuple[Tensor, Tensor]
 ) -> Tensor:

@@ -1,0 +1,57 @@
+"""Figures 10 to 13: FAST and the baselines at several rates, with four optimizers (Section 6.6)."""
+
+from common.experiment import Experiment, Tier
+from papers.fast.settings import (
+    DENSENET,
+    FAN_IN,
+    FAN_OUT,
+    OTHER_DIGITS,
+    ROTATED,
+    VGG,
+    ZERO,
+    Cell,
+    Setting,
+    baselines,
+)
+from papers.fast.training import METRICS, train, work
+
+FAST_RATES = {"sgd": (5e-2, 5e-3), "nesterov": (5e-2, 5e-3), "adam": (5e-3, 5e-4), "radam": (5e-3, 5e-4)}
+BASELINE_RATES = {"sgd": (5e-2, 1e-2, 5e-3), "adam": (1e-2, 1e-3, 1e-4), "radam": (1e-2, 1e-3, 1e-4)}
+
+
+def fast(setting: Setting, optimizer: str = "sgd") -> Cell:
+    """Return FAST (Algorithm 2): W(0) = 0, and a learning rate for each part."""
+    alpha, beta = FAST_RATES[optimizer]
+    return Cell(setting, ZERO, alpha, beta, optimizer)
+
+
+def compared(settings: tuple[Setting, ...], optimizer: str) -> tuple[Cell, ...]:
+    """Return FAST and the baselines at every rate with one optimizer."""
+    rates = BASELINE_RATES[optimizer]
+    return tuple(
+        cell for setting in settings for cell in (fast(setting, optimizer), *baselines(setting, rates, optimizer))
+    )
+
+
+def experiment(name: str, source: str, smoke: tuple[Cell, ...], full: tuple[Cell, ...]) -> Experiment:
+    """Declare one figure."""
+    cells = {Tier.SMOKE: smoke, Tier.FULL: full}
+    return Experiment(name, source, train, METRICS, cells, {Tier.SMOKE: 5, Tier.FULL: 15}, work)
+
+
+LARGE, SMALL = (VGG, DENSENET), (ROTATED, OTHER_DIGITS)
+FIG10 = experiment("fig10", "Fig. 10", compared(SMALL, "sgd"), compared(LARGE, "sgd"))
+FIG11 = experiment("fig11", "Fig. 11", compared(SMALL, "adam"), compared(LARGE, "adam"))
+FIG12 = experiment("fig12", "Fig. 12", compared((OTHER_DIGITS,), "radam"), compared(LARGE, "radam"))
+FIG13 = experiment(
+    "fig13",
+    "Fig. 13",
+    tuple(fast(OTHER_DIGITS, optimizer) for optimizer in FAST_RATES),
+    tuple(fast(setting, optimizer) for setting in LARGE for optimizer in FAST_RATES),
+)
+NOTE20 = experiment(
+    "note20",
+    "Sec. 6.6, note 20",
+    tuple(Cell(ROTATED, start, 0.01, 0.01) for start in (FAN_IN, FAN_OUT)),
+    tuple(Cell(setting, start, 0.01, 0.01) for setting in LARGE for start in (FAN_IN, FAN_OUT)),
+)

@@ -1,0 +1,34 @@
+"""Figures 8 and 9: both learning rates scaled alike, or only the extractor's (Section 6.5)."""
+
+from common.experiment import Experiment, Tier
+from papers.fast.settings import NEARLY_ZERO, RESNET, ROTATED, ROTATED_PLAIN, VGG, Cell, Setting
+from papers.fast.training import METRICS, train, work
+
+
+def scaled(setting: Setting, c: float, others: tuple[float, ...]) -> tuple[Cell, ...]:
+    """Return the base (c, c), and for every other rate the arm with both at it and the arm with beta alone at it."""
+    cells = [Cell(setting, NEARLY_ZERO, c, c)]
+    for other in others:
+        cells += [Cell(setting, NEARLY_ZERO, alpha, other) for alpha in (other, c)]
+    return tuple(cells)
+
+
+FIG8 = Experiment(
+    name="fig8",
+    source="Fig. 8",
+    run=train,
+    metrics=METRICS,
+    cells={Tier.SMOKE: scaled(ROTATED, 0.1, (0.01,)), Tier.FULL: scaled(RESNET, 0.01, (0.001, 0.05))},
+    seeds={Tier.SMOKE: 5, Tier.FULL: 15},
+    work=work,
+)
+
+FIG9 = Experiment(
+    name="fig9",
+    source="Fig. 9",
+    run=train,
+    metrics=METRICS,
+    cells={Tier.SMOKE: scaled(ROTATED_PLAIN, 0.05, (0.005,)), Tier.FULL: scaled(VGG, 0.05, (0.005, 0.25))},
+    seeds={Tier.SMOKE: 5, Tier.FULL: 15},
+    work=work,
+)

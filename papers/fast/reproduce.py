@@ -1,0 +1,32 @@
+"""Learn Faster and Forget Slower via Fast and Stable Task Adaptation. Every experiment, in the paper's order."""
+
+import sys
+
+from common.cli import main
+from common.pipeline import Package
+from papers.fast import derivations, fig3_5, fig6, fig7, fig8_9, fig10_13, search, source, table1
+from papers.fast.figures import draw
+
+EXPERIMENTS = (
+    derivations.DERIVATIONS,
+    derivations.ADP,
+    source.SOURCE,
+    fig3_5.FIG3_4,
+    fig3_5.FIG5,
+    fig6.FIG6,
+    fig7.FIG7,
+    fig8_9.FIG8,
+    fig8_9.FIG9,
+    search.SEARCH,
+    fig10_13.FIG10,
+    fig10_13.FIG11,
+    fig10_13.FIG12,
+    fig10_13.FIG13,
+    fig10_13.NOTE20,
+    table1.CIFAR100,
+    table1.CALTECH256,
+)
+PACKAGE = Package("fast", EXPERIMENTS, draw)
+
+if __name__ == "__main__":
+    sys.exit(main(PACKAGE))

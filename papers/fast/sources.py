@@ -1,0 +1,77 @@
+"""What a model knows before it is adapted: one source model a scenario, shared by all seeds (Section 6.2.1)."""
+
+import copy
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from common.experiment import Environment
+from common.models.init import initialise
+from common.models.pretrained import ImageNetInput, backbone
+from common.models.small_cnn import FEATURES, small_cnn
+from common.seeds import stream
+from papers.fast.adoption import Adopted, Start
+from papers.fast.anytime import History, Run, Schedule, adapt
+from papers.fast.settings import FAN_IN, OPTIMIZERS, Setting
+from papers.fast.tasks import Task, task
+
+SEED = 0  # of the one source model
+RATE = 0.01
+STEPS = {"digits": 600, "digits-0-4": 600, "cifar100": 57_000}  # 120 epochs of CIFAR-100
+BATCH = 100
+RESIZED = {"caltech256": None}  # sides that images are resized to: these already have theirs
+SIDE = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """An extractor, the classifier that belongs to it, and the task that both learnt, where it can be tested."""
+
+    extractor: nn.Module
+    head: nn.Linear | None
+    features: int
+    task: Task | None
+    history: History | None = None
+
+
+def adopt(source: Source, classes: int, start: Start, seed: int) -> Adopted:
+    """Return a model for another task: a copy of the extractor, and W(0) drawn from the seed."""
+    drawn = torch.Generator().manual_seed(stream(seed, "classifier"))
+    weight = start.draw(classes, source.features, drawn)
+    device = next(source.extractor.parameters()).device
+    return Adopted(copy.deepcopy(source.extractor), source.head, weight.to(device))
+
+
+def source_of(setting: Setting, environment: Environment) -> Source:
+    """Return what the models of a setting are adopted from; trained first where it is a task of its own.
+
+    Raises UsageError where pretrained weights or data are missing.
+    """
+    side = RESIZED.get(setting.target, SIDE)
+    return _source(setting.network, setting.origin, setting.source, side, environment.data_dir, environment.device)
+
+
+@lru_cache(maxsize=4)
+def _source(network: str, origin: str, learnt: str, side: int | None, data_dir: Path, device: torch.device) -> Source:
+    before = _origin(network, origin, side, data_dir, device)
+    if not learnt:
+        return before
+    problem = task(learnt, data_dir, device)
+    model = adopt(before, problem.num_classes, FAN_IN, SEED)
+    schedule = Schedule(STEPS[learnt], BATCH, OPTIMIZERS["sgd"])
+    (history,) = adapt([Run(model, RATE, RATE, stream(SEED, "order"))], schedule, problem, None)
+    model.load_state_dict(history.best_state)
+    return Source(model.extractor, model.classifier, before.features, problem, history)
+
+
+def _origin(network: str, origin: str, side: int | None, data_dir: Path, device: torch.device) -> Source:
+    if origin == "imagenet":
+        extractor, head = backbone(network, data_dir / "weights")
+        extractor = nn.Sequential(ImageNetInput(side), extractor)
+        return Source(extractor.to(device), head.to(device), head.in_features, None)
+    extractor = small_cnn(batch_norm=int(network == "small_cnn"))
+    initialise(extractor, "kaiming_uniform", SEED)
+    return Source(extractor.to(device), None, FEATURES, None)

@@ -1,0 +1,197 @@
+"""Every trained arm of the paper: adopt the source model, fine-tune it, and measure it (Sections 6.2 to 6.7)."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from common.experiment import Environment, Job, Metrics
+from common.seeds import stream
+from common.train.evaluate import BATCH, evaluation_mode
+from common.train.stacking import stackable
+from papers.fast.adoption import distance
+from papers.fast.adp import checkpoints, last_validation
+from papers.fast.anytime import History, Run, Schedule, adapt
+from papers.fast.settings import OPTIMIZERS, Cell, Setting
+from papers.fast.sources import Source, adopt, source_of
+from papers.fast.tasks import Task, task
+
+CHECKPOINTS = tuple(checkpoints(233))  # those that every run of Sections 6.2 to 6.7 reaches
+JUMP = 7  # steps after which a leap has shown itself
+METRICS = (
+    *(f"{kind}_{step}" for step in CHECKPOINTS for kind in ("target_adp", "source_adp", "norm")),
+    *(f"{kind}_end" for kind in ("target_adp", "source_adp", "norm")),
+    "validation_adp",
+    "validation_accuracy",
+    "best_step",
+    "top1_error",
+    "top5_error",
+    "distance",
+    "last_top1_error",
+    "last_distance",
+    "worst_drop",
+    "switched_at",
+    "jump",
+)
+
+
+def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+    """Fine-tune one model a job from the source model of their setting."""
+    setting: Setting = jobs[0].cell.setting
+    source = source_of(setting, environment)
+    target = task(setting.target, environment.data_dir, environment.device)
+    if not stackable(source.extractor):
+        for job in jobs:
+            yield from _together([job], source, target)
+        return
+    programs: dict[tuple[str, str], list[Job]] = {}
+    for job in jobs:
+        programs.setdefault((job.cell.optimizer, job.cell.warm_up), []).append(job)
+    measured: dict[Job, Metrics] = {}
+    for group in programs.values():
+        measured |= zip(group, _together(group, source, target), strict=True)
+    yield from (measured[job] for job in jobs)
+
+
+def _together(jobs: Sequence[Job], source: Source, target: Task) -> Iterator[Metrics]:
+    """Fine-tune jobs of one optimizer and one kind of warm-up as one program."""
+    cell: Cell = jobs[0].cell
+    setting = cell.setting
+    schedule = Schedule(setting.steps, setting.batch_size, OPTIMIZERS[cell.optimizer], setting.every_step, cell.warm_up)
+    runs = [
+        Run(
+            adopt(source, target.num_classes, job.cell.start, job.seed),
+            job.cell.alpha,
+            job.cell.beta,
+            stream(job.seed, "order"),
+        )
+        for job in jobs
+    ]
+    before = {name: value.detach().clone() for name, value in source.extractor.named_parameters()}
+    for run, history in zip(runs, adapt(runs, schedule, target, source.task), strict=True):
+        yield measure(run, history, schedule, target, before)
+
+
+def measure(run: Run, history: History, schedule: Schedule, target: Task, before: dict[str, Tensor]) -> Metrics:
+    """Measure a model: its curves, its last state, then its best one; `before` is theta at adoption."""
+    scalars = dict(_at_checkpoints(history, schedule))
+    scalars["validation_adp"] = validation_adp(history.validation, schedule)
+    scalars["validation_accuracy"] = max(history.validation)
+    scalars["best_step"] = history.best_step
+    scalars["last_distance"] = float(distance(before, run.model.extractor))
+    scalars["last_top1_error"], _ = errors(run.model, target)
+    run.model.load_state_dict(history.best_state)
+    scalars["distance"] = float(distance(before, run.model.extractor))
+    scalars["top1_error"], scalars["top5_error"] = errors(run.model, target)
+    if schedule.every_step:
+        scalars |= of_the_switch(history)
+    curves = {
+        "checkpoints": [float(step) for step in schedule.checkpoints],
+        "target_adp": history.target,
+        "source_adp": history.source,
+        "norm": history.norm,
+        "validations": [float(step) for step in schedule.validations],
+        "validation_accuracy": history.validation,
+    }
+    return Metrics(scalars, {name: curve for name, curve in curves.items() if curve}, history.seconds)
+
+
+def _at_checkpoints(history: History, schedule: Schedule) -> Iterator[tuple[str, float]]:
+    """Yield the curves' values at the early checkpoints, and at the last one, by name."""
+    for name, curve in (("target_adp", history.target), ("source_adp", history.source), ("norm", history.norm)):
+        for step, value in zip(schedule.checkpoints, curve, strict=bool(curve)):
+            if step in CHECKPOINTS:
+                yield f"{name}_{step}", value
+        if curve:
+            yield f"{name}_end", curve[-1]
+
+
+def validation_adp(validation: Sequence[float], schedule: Schedule) -> float:
+    """Return the best validation accuracy so far, averaged over the checkpoints: what the search of rates maximises."""
+    best = [max(validation[: i + 1]) for i in range(len(validation))]
+    validated = schedule.validations
+    deployed = [best[validated.index(last_validation(step, validated))] for step in schedule.checkpoints]
+    return sum(deployed) / len(deployed)
+
+
+def of_the_switch(history: History) -> dict[str, float]:
+    """Return how validation, made after every step, falls: anywhere, and after the switch of a warm-up (Figure 7)."""
+    validation = history.validation
+    found = {"worst_drop": min(change(validation, step) for step in range(len(validation) - JUMP))}
+    if history.switched_at is not None:
+        found["switched_at"] = float(history.switched_at)
+        found["jump"] = change(validation, history.switched_at)
+    return found
+
+
+def change(validation: Sequence[float], step: int) -> float:
+    """Return the lowest validation accuracy within the next JUMP steps, less the present one."""
+    return min(validation[step + 1 : step + 1 + JUMP]) - validation[step]
+
+
+@torch.no_grad()
+def errors(model: nn.Module, target: Task) -> tuple[float, float]:
+    """Return top-1 and top-5 error on the test images, as fractions; NaN where logits are not finite."""
+    top1, top5, finite = 0, 0, True
+    with evaluation_mode(model):
+        parts = (torch.split(of, BATCH) for of in (target.test_images, target.test_labels))
+        for images, labels in zip(*parts, strict=True):
+            logits = model(images)
+            best = logits.topk(min(5, logits.shape[1]), dim=1).indices == labels[:, None]
+            top1 += int(best[:, :1].sum())
+            top5 += int(best.sum())
+            finite &= bool(logits.isfinite().all())
+    if not finite:
+        return float("nan"), float("nan")
+    return 1.0 - top1 / len(target.test_labels), 1.0 - top5 / len(target.test_labels)
+
+
+def measure_source(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+    """Test the source model of each setting, which all seeds share (Section 6.2.1)."""
+    for job in jobs:
+        source = source_of(job.cell.setting, environment)
+        assert source.history is not None
+        yield Metrics(
+            {
+                "test_accuracy": source.history.target[-1],
+                "validation_accuracy": max(source.history.validation),
+                "best_step": source.history.best_step,
+            },
+            {"target_adp": source.history.target, "validation_accuracy": source.history.validation},
+        )
+
+
+FORWARD = {  # floating-point operations for one image; the large networks at 128 x 128
+    "small_cnn": 0.19e6,
+    "small_cnn_plain": 0.19e6,
+    "resnet18": 1.2e9,
+    "vgg19": 12.8e9,
+    "densenet201": 2.8e9,
+    "resnext101_32x8d": 10.8e9,
+}
+IMAGES = {  # to validate with and to test on
+    "digits": (110, 360),
+    "digits-rotated": (110, 360),
+    "digits-0-4": (55, 180),
+    "digits-5-9": (55, 180),
+    "gratings": (110, 360),
+    "cifar100": (2_500, 10_000),
+    "mnist": (3_000, 10_000),
+    "caltech256": (1_280, 5_956),
+}
+
+
+def work(cell: Cell) -> float:
+    """Estimate the floating-point operations of one job: training, validations, and tests at the checkpoints."""
+    setting = cell.setting
+    schedule = Schedule(setting.steps, setting.batch_size, OPTIMIZERS[cell.optimizer], setting.every_step)
+    validation, test = IMAGES[setting.target]
+    source_test = IMAGES[setting.source][1] if setting.source else 0
+    images = 3 * setting.steps * setting.batch_size + len(schedule.validations) * validation
+    images += len(schedule.checkpoints) * (test + source_test)
+    return FORWARD[setting.network] * images
+
+
+def work_of_source(cell: Cell) -> float:
+    """Estimate the floating-point operations of one test of a source model; its training happens once for all seeds."""
+    return FORWARD[cell.setting.network] * IMAGES[cell.setting.source][1]
