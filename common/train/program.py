@@ -58,9 +58,7 @@ class Program:
     def correct(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
         """Count each run's right answers in evaluation mode on the images that index [R, n] names, [R]."""
         with evaluation_mode(self.module):
-            parts = [
-                (self.logits(images[part]).argmax(-1) == labels[part]).sum(1) for part in torch.split(index, BATCH, 1)
-            ]
+            parts = [right(self.logits(images[part]), labels[part]) for part in torch.split(index, BATCH, 1)]
         return torch.stack(parts).sum(0)
 
     def state(self) -> dict[str, Tensor]:
@@ -89,3 +87,8 @@ class Program:
 
     def _inputs(self, images: Tensor) -> Tensor:
         return images if self.stacked else images[0].contiguous(memory_format=torch.channels_last)
+
+
+def right(logits: Tensor, labels: Tensor) -> Tensor:
+    """Count each run's right answers, [R], from logits [R, B, classes]; one that is not finite is wrong."""
+    return ((logits.argmax(-1) == labels) & logits.isfinite().all(-1)).sum(1)

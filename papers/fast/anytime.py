@@ -13,7 +13,7 @@ from torch import Tensor
 
 from common.train.batches import StratifiedBatches
 from common.train.optimizers import Optimizer, PerRunUpdate
-from common.train.program import Program
+from common.train.program import Program, right
 from papers.fast.adoption import Adopted
 from papers.fast.adp import checkpoints, validations
 from papers.fast.tasks import Task
@@ -151,7 +151,7 @@ class _Adaptation:
         if warming is not None:  # theta stands still, and its momentum starts at the switch
             for name, gradient in zip(self.program.parameters, gradients, strict=True):
                 if not _of_classifier(name):
-                    gradient.mul_((~warming).view(self._shape(gradient)))
+                    gradient.masked_fill_(warming.view(self._shape(gradient)), 0.0)
         self.update.step(gradients, self.rates)
 
     def _augmented(self, images: Tensor) -> Tensor:
@@ -185,7 +185,7 @@ class _Adaptation:
         for images, labels in parts:
             repeated = images.expand(len(self.runs), *images.shape)
             features = self.program.part("extractor", self.best_state, repeated)
-            correct += (logits(features).argmax(-1) == labels).sum(1)
+            correct += right(logits(features), labels)
         return correct / len(task.test_labels)
 
     def _target_logits(self, features: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -146,9 +146,9 @@ PLOTS: tuple[Plot, ...] = (
 )
 
 PALETTE = ("#E69F00", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#56B4E9", "#000000")  # Okabe and Ito
-WIDTH, LEFT, RIGHT, TOP, BOTTOM, LEGEND_ROW = 6.4, 0.62, 0.12, 0.34, 0.56, 0.19  # inches
+WIDTH, LEFT, RIGHT, TOP, BOTTOM, LEGEND_ROW = 6.4, 0.66, 0.2, 0.34, 0.56, 0.18  # inches
 MARGIN = 0.03  # of the horizontal axis on either side
-LABELLED = 13  # ticks in a full width
+LABELLED = 13  # ticks across the whole width
 
 
 def draw(results: Results, folder: Path) -> list[Path]:
@@ -196,10 +196,13 @@ def picture(plot: Plot, setting: Setting, results: Results) -> "Figure":
             for cell in column.arms(cells):
                 _curve(axes, panel, column, records[cell], {"label": plot.series(cell), **looks[cell]})
             axes.grid(alpha=0.3)
+            if not panel.logarithm:  # an accuracy, whose band may leave what is possible
+                low, high = axes.get_ylim()
+                axes.set_ylim(max(low, -0.03), min(high, 1.03))
         steps = records[cells[0]][0].metrics.curves["checkpoints"]
         share = column.width / sum(c.width for c in plot.columns)
         _axis_of_steps(stack[-1], steps[_part(column, len(steps))], int(LABELLED * share))
-        stack[-1].set_xlabel("updates" + ("; dotted: warm-up ends" if plot.one_seed else ""))
+        stack[-1].set_xlabel("number of updates" + ("; dotted: warm-up ends" if plot.one_seed else ""))
     for panel, axes in zip(panels, grid[:, 0], strict=True):
         axes.set_ylabel(panel.label)
     seed = f", seed {seeds[0]}" if plot.one_seed else ""
@@ -208,16 +211,25 @@ def picture(plot: Plot, setting: Setting, results: Results) -> "Figure":
     return figure
 
 
-def styles(cells: Sequence[Cell], ordered: bool) -> list[dict[str, object]]:
-    """Return colour and line style of each arm; traditional fine-tuning is dashed, and black beside a scale."""
+def styles(cells: Sequence[Cell], ordered: bool) -> list[dict[str, Any]]:
+    """Return each arm's look: traditional fine-tuning is dashed, and so is warm-up that updates running statistics.
+
+    Beside a scale of colours the dashed are black. Lines get thinner, so that one that coincides with another still
+    shows beneath it.
+    """
     from matplotlib import colormaps
 
-    dashed = [cell.start.kind in ("fan_in", "fan_out") and cell.warm_up == "none" for cell in cells]
-    scale = colormaps["viridis"](np.linspace(0.92, 0.0, len(cells) - sum(dashed))).tolist()
+    traditional = [cell.start.kind in ("fan_in", "fan_out") and cell.warm_up == "none" for cell in cells]
+    dashed = [old or cell.warm_up == "updating" for old, cell in zip(traditional, cells, strict=True)]
+    scale = colormaps["viridis"](np.linspace(0.88, 0.0, len(cells) - sum(dashed))).tolist()
     colors = [PALETTE[i % len(PALETTE)] for i in range(len(cells))]
     if ordered:
         colors = ["black" if apart else scale.pop(0) for apart in dashed]
-    return [{"color": c, "linestyle": "--" if apart else "-"} for c, apart in zip(colors, dashed, strict=True)]
+    widths = np.linspace(2.2, 1.1, len(cells)).tolist()
+    return [
+        {"color": color, "linestyle": "--" if apart else "-", "linewidth": width}
+        for color, apart, width in zip(colors, dashed, widths, strict=True)
+    ]
 
 
 def mean_and_band(values: Array) -> tuple[Array, Array]:
@@ -239,7 +251,7 @@ def _part(column: Column, points: int) -> slice:
     return slice(first, last + 1)
 
 
-def _curve(axes: "Axes", panel: Panel, column: Column, records: Sequence[Record], look: dict[str, object]) -> None:
+def _curve(axes: "Axes", panel: Panel, column: Column, records: Sequence[Record], look: dict[str, Any]) -> None:
     """Draw one series: mean, band, and where the warm-up of a single seed ended."""
     steps = np.array(records[0].metrics.curves[panel.steps])
     values = np.array([record.metrics.curves[panel.curve] for record in records])
@@ -248,7 +260,7 @@ def _curve(axes: "Axes", panel: Panel, column: Column, records: Sequence[Record]
     part = _part(column, len(steps))
     steps, (mean, band) = steps[part], mean_and_band(values[:, part])
     marker = "o" if panel.steps == "checkpoints" else ""
-    axes.plot(steps, mean, linewidth=1.3, marker=marker, markersize=2.5, **look)
+    axes.plot(steps, mean, marker=marker, markersize=2.5, **look)
     if len(records) > 1:
         axes.fill_between(steps, mean - band, mean + band, color=look["color"], alpha=0.18, linewidth=0)
     elif "switched_at" in records[0].metrics.scalars:
@@ -256,10 +268,10 @@ def _curve(axes: "Axes", panel: Panel, column: Column, records: Sequence[Record]
 
 
 def _axis_of_steps(axes: "Axes", steps: Sequence[float], labels: int) -> None:
-    """Make the horizontal axis one of log(1 + t), with a tick at every step and at most so many labels."""
+    """Make the horizontal axis one of log(1 + t), with a tick at every step and about so many labels."""
     axes.set_xscale("function", functions=(np.log1p, np.expm1))
     gap = -(-len(steps) // labels)
-    labelled = set(steps[::-1][::gap])
+    labelled = {0.0, *steps[::-1][::gap]}
     texts = [f"{step:.0f}" if step in labelled else "" for step in steps]
     axes.set_xticks(steps, texts, fontsize="small")
     ends = np.log1p([steps[0], steps[-1]])
@@ -275,7 +287,7 @@ def _arrange(figure: "Figure", grid: "np.ndarray[tuple[int, int], np.dtype[np.ob
     bottom = BOTTOM + LEGEND_ROW * legend_rows
     height = top + bottom + {1: 3.2, 2: 4.2}[len(grid)]
     figure.set_size_inches(WIDTH, height)
-    figure.subplots_adjust(
-        left=LEFT / WIDTH, right=1 - RIGHT / WIDTH, top=1 - top / height, bottom=bottom / height, hspace=0.08
+    figure.subplots_adjust(LEFT / WIDTH, bottom / height, 1 - RIGHT / WIDTH, 1 - top / height, hspace=0.08, wspace=0.18)
+    figure.legend(
+        lines.values(), lines.keys(), loc="lower center", ncols=columns, fontsize=7.5, frameon=False, columnspacing=1.2
     )
-    figure.legend(lines.values(), lines.keys(), loc="lower center", ncols=columns, fontsize="small", frameon=False)

@@ -57,6 +57,8 @@ class Cell:
             raise ValueError(f"no warm-up {self.warm_up!r}; there are {', '.join(WARM_UPS)}")
         if self.warm_up != "none" and not self.setting.every_step:
             raise ValueError(f"warm-up needs a setting that validates after every step; {self.setting.name} does not")
+        if self.warm_up != "none" and self.optimizer not in ("sgd", "nesterov"):
+            raise ValueError(f"warm-up with {self.optimizer} is not defined: its moments would begin at the switch")
 
 
 ZERO, FAN_IN, FAN_OUT = Start("zero"), Start("fan_in"), Start("fan_out")

@@ -18,7 +18,9 @@ from papers.fast.anytime import History, Run, Schedule, adapt
 from papers.fast.settings import FAN_IN, OPTIMIZERS, Setting
 from papers.fast.tasks import Task, task
 
-SEED = 0  # of the one source model
+EXTRACTOR, CLASSIFIER, ORDER = (  # the source model's own random numbers, which no replicate has
+    stream(0, f"source {purpose}") for purpose in ("extractor", "classifier", "order")
+)
 RATE = 0.01
 STEPS = {"digits": 600, "digits-0-4": 600, "cifar100": 57_000}  # 120 epochs of CIFAR-100
 BATCH = 100
@@ -38,8 +40,8 @@ class Source:
 
 
 def adopt(source: Source, classes: int, start: Start, seed: int) -> Adopted:
-    """Return a model for another task: a copy of the extractor, and W(0) drawn from the seed."""
-    drawn = torch.Generator().manual_seed(stream(seed, "classifier"))
+    """Return a model for another task: a copy of the extractor, and a W(0) whose random numbers `seed` begins."""
+    drawn = torch.Generator().manual_seed(seed)
     weight = start.draw(classes, source.features, drawn)
     device = next(source.extractor.parameters()).device
     return Adopted(copy.deepcopy(source.extractor), source.head, weight.to(device))
@@ -60,9 +62,9 @@ def _source(network: str, origin: str, learnt: str, side: int | None, data_dir: 
     if not learnt:
         return before
     problem = task(learnt, data_dir, device)
-    model = adopt(before, problem.num_classes, FAN_IN, SEED)
+    model = adopt(before, problem.num_classes, FAN_IN, CLASSIFIER)
     schedule = Schedule(STEPS[learnt], BATCH, OPTIMIZERS["sgd"])
-    (history,) = adapt([Run(model, RATE, RATE, stream(SEED, "order"))], schedule, problem, None)
+    (history,) = adapt([Run(model, RATE, RATE, ORDER)], schedule, problem, None)
     model.load_state_dict(history.best_state)
     return Source(model.extractor, model.classifier, before.features, problem, history)
 
@@ -73,5 +75,5 @@ def _origin(network: str, origin: str, side: int | None, data_dir: Path, device:
         extractor = nn.Sequential(ImageNetInput(side), extractor)
         return Source(extractor.to(device), head.to(device), head.in_features, None)
     extractor = small_cnn(batch_norm=int(network == "small_cnn"))
-    initialise(extractor, "kaiming_uniform", SEED)
+    initialise(extractor, "kaiming_uniform", EXTRACTOR)
     return Source(extractor.to(device), None, FEATURES, None)

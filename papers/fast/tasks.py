@@ -99,15 +99,20 @@ def task(name: str, data_dir: Path, device: torch.device) -> Task:
     if name in _SMALL:
         train, labels, test, test_labels = _SMALL[name]()
         index = stratified_split(labels, split, share=SMALL_SHARE)
-        return _on(device, (train, labels, test, test_labels), index, ())
+        return _on(device, (train, labels, test, test_labels), index, int(labels.max()) + 1, ())
     data = load(name, data_dir)
     few = {"per_class": CALTECH_PER_CLASS} if name == "caltech256" else {}
     index = stratified_split(data.train_labels, split, share=None if few else SHARE, **few)
     images = data.train_images, data.train_labels, data.test_images, data.test_labels
-    return _on(device, images, index, (Flip(),))
+    return _on(device, images, index, data.num_classes, (Flip(),))
 
 
-def _on(device: torch.device, images: Images, index: tuple[Tensor, Tensor], augment: tuple[Transform, ...]) -> Task:
+def _on(
+    device: torch.device,
+    images: Images,
+    index: tuple[Tensor, Tensor],
+    num_classes: int,
+    augment: tuple[Transform, ...],
+) -> Task:
     train, labels, test, test_labels = (tensor.to(device) for tensor in images)
-    num_classes = int(labels.max()) + 1
     return Task(train, labels, *index, test, test_labels, num_classes, augment)

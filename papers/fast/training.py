@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from common.experiment import Environment, Job, Metrics
 from common.seeds import stream
-from common.train.evaluate import BATCH, evaluation_mode
+from common.train.evaluate import BATCH, accuracy, evaluation_mode
 from common.train.stacking import stackable
 from papers.fast.adoption import distance
 from papers.fast.adp import checkpoints, last_validation
@@ -60,7 +60,7 @@ def _together(jobs: Sequence[Job], source: Source, target: Task) -> Iterator[Met
     schedule = Schedule(setting.steps, setting.batch_size, OPTIMIZERS[cell.optimizer], setting.every_step, cell.warm_up)
     runs = [
         Run(
-            adopt(source, target.num_classes, job.cell.start, job.seed),
+            adopt(source, target.num_classes, job.cell.start, stream(job.seed, "classifier")),
             job.cell.alpha,
             job.cell.beta,
             stream(job.seed, "order"),
@@ -115,12 +115,16 @@ def validation_adp(validation: Sequence[float], schedule: Schedule) -> float:
 
 
 def of_the_switch(history: History) -> dict[str, float]:
-    """Return how validation, made after every step, falls: anywhere, and after the switch of a warm-up (Figure 7)."""
-    validation = history.validation
-    found = {"worst_drop": min(change(validation, step) for step in range(len(validation) - JUMP))}
+    """Return how validation, made after every step, falls: anywhere, and after the switch of a warm-up (Figure 7).
+
+    What the run is too short to show is left out.
+    """
+    changes = [change(history.validation, step) for step in range(len(history.validation) - JUMP)]
+    found = {"worst_drop": min(changes)} if changes else {}
     if history.switched_at is not None:
         found["switched_at"] = float(history.switched_at)
-        found["jump"] = change(validation, history.switched_at)
+        if history.switched_at < len(changes):
+            found["jump"] = changes[history.switched_at]
     return found
 
 
@@ -150,10 +154,11 @@ def measure_source(jobs: Sequence[Job], environment: Environment) -> Iterator[Me
     """Test the source model of each setting, which all seeds share (Section 6.2.1)."""
     for job in jobs:
         source = source_of(job.cell.setting, environment)
-        assert source.history is not None
+        assert source.history is not None and source.head is not None and source.task is not None
+        whole = nn.Sequential(source.extractor, source.head)
         yield Metrics(
             {
-                "test_accuracy": source.history.target[-1],
+                "test_accuracy": accuracy(whole, source.task.test_images, source.task.test_labels),
                 "validation_accuracy": max(source.history.validation),
                 "best_step": source.history.best_step,
             },

@@ -24,7 +24,7 @@ def test_every_class_goes_through_all_its_images_before_it_starts_again():
         stream = drawn[LABELS[drawn] == label]
         rounds = stream[: len(stream) // size * size].view(-1, size)
         for one in rounds:
-            assert sorted(one.tolist()) == (LABELS == label).nonzero().flatten().tolist()
+            assert sorted(one.tolist()) == (label == LABELS).nonzero().flatten().tolist()
         assert len({tuple(one.tolist()) for one in rounds}) > 1, "shuffled anew"
 
 

@@ -2,7 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from common.train.evaluate import accuracy
 from papers.fast.adoption import Adopted, Start, distance
+from papers.fast.by_hand import with_source_head
 
 
 def extractor():
@@ -50,7 +52,8 @@ def test_adoption_leaves_the_extractor_alone_bit_by_bit_and_keeps_the_source_tas
     known = source(pretrained.eval()(images))
     model = Adopted(pretrained, source, Start("fan_in").draw(10, 8, generator()))
     assert all(torch.equal(value, before[name]) for name, value in model.extractor.state_dict().items())
-    assert torch.equal(model.source_logits(images), known)
+    assert model.source is source
+    assert torch.equal(with_source_head(model)(images), known)
     assert model(images).shape == (5, 10)
 
 
@@ -60,7 +63,7 @@ def test_the_source_classifier_is_neither_trained_nor_saved_and_asking_it_change
     assert [name for name, _ in model.named_parameters() if name.startswith("classifier")] == ["classifier.weight"]
     before = {name: value.clone() for name, value in model.state_dict().items()}
     model.train()
-    model.source_logits(torch.randn(5, 1, 3, 4, generator=generator()))
+    accuracy(with_source_head(model), torch.randn(5, 1, 3, 4, generator=generator()), torch.zeros(5, dtype=torch.long))
     assert model.extractor.training
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
@@ -69,6 +72,19 @@ def test_the_source_classifier_is_neither_trained_nor_saved_and_asking_it_change
 def test_a_classifier_that_does_not_fit_is_refused_with_the_shape_it_needs(shape):
     with pytest.raises(ValueError, match=r"does not fit 8 features: it needs \[classes, 8\]"):
         Adopted(extractor(), nn.Linear(8, 3), torch.zeros(shape))
+
+
+def test_a_network_that_learnt_nothing_has_no_source_classifier():
+    assert Adopted(extractor(), None, torch.zeros(10, 8)).source is None
+    with pytest.raises(ValueError, match="does not fit features"):
+        Adopted(extractor(), None, torch.zeros(10))
+
+
+def test_the_start_is_copied():
+    weight = Start("fan_in").draw(10, 8, generator())
+    model = Adopted(extractor(), None, weight)
+    weight.zero_()
+    assert model.classifier.weight.any()
 
 
 def test_the_distance_counts_parameters_and_no_running_statistics():

@@ -1,0 +1,133 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from common.experiment import Environment
+from common.models.pretrained import ImageNetInput
+from common.train.evaluate import accuracy
+from papers.fast import sources
+from papers.fast.by_hand import with_source_head
+from papers.fast.settings import (
+    FAN_IN,
+    FAN_OUT,
+    GRATINGS,
+    OTHER_DIGITS,
+    RESNET,
+    RESNEXT_CALTECH,
+    ROTATED,
+    ROTATED_PLAIN,
+    SAME,
+    ZERO,
+    spread,
+)
+from papers.fast.sources import Source, adopt, source_of
+from papers.fast.tasks import task
+
+ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+
+
+@pytest.fixture(autouse=True)
+def _few_steps(monkeypatch):
+    sources._source.cache_clear()
+    for name in ("digits", "digits-0-4"):
+        monkeypatch.setitem(sources.STEPS, name, 8)  # the last validation is after 6: no best state is the last
+    yield
+    sources._source.cache_clear()
+
+
+def toy_source():
+    torch.manual_seed(0)
+    extractor = nn.Sequential(nn.Flatten(-3), nn.Linear(64, 8), nn.ReLU())
+    return Source(extractor, nn.Linear(8, 3, bias=False), 8, None)
+
+
+def test_fast_adopts_with_a_classifier_of_exact_zeros():
+    weight = adopt(toy_source(), 10, ZERO, 0).classifier.weight
+    assert weight.shape == (10, 8)
+    assert (weight == 0.0).all()
+
+
+def test_the_seed_draws_the_classifier_and_all_starts_from_the_same_numbers():
+    source = toy_source()
+    drawn = {start: adopt(source, 10, start, 3).classifier.weight for start in (FAN_IN, FAN_OUT, spread(1.0))}
+    for start, weight in drawn.items():
+        torch.testing.assert_close(weight, drawn[spread(1.0)] * start.deviation(10, 8))
+    assert torch.equal(adopt(source, 10, FAN_IN, 3).classifier.weight, drawn[FAN_IN])
+    assert not torch.equal(adopt(source, 10, FAN_IN, 4).classifier.weight, drawn[FAN_IN])
+
+
+def test_an_adopted_extractor_is_a_copy_and_the_source_classifier_is_kept():
+    source = toy_source()
+    model = adopt(source, 10, FAN_IN, 0)
+    before = source.extractor[1].weight.detach().clone()
+    assert torch.equal(model.extractor[1].weight, before)
+    assert model.source is source.head
+    with torch.no_grad():
+        model.extractor[1].weight.add_(1.0)
+    assert torch.equal(source.extractor[1].weight, before)
+
+
+def test_a_source_model_is_the_state_that_validated_best_on_its_own_task():
+    source = source_of(SAME, ENVIRONMENT)
+    history = source.history
+    assert len(history.target) == 6, "checkpoints 0, 1, 2, 3, 5 and 8"
+    assert max(history.validation) > history.validation[0], "it learnt"
+    own = task("digits", ENVIRONMENT.data_dir, ENVIRONMENT.device)
+    assert source.task is own
+    whole = nn.Sequential(source.extractor, source.head)
+    validated = own.images[own.validation], own.labels[own.validation]
+    assert accuracy(whole, *validated) == pytest.approx(max(history.validation))
+    for name, value in history.best_state.items():
+        part, _, rest = name.partition(".")
+        assert torch.equal({"extractor": source.extractor, "classifier": source.head}[part].state_dict()[rest], value)
+
+
+def test_what_is_adopted_still_knows_the_source_task():
+    source = source_of(OTHER_DIGITS, ENVIRONMENT)
+    assert source.task.num_classes == 5
+    model = adopt(source, 5, ZERO, 0)
+    known = accuracy(with_source_head(model), source.task.test_images, source.task.test_labels)
+    assert known == pytest.approx(
+        accuracy(nn.Sequential(source.extractor, source.head), source.task.test_images, source.task.test_labels)
+    )
+
+
+def test_settings_of_one_source_task_share_one_source_model_and_it_is_the_same_when_made_again():
+    first = source_of(SAME, ENVIRONMENT)
+    assert source_of(GRATINGS, ENVIRONMENT) is source_of(ROTATED, ENVIRONMENT) is first
+    assert source_of(OTHER_DIGITS, ENVIRONMENT) is not first
+    sources._source.cache_clear()
+    again = source_of(SAME, ENVIRONMENT)
+    assert again is not first
+    assert all(
+        torch.equal(a, b) for a, b in zip(first.extractor.parameters(), again.extractor.parameters(), strict=True)
+    )
+
+
+def test_the_plain_network_has_no_batch_norm():
+    plain, normed = source_of(ROTATED_PLAIN, ENVIRONMENT), source_of(ROTATED, ENVIRONMENT)
+    assert [any(isinstance(m, nn.BatchNorm2d) for m in s.extractor.modules()) for s in (plain, normed)] == [False, True]
+
+
+def test_a_network_that_knows_nothing_has_no_source_task():
+    blank = source_of(replace(SAME, source=""), ENVIRONMENT)
+    assert (blank.head, blank.task, blank.history, blank.features) == (None, None, None, 64)
+
+
+@pytest.mark.parametrize(("setting", "side"), [(RESNET, 128), (RESNEXT_CALTECH, None)])
+def test_a_pretrained_network_keeps_its_own_classifier_and_sees_resized_images(monkeypatch, setting, side):
+    asked = []
+
+    def backbone(*arguments):
+        asked.append(arguments)
+        return nn.Flatten(), nn.Linear(7, 1000)
+
+    monkeypatch.setattr(sources, "backbone", backbone)
+    source = source_of(setting, ENVIRONMENT)
+    assert asked == [(setting.network, ENVIRONMENT.data_dir / "weights")]
+    assert isinstance(source.extractor[0], ImageNetInput)
+    assert source.extractor[0].side == side
+    assert (source.head.out_features, source.features, source.task) == (1000, 7, None)
