@@ -81,8 +81,8 @@ ROTATED = replace(SAME, name="rotated", target="digits-rotated")
 OTHER_DIGITS = replace(SAME, name="5-9", source="digits-0-4", target="digits-5-9", batch_size=50)
 GRATINGS = replace(SAME, name="gratings", target="gratings")
 ROTATED_PLAIN = replace(ROTATED, name="rotated/plain", network="small_cnn_plain")
-WARM_UP_PLAIN = replace(ROTATED_PLAIN, name="rotated/plain/warm-up", every_step=True)
-WARM_UP = replace(ROTATED, name="rotated/warm-up", every_step=True)
+WARM_UP_PLAIN = replace(ROTATED_PLAIN, name="rotated/plain/warm-up", steps=144, every_step=True)
+WARM_UP = replace(ROTATED, name="rotated/warm-up", steps=144, every_step=True)
 
 SHORT, LONG = 9_500, 57_000  # 20 and 120 epochs of CIFAR-100
 CIFAR_SOURCE = Setting("imagenet-cifar100/resnet18/source", "resnet18", "imagenet", "cifar100", LONG, 100)

@@ -1,7 +1,7 @@
 """Table 1 and Figures 14 and 15: error and distance travelled after long fine-tuning (Section 6.7)."""
 
 from common.experiment import Experiment, Tier
-from papers.fast.fig10_13 import compared
+from papers.fast.fig10_13 import MOMENTUM_RATES, compared
 from papers.fast.settings import OTHER_DIGITS, RESNEXT_CALTECH, RESNEXT_CIFAR, ROTATED
 from papers.fast.training import METRICS, train, work
 
@@ -10,7 +10,7 @@ CIFAR100 = Experiment(
     source="Table 1 and Fig. 14, CIFAR-100",
     run=train,
     metrics=METRICS,
-    cells={Tier.SMOKE: compared((ROTATED,), "sgd"), Tier.FULL: compared((RESNEXT_CIFAR,), "sgd")},
+    cells={Tier.SMOKE: compared((ROTATED,), MOMENTUM_RATES), Tier.FULL: compared((RESNEXT_CIFAR,), MOMENTUM_RATES)},
     seeds={Tier.SMOKE: 5, Tier.FULL: 15},
     work=work,
 )
@@ -20,7 +20,10 @@ CALTECH256 = Experiment(
     source="Table 1 and Fig. 15, Caltech-256",
     run=train,
     metrics=METRICS,
-    cells={Tier.SMOKE: compared((OTHER_DIGITS,), "sgd"), Tier.FULL: compared((RESNEXT_CALTECH,), "sgd")},
+    cells={
+        Tier.SMOKE: compared((OTHER_DIGITS,), MOMENTUM_RATES),
+        Tier.FULL: compared((RESNEXT_CALTECH,), MOMENTUM_RATES),
+    },
     seeds={Tier.SMOKE: 5, Tier.FULL: 15},
     work=work,
 )

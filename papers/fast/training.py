@@ -16,11 +16,13 @@ from papers.fast.settings import OPTIMIZERS, Cell, Setting
 from papers.fast.sources import Source, adopt, source_of
 from papers.fast.tasks import Task, task
 
-CHECKPOINTS = tuple(checkpoints(233))  # those that every run of Sections 6.2 to 6.7 reaches
+CHECKPOINTS = tuple(checkpoints(144))  # those that every run reaches
+EARLY = tuple(step for step in CHECKPOINTS if 1 <= step <= 21)
 JUMP = 7  # steps after which a leap has shown itself
 METRICS = (
     *(f"{kind}_{step}" for step in CHECKPOINTS for kind in ("target_adp", "source_adp", "norm")),
     *(f"{kind}_end" for kind in ("target_adp", "source_adp", "norm")),
+    "target_adp_early",
     "validation_adp",
     "validation_accuracy",
     "best_step",
@@ -97,13 +99,16 @@ def measure(run: Run, history: History, schedule: Schedule, target: Task, before
 
 
 def _at_checkpoints(history: History, schedule: Schedule) -> Iterator[tuple[str, float]]:
-    """Yield the curves' values at the early checkpoints, and at the last one, by name."""
+    """Yield the curves' values at single checkpoints, and the mean of the target's over the early ones, by name."""
     for name, curve in (("target_adp", history.target), ("source_adp", history.source), ("norm", history.norm)):
         for step, value in zip(schedule.checkpoints, curve, strict=bool(curve)):
             if step in CHECKPOINTS:
                 yield f"{name}_{step}", value
         if curve:
             yield f"{name}_end", curve[-1]
+    early = [value for step, value in zip(schedule.checkpoints, history.target, strict=True) if step in EARLY]
+    if early:
+        yield "target_adp_early", sum(early) / len(early)
 
 
 def validation_adp(validation: Sequence[float], schedule: Schedule) -> float:
@@ -154,7 +159,9 @@ def measure_source(jobs: Sequence[Job], environment: Environment) -> Iterator[Me
     """Test the source model of each setting, which all seeds share (Section 6.2.1)."""
     for job in jobs:
         source = source_of(job.cell.setting, environment)
-        assert source.history is not None and source.head is not None and source.task is not None
+        assert source.history is not None
+        assert source.head is not None
+        assert source.task is not None
         whole = nn.Sequential(source.extractor, source.head)
         yield Metrics(
             {

@@ -1,4 +1,4 @@
-"""FAST's inner loop against a plain one that does the same work: updates, validations, best state, two tests a checkpoint.
+"""FAST's inner loop against a plain one that does the same: updates, validations, best state, two tests a checkpoint.
 
 As in `test_engine.py`: each round trains every contender once, in turn; each has the whole machine, the plain loop all
 its threads, the engine one process a core. The ratio is printed; nothing is asserted about time.

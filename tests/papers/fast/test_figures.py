@@ -87,8 +87,8 @@ def test_complete_records_give_one_picture_a_figure_and_setting(tmp_path):
         "fig5-rotated.png",
         "fig6-rotated.png",
         "fig6-same.png",
-        "fig7-rotated-plain-warm-up.png",
         "fig7-rotated-warm-up.png",
+        "fig7-rotated-plain-warm-up.png",
         "fig8-rotated.png",
         "fig9-rotated-plain.png",
         "search-rotated.png",
@@ -177,11 +177,11 @@ def test_the_logarithm_of_a_norm_of_zero_is_left_out():
 
 def test_a_warm_up_is_shown_for_the_first_seed_with_a_mark_where_it_ends():
     figure = drawn("fig7", WARM_UP_PLAIN)
-    cell = Cell(WARM_UP_PLAIN, FAN_OUT, 0.05, 0.05, warm_up="inference")
-    label = r"Kaiming fan-out, inference mode, $\alpha$ = $\beta$ = 0.05"
+    cell = Cell(WARM_UP_PLAIN, NEARLY_ZERO, 0.05, 0.05, warm_up="updating")
+    label = r"N(0, 1e-8), statistics updated, $\alpha$ = $\beta$ = 0.05"
     for axes, name in zip(figure.axes, ("validation_accuracy", "target_adp"), strict=True):
         found = lines(axes)
-        assert len(found) == 6
+        assert len(found) == 3
         assert found[label].get_ydata().tolist() == curve(name, cell, 0).tolist()
         marks = {line.get_xdata()[0] for line in axes.get_lines() if line.get_linestyle() == ":"}
         assert sorted(marks) == pytest.approx([4.5, 9.0])  # alpha = 0.005 and 0.05; no mark without warm-up
