@@ -40,12 +40,13 @@ class Metrics:
 
     `scalars` holds one number a name; a NaN says that training diverged. `curves` holds one number an
     epoch (or step) a name. `seconds` is the job's share of a program that trained several jobs at once;
-    None where the job ran by itself.
+    None where the job ran by itself. `withheld` says, by name, why a number must not be read: its claims are errors.
     """
 
     scalars: Mapping[str, float]
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
     seconds: float | None = None
+    withheld: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from common.datasets import caltech256, digits, folder_sets, procedural, torchvision_sets
+from common.datasets import caltech256, digits, folder_sets, procedural, templates, torchvision_sets
 from common.datasets.dataset import ImageData
 from common.datasets.splits import stratified_split, train_validation_split
 from common.errors import UsageError
@@ -16,6 +16,7 @@ _EMBEDDED: dict[str, Callable[[], ImageData]] = {
     "digits": digits.digits,
     "digits28": digits.digits_28,
     "procedural10": partial(procedural.procedural, 10, train_per_class=120, test_per_class=40),
+    "templates": partial(templates.templates, train_per_class=80, test_per_class=100, noise=0.5),
     "procedural40": partial(procedural.procedural, 40, train_per_class=30, test_per_class=10),
 }
 _ON_DISK: dict[str, Callable[[Path], ImageData]] = {

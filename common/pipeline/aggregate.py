@@ -63,7 +63,9 @@ class Results:
             raise Failed(f"job {job} failed: {self.errors[job]}")
         if job not in self.records:
             raise Failed(f"job {job} has no record of the present code and settings; run it first")
-        scalars = self.records[job].metrics.scalars
+        scalars, withheld = self.records[job].metrics.scalars, self.records[job].metrics.withheld
+        if metric in withheld:
+            raise Failed(f"job {job}: {withheld[metric]}")
         if metric not in scalars:
             raise Failed(f"job {job} has no metric '{metric}'; it has {', '.join(scalars)}")
         if not np.isfinite(scalars[metric]):

@@ -48,6 +48,7 @@ class Store:
             **job.fields,
             "scalars": {name: _encode(value) for name, value in record.metrics.scalars.items()},
             "curves": {name: [_encode(v) for v in curve] for name, curve in record.metrics.curves.items()},
+            **({"withheld": dict(record.metrics.withheld)} if record.metrics.withheld else {}),
             "wall_seconds": round(record.wall_seconds, 4),
             "provenance": dict(record.provenance),
         }
@@ -125,6 +126,7 @@ def _record(content: Mapping[str, Any]) -> Record:
         Metrics(
             {name: _decode(value) for name, value in content["scalars"].items()},
             {name: [_decode(v) for v in curve] for name, curve in content["curves"].items()},
+            withheld=content.get("withheld", {}),
         ),
         float(content["wall_seconds"]),
         content["provenance"],

@@ -39,7 +39,15 @@ class RAdam:
     eps: float = 1e-8
 
 
-Optimizer = SGD | Nesterov | Adam | RAdam
+@dataclass(frozen=True)
+class RMSprop:
+    """RMSprop (Tieleman and Hinton, 2012): the gradient over the root of the moving mean of its squares."""
+
+    decay: float = 0.99
+    eps: float = 1e-8
+
+
+Optimizer = SGD | Nesterov | Adam | RAdam | RMSprop
 
 
 class SGDUpdate:
@@ -109,7 +117,8 @@ class PerRunUpdate:
         self.rule = rule
         self.parameters = list(parameters)
         self.first = [torch.zeros_like(p) for p in parameters]
-        self.second = [torch.zeros_like(p) for p in parameters] if isinstance(rule, Adam | RAdam) else []
+        squares = isinstance(rule, Adam | RAdam | RMSprop)
+        self.second = [torch.zeros_like(p) for p in parameters] if squares else []
         self.steps = 0
 
     @torch.no_grad()
@@ -119,9 +128,25 @@ class PerRunUpdate:
         `rates[i]` broadcasts against `parameters[i]`: [R, 1, ...] for a stack of R runs, [1, ...] for one network.
         """
         self.steps += 1
-        directions = self._moving_average(gradients) if self.second else self._momentum(gradients)
+        directions = self._directions(gradients)
         for parameter, direction, rate in zip(self.parameters, directions, rates, strict=True):
             parameter.addcmul_(direction, rate, value=-1.0)
+
+    def _directions(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        if isinstance(self.rule, SGD | Nesterov):
+            return self._momentum(gradients)
+        if isinstance(self.rule, RMSprop):
+            return self._root_mean_square(gradients)
+        return self._moving_average(gradients)
+
+    def _root_mean_square(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
+        """V <- decay V + (1 - decay) G^2; G over the root of V."""
+        assert isinstance(self.rule, RMSprop)
+        torch._foreach_mul_(self.second, self.rule.decay)
+        torch._foreach_addcmul_(self.second, list(gradients), list(gradients), value=1.0 - self.rule.decay)
+        floors = torch._foreach_sqrt(self.second)
+        torch._foreach_add_(floors, self.rule.eps)
+        return torch._foreach_div(list(gradients), floors)
 
     def _momentum(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
         """V <- momentum V + G, and V itself or, with Nesterov, G + momentum V."""

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.train.optimizers import SGD, Adam, Nesterov, PerRunUpdate, RAdam, SGDUpdate
+from common.train.optimizers import SGD, Adam, Nesterov, PerRunUpdate, RAdam, RMSprop, SGDUpdate
 
 
 def steps(rule, frozen, decay_frozen, count=7, dtype=torch.float64):
@@ -67,6 +67,7 @@ REFERENCES = {
     Nesterov(0.9): lambda p, rate: torch.optim.SGD([p], lr=rate, momentum=0.9, nesterov=True),
     Adam(): lambda p, rate: torch.optim.Adam([p], lr=rate),
     RAdam(): lambda p, rate: torch.optim.RAdam([p], lr=rate),
+    RMSprop(): lambda p, rate: torch.optim.RMSprop([p], lr=rate),
 }
 
 

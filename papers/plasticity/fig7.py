@@ -1,0 +1,35 @@
+"""Figure 7: learning rates of pretraining and of tuning (Section 3)."""
+
+from dataclasses import replace
+
+from common.experiment import Experiment, Tier
+from papers.plasticity.settings import CIFAR, DIGITS, Cell, Setting, scratch, warm
+from papers.plasticity.training import METRICS, train, work
+
+BEST = 1.8e-3  # the constant rate that generalises best from scratch (caption)
+
+
+def rates(setting: Setting, pretraining: tuple[float, ...], tuning: tuple[float, ...], extra: int) -> tuple[Cell, ...]:
+    """Return a control for every tuning rate, and every pair of rates."""
+    controls = tuple(scratch(setting, rate, extra=extra) for rate in tuning)
+    pairs = tuple(replace(warm(setting, rate=before), rate=after) for before in pretraining for after in tuning)
+    return controls + pairs
+
+
+FIG7 = Experiment(
+    name="fig7",
+    source="Fig. 7",
+    run=train,
+    metrics=METRICS,
+    cells={
+        Tier.SMOKE: rates(DIGITS, (1e-3,), (1e-3, 3e-3, 1e-2), DIGITS.pretraining // 2),
+        Tier.FULL: rates(
+            CIFAR,
+            (5.6e-4, BEST, 5.6e-3),
+            (1e-4, 1.8e-4, 3.2e-4, 5.6e-4, 1e-3, BEST, 3.2e-3, 5.6e-3, 1e-2, 1.8e-2),
+            0,
+        ),
+    },
+    seeds={Tier.SMOKE: 8, Tier.FULL: 9},
+    work=work,
+)

@@ -1,0 +1,100 @@
+"""What every experiment is declared with: cells, and the named settings they run on (Sections 1.2 to 1.8, A)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from common.models.architecture import Architecture
+from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
+from common.train.optimizers import SGD, Adam, Optimizer, RMSprop
+
+OPTIMIZERS: dict[str, Optimizer] = {"adam": Adam(), "rmsprop": RMSprop(), "sgd": SGD(0.0), "momentum": SGD(0.9)}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Data set, network and lengths that the cells of a group share.
+
+    The last stage, tuning, takes `epochs` over all images, and test accuracy is averaged over its last `averaged`
+    epochs. `pretraining` is the full length of a pretraining stage, in epochs over its own images. A run whose
+    training accuracy ends below `required` in a stage of full length shows no gap. `target` is the test accuracy that
+    the speed of learning is measured by.
+    """
+
+    name: str
+    dataset: str
+    model: Architecture
+    batch_size: int
+    pretraining: int
+    epochs: int
+    averaged: int
+    required: float
+    target: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One arm: how it is pretrained, what is reset, and how it is tuned.
+
+    `stages` pretraining stages of `pretraining` epochs each, with the rate `pretraining_rate`, on sets that grow to
+    all images; a share `uniform` of the images is dealt out at random, the rest by class. 0 stages is the scratch
+    control; `extra` then trains it on, as long as pretraining took another arm. `reset` names the groups drawn anew
+    before tuning, such as "3456". With `gamma` there is one stage, which goes from half to all images smoothly.
+    `scale` shortens all lengths.
+    """
+
+    setting: Setting
+    stages: int = 1
+    pretraining: int = 0
+    optimizer: str = "adam"
+    pretraining_rate: float = 1e-3
+    rate: float = 1e-3
+    reset: str = ""
+    uniform: float = 1.0
+    gamma: float | None = None
+    extra: int = 0
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.optimizer not in OPTIMIZERS:
+            raise ValueError(f"no optimizer {self.optimizer!r}; there are {', '.join(OPTIMIZERS)}")
+        if not 0.0 < self.scale <= 1.0:
+            raise ValueError(f"scale = {self.scale}: it lies in (0, 1]")
+        if (self.stages > 0) != (self.pretraining > 0):
+            raise ValueError("pretraining stages and their epochs go together")
+
+    def scaled(self, epochs: int) -> int:
+        """Return a length in epochs at this cell's scale, at least 1 where there was any."""
+        return max(1, round(self.scale * epochs)) if epochs else 0
+
+
+def scratch(setting: Setting, rate: float = 1e-3, optimizer: str = "adam", extra: int = 0) -> Cell:
+    """Return the control from random initialisation; `extra` epochs on all images make its updates equal."""
+    return Cell(setting, stages=0, optimizer=optimizer, pretraining_rate=rate, rate=rate, extra=extra)
+
+
+def warm(setting: Setting, pretraining: int | None = None, rate: float = 1e-3, optimizer: str = "adam") -> Cell:
+    """Return the warm start: half of the images first, then all."""
+    epochs = setting.pretraining if pretraining is None else pretraining
+    return Cell(setting, pretraining=epochs, optimizer=optimizer, pretraining_rate=rate, rate=rate)
+
+
+def architecture(builder: Callable[..., nn.Module], **arguments: int) -> Architecture:
+    """Return the description of the network that a builder makes of its arguments."""
+    return Architecture(builder.__name__, tuple(sorted(arguments.items())))
+
+
+CIFAR = Setting(
+    "cifar10/resnet18", "cifar10", architecture(grouped_resnet), 128, 350, 500, 100, required=0.999, target=0.8
+)
+TEMPLATES = Setting("templates/cnn", "templates", architecture(grouped_cnn), 16, 80, 40, 20, required=0.99, target=0.3)
+DIGITS = Setting(
+    "digits-relabelled/mlp", "digits-relabelled", architecture(grouped_mlp), 32, 100, 100, 20, required=0.9, target=0.7
+)
+
+
+def sized(setting: Setting, builder: Callable[..., nn.Module], width: int, depth: int) -> Setting:
+    """Return a setting with a network of another width and depth (Section A.4)."""
+    model = architecture(builder, width=width, depth=depth)
+    return replace(setting, name=f"{setting.name}-w{width}-d{depth}", model=model)

@@ -1,0 +1,160 @@
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
+from common.models.init import initialise
+from common.train.optimizers import SGD, Adam, RMSprop
+from common.train.program import Program
+from common.train.stages import Data, shuffled_epochs, train_stage
+
+RULES = {
+    "adam": (Adam(), torch.optim.Adam),
+    "rmsprop": (RMSprop(), torch.optim.RMSprop),
+    "sgd": (SGD(0.0), torch.optim.SGD),
+    "momentum": (SGD(0.9), lambda parameters, lr: torch.optim.SGD(parameters, lr=lr, momentum=0.9)),
+}
+KINDS = {
+    "mlp": (lambda: grouped_mlp(inputs=4, hidden=6, num_classes=3), (1, 2, 2)),
+    "cnn": (lambda: grouped_cnn(width=2, depth=1, num_classes=3), (1, 12, 12)),
+    "resnet": (lambda: grouped_resnet(num_classes=3, width=2, depth=1), (3, 8, 8)),
+}
+IMAGES, BATCH = 30, 4
+RATES = [0.03, 0.1, 0.003]
+
+
+def data_for(kind):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(IMAGES + 25, *KINDS[kind][1], generator=generator, dtype=torch.float64)
+    labels = torch.randint(3, (IMAGES + 25,), generator=generator)
+    return Data(images[:IMAGES], labels[:IMAGES], images[IMAGES:], labels[IMAGES:])
+
+
+def networks(kind, count):
+    models = [KINDS[kind][0]() for _ in range(count)]
+    for seed, model in enumerate(models):
+        initialise(model, "kaiming_uniform", seed)
+    return [model.double() for model in models]
+
+
+def halves(count):
+    """Return the images of every run's stage, [R, 15]."""
+    return torch.stack([torch.randperm(IMAGES, generator=torch.Generator().manual_seed(s))[:15] for s in range(count)])
+
+
+def share_right(model, images, labels):
+    model.eval()
+    right = (model(images).argmax(1) == labels).double().mean().item()
+    model.train()
+    return right
+
+
+def plain(model, stages, optimizer, rate, data, run):
+    """Train one network as a textbook would, with a new optimizer in every stage; return its history."""
+    model.train()
+    losses, tests, trains = [], [], []
+    for epochs, own in stages:
+        new = optimizer(model.parameters(), lr=rate)
+        for epoch in epochs:
+            total = 0.0
+            for batch in epoch[:, run]:
+                loss = F.cross_entropy(model(data.images[batch]), data.labels[batch])
+                new.zero_grad()
+                loss.backward()
+                new.step()
+                total += loss.item()
+            losses.append(total / len(epoch))
+            tests.append(share_right(model, data.test_images, data.test_labels))
+        trains.append(share_right(model, data.images[own[run]], data.labels[own[run]]))
+    return losses, tests, trains
+
+
+def same(model, other):
+    """Compare all parameters and running statistics."""
+    for (name, value), expected in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
+        torch.testing.assert_close(value, expected, rtol=1e-8, atol=1e-9, msg=name)
+
+
+CASES = [("mlp", rule) for rule in RULES] + [("cnn", "momentum"), ("resnet", "adam")]
+
+
+@pytest.mark.parametrize(("kind", "rule"), CASES)
+def test_two_stages_are_a_plain_loop_with_two_optimizers(kind, rule):
+    data, runs = data_for(kind), 1 if kind == "resnet" else 3
+    models, alone = networks(kind, runs), networks(kind, runs)
+    everything = torch.arange(IMAGES).expand(runs, -1)
+    stages = [
+        (list(shuffled_epochs(halves(runs), 3, BATCH, range(runs))), halves(runs)),
+        (list(shuffled_epochs(everything, 2, BATCH, range(runs))), everything),
+    ]
+    program = Program(models)
+    rates = [0.1 * rate for rate in RATES] if rule == "rmsprop" else RATES
+    histories = [train_stage(program, *stage, RULES[rule][0], rates[:runs], data) for stage in stages]
+    for run, model in enumerate(alone):
+        losses, tests, trains = plain(model, stages, RULES[rule][1], rates[run], data, run)
+        same(models[run], model)
+        found = torch.cat([history.loss[:, run] for history in histories]).tolist()
+        assert found == pytest.approx(losses, rel=1e-5)
+        assert torch.cat([history.test[:, run] for history in histories]).tolist() == pytest.approx(tests)
+        assert [history.train[run].item() for history in histories] == pytest.approx(trains)
+    assert [tuple(history.test.shape) for history in histories] == [(3, runs), (2, runs)]
+
+
+@pytest.mark.parametrize("rule", ["adam", "rmsprop", "momentum"])
+def test_optimizer_statistics_begin_anew_so_two_stages_are_not_one_long_one(rule):
+    data, own = data_for("mlp"), torch.arange(IMAGES).expand(1, -1)
+    epochs = list(shuffled_epochs(own, 4, BATCH, [0]))
+    two, one = networks("mlp", 1), networks("mlp", 1)
+    program = Program(two)
+    for part in (epochs[:2], epochs[2:]):
+        train_stage(program, part, own, RULES[rule][0], [0.01], data)
+    train_stage(Program(one), epochs, own, RULES[rule][0], [0.01], data)
+    difference = max((a - b).abs().max().item() for a, b in zip(two[0].parameters(), one[0].parameters(), strict=True))
+    assert difference > 1e-4
+
+
+def test_without_a_rate_nothing_is_learnt_and_neighbours_do_not_notice():
+    data, own = data_for("mlp"), halves(2)
+    models, alone = networks("mlp", 2), networks("mlp", 2)
+    before = copy.deepcopy(models[0])
+    epochs = list(shuffled_epochs(own, 2, BATCH, [0, 1]))
+    train_stage(Program(models), epochs, own, Adam(), [0.0, 0.03], data)
+    train_stage(Program(alone[1:]), [epoch[:, 1:] for epoch in epochs], own[1:], Adam(), [0.03], data)
+    same(models[0], before)
+    same(models[1], alone[1])
+
+
+def test_training_accuracy_is_that_on_the_images_of_the_stage_alone():
+    data, own = data_for("mlp"), halves(1)
+    (model,) = networks("mlp", 1)
+    history = train_stage(Program([model]), shuffled_epochs(own, 60, BATCH, [0]), own, Adam(), [0.03], data)
+    assert history.train.tolist() == [1.0]
+    assert share_right(model, data.images, data.labels) < 0.9
+
+
+def test_every_epoch_takes_the_images_in_a_new_order_and_drops_the_last_partial_batch():
+    own = torch.stack([torch.arange(100, 123), torch.arange(200, 223)])
+    epochs = list(shuffled_epochs(own, 30, 5, [3, 4]))
+    assert [tuple(epoch.shape) for epoch in epochs] == [(4, 2, 5)] * 30
+    for run in range(2):
+        orders = [epoch[:, run].flatten().tolist() for epoch in epochs]
+        assert all(len(set(order)) == 20 and set(order) <= set(own[run].tolist()) for order in orders)
+        assert set.union(*map(set, orders)) == set(own[run].tolist())  # no image is dropped for good
+        assert len(set(map(tuple, orders))) == 30
+
+
+def test_the_order_depends_on_the_runs_own_seed_alone():
+    own = torch.arange(23).expand(2, -1)
+    (one,), (other,) = shuffled_epochs(own, 1, 5, [3, 4]), shuffled_epochs(own, 1, 5, [9, 4])
+    assert torch.equal(one[:, 1], other[:, 1])
+    assert not torch.equal(one[:, 0], other[:, 0])
+    assert not torch.equal(one[:, 0], one[:, 1])
+    (twins,) = shuffled_epochs(own, 1, 5, [4, 4])
+    assert torch.equal(twins[:, 0], twins[:, 1])
+
+
+def test_images_that_do_not_fill_a_batch_are_refused():
+    with pytest.raises(ValueError, match="4 images do not fill a batch of 5"):
+        next(iter(shuffled_epochs(torch.arange(4)[None], 1, 5, [0])))

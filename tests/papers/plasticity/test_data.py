@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from common.datasets import load
+from common.errors import UsageError
+from papers.plasticity.data import PER_CLASS, RELABELLED, data_of, relabelled_digits
+from papers.plasticity.training import SIZES
+
+CPU, NOWHERE = torch.device("cpu"), Path("no data needed")
+
+
+def test_a_share_of_the_digits_labels_is_drawn_again_and_the_test_labels_are_as_they_were():
+    digits, changed = load("digits"), relabelled_digits()
+    where = (changed.train_images.flatten(1)[:, None] == digits.train_images.flatten(1)).all(2)
+    assert (where.sum(1) == 1).all()
+    true = digits.train_labels[where.int().argmax(1)]
+    assert torch.bincount(true).tolist() == [PER_CLASS] * 10
+    wrong = (changed.train_labels != true).double().mean().item()
+    assert wrong == pytest.approx(0.9 * RELABELLED, abs=0.04)  # a tenth of the draws hits the true class
+    assert wrong < RELABELLED
+    assert torch.equal(changed.test_images, digits.test_images)
+    assert torch.equal(changed.test_labels, digits.test_labels)
+
+
+def test_relabelled_digits_are_always_the_same():
+    assert relabelled_digits().fingerprint == relabelled_digits().fingerprint
+
+
+@pytest.mark.parametrize("name", ["digits-relabelled", "templates"])
+def test_images_come_standardised_and_of_the_sizes_that_work_is_estimated_from(name):
+    data = data_of(name, NOWHERE, CPU)
+    images, shape, test = SIZES[name]
+    assert data.images.shape == (images, *shape)
+    assert data.test_images.shape == (test, *shape)
+    assert (len(data.labels), len(data.test_labels)) == (images, test)
+    assert data.images.dtype == torch.float32
+    assert data.images.mean().item() == pytest.approx(0.0, abs=1e-5)
+    assert data.images.std(correction=0).item() == pytest.approx(1.0, abs=1e-5)
+    assert data_of(name, NOWHERE, CPU) is data
+
+
+def test_an_unknown_data_set_is_refused():
+    with pytest.raises(UsageError, match="no data set 'digit-relabelled'"):
+        data_of("digit-relabelled", NOWHERE, CPU)

@@ -1,0 +1,125 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from common.experiment import Job, Tier
+from common.models.architecture import build
+from common.models.grouped import grouped_cnn
+from papers.plasticity import fig3, fig4, fig5, fig6_11, fig7, training, warm_start
+from papers.plasticity.fig4 import extra
+from papers.plasticity.fig6_11 import subsets
+from papers.plasticity.reset import groups_of
+from papers.plasticity.settings import CIFAR, DIGITS, OPTIMIZERS, Cell, scratch, sized, warm
+from papers.plasticity.training import METRICS, SIZES, train, work
+
+MODULES = (warm_start, fig3, fig4, fig5, fig6_11, fig7)
+EXPERIMENTS = {
+    experiment.name: experiment
+    for module in MODULES
+    for experiment in vars(module).values()
+    if type(experiment).__name__ == "Experiment"
+}
+TIERS = [(name, tier) for name in EXPERIMENTS for tier in Tier]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"optimizer": "adagrad"}, "no optimizer 'adagrad'; there are adam, rmsprop, sgd, momentum"),
+        ({"scale": 0.0}, r"scale = 0.0: it lies in \(0, 1\]"),
+        ({"scale": 1.5}, r"scale = 1.5: it lies in \(0, 1\]"),
+        ({"stages": 0}, "pretraining stages and their epochs go together"),
+        ({"pretraining": 0}, "pretraining stages and their epochs go together"),
+    ],
+)
+def test_a_cell_that_makes_no_sense_is_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Cell(**{"setting": DIGITS, "stages": 1, "pretraining": 5, **fields})
+
+
+def test_the_scale_shortens_lengths_but_leaves_something_of_what_there_was():
+    cell = replace(warm(DIGITS), scale=0.1)
+    assert [cell.scaled(epochs) for epochs in (0, 1, 20, 100, 350)] == [0, 1, 2, 10, 35]
+    assert [warm(DIGITS).scaled(epochs) for epochs in (0, 1, 350)] == [0, 1, 350]
+
+
+def test_the_scale_changes_the_job_and_its_work(monkeypatch):
+    monkeypatch.setattr(training, "forward_operations", lambda setting: 1e6)
+    cell = warm(DIGITS)
+    short = replace(cell, scale=0.5)
+    assert Job(train, cell, 0).key != Job(train, short, 0).key
+    assert work(short) == pytest.approx(0.5 * work(cell), rel=0.05)
+
+
+def test_the_two_arms_of_a_warm_start_differ_in_their_pretraining_alone():
+    before, after = warm(DIGITS, rate=0.01, optimizer="sgd"), scratch(DIGITS, rate=0.01, optimizer="sgd")
+    assert before.pretraining == DIGITS.pretraining
+    assert before.pretraining_rate == before.rate == after.rate == 0.01
+    assert replace(before, stages=0, pretraining=0) == after
+    assert warm(DIGITS, 7).pretraining == 7
+
+
+def test_another_width_and_depth_is_another_setting_of_the_same_lengths():
+    setting = sized(CIFAR, grouped_cnn, 3, 1)
+    assert setting.name != CIFAR.name
+    assert dict(setting.model.arguments) == {"width": 3, "depth": 1}
+    assert replace(setting, name=CIFAR.name, model=CIFAR.model) == CIFAR
+
+
+def test_subsets_are_all_prefixes_suffixes_and_single_groups():
+    assert len(subsets(6)) == len(set(subsets(6))) == 7 + 7 - 2 + 4
+    assert subsets(6)[0] == ""
+    assert subsets(6)[-1] == "123456"
+    assert {"3456", "23456", "1", "12", "4", "6"} <= set(subsets(6))
+    assert subsets(3) == ("", "1", "2", "3", "12", "23", "123")
+
+
+@pytest.mark.parametrize(("name", "tier"), TIERS)
+def test_every_experiment_runs_its_cells_once_on_networks_and_data_it_knows(name, tier):
+    experiment = EXPERIMENTS[name]
+    cells = experiment.cells[tier]
+    assert experiment.run is train
+    assert tuple(experiment.metrics) == METRICS
+    assert len(cells) == len(set(cells)) > 1
+    for cell in cells:
+        assert cell.setting.dataset in SIZES
+        assert (cell.setting.dataset == "cifar10") == (tier is Tier.FULL)
+        assert 0 < cell.setting.averaged <= cell.setting.epochs
+        assert cell.optimizer in OPTIMIZERS
+        assert cell.scale == 1.0
+
+
+@pytest.mark.parametrize(("name", "tier"), TIERS)
+def test_every_warm_start_has_a_control_of_its_setting_optimizer_and_tuning_rate(name, tier):
+    cells = EXPERIMENTS[name].cells[tier]
+    controls = {
+        (c.setting, c.optimizer, c.rate) for c in cells if c.stages == 0 and not c.reset and c.gamma in (None, 0.0)
+    }
+    assert {(c.setting, c.optimizer, c.rate) for c in cells} == controls
+
+
+def test_resets_name_groups_that_their_network_has():
+    for tier in Tier:
+        for cell in EXPERIMENTS["fig6"].cells[tier]:
+            with torch.device("meta"):
+                model = build(cell.setting.model)
+            groups = "".join(str(i) for i in range(1, len(groups_of(model)) + 1))
+            assert set(cell.reset) <= set(groups)
+        assert any(cell.reset == groups for cell in EXPERIMENTS["fig6"].cells[tier])
+
+
+@pytest.mark.parametrize("tier", Tier)
+@pytest.mark.parametrize("name", ["fig1", "fig2", "fig5", "fig6"])
+def test_the_extra_epochs_of_a_control_pay_for_a_pretraining_of_full_length(name, tier):
+    for cell in EXPERIMENTS[name].cells[tier]:
+        if cell.stages == 0:
+            images, batch = SIZES[cell.setting.dataset][0], cell.setting.batch_size
+            paid, owed = cell.extra * (images // batch), cell.setting.pretraining * (images // 2 // batch)
+            assert paid == pytest.approx(owed, rel=0.05)
+
+
+@pytest.mark.parametrize("stages", [1, 4, 9])
+def test_the_extra_epochs_of_stages_are_the_passes_that_their_sets_make_together(stages):
+    passes = 60 * sum((i + 1) / (stages + 1) for i in range(stages))
+    assert extra(DIGITS, 60, stages) == pytest.approx(passes)

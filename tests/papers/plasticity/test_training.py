@@ -1,0 +1,355 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from common.experiment import Environment, Job
+from common.models.architecture import build
+from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
+from common.models.init import initialise
+from common.seeds import stream
+from common.train.stages import Data, shuffled_epochs, train_stage
+from papers.plasticity import training
+from papers.plasticity.settings import DIGITS, Cell, architecture, scratch, warm
+from papers.plasticity.smooth import smooth_epochs
+from papers.plasticity.training import METRICS, Stage, measure, prepare, train
+from papers.plasticity.warm_start import control
+
+ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+TINY = replace(
+    DIGITS,
+    name="tiny/mlp",
+    dataset="tiny",
+    model=architecture(grouped_mlp, inputs=4, hidden=6),
+    batch_size=4,
+    epochs=4,
+    pretraining=3,
+    averaged=2,
+    required=0.0,
+    target=0.5,
+)
+CNN = replace(TINY, name="tiny/cnn", dataset="tiny-12", model=architecture(grouped_cnn, width=2, depth=1))
+RESNET = replace(TINY, name="tiny/resnet", dataset="tiny-rgb", model=architecture(grouped_resnet, width=2, depth=1))
+SHAPES = {"tiny": (1, 2, 2), "tiny-12": (1, 12, 12), "tiny-rgb": (3, 8, 8)}
+CLASSES, IMAGES = 3, 26  # the last partial batch is dropped: 6 batches of all images, 3 of the half
+
+
+def tiny(name):
+    """Return 26 training and 40 test images, double precision."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(IMAGES + 40) % CLASSES
+    images = torch.randn(len(labels), *SHAPES[name], generator=generator, dtype=torch.float64)
+    images += labels.view(-1, 1, 1, 1)
+    return Data(images[:IMAGES], labels[:IMAGES], images[IMAGES:], labels[IMAGES:])
+
+
+@pytest.fixture(autouse=True)
+def _double_precision_and_tiny_data(monkeypatch):
+    monkeypatch.setattr(training, "data_of", lambda name, folder, device: tiny(name))
+    monkeypatch.setattr(training, "build", lambda model: build(model).double())
+
+
+@pytest.fixture
+def stages_seen(monkeypatch):
+    """Note what every stage begins with, and its batches, images, optimizer and rates."""
+    seen = []
+
+    def noting(program, epochs, own, optimizer, rates, data):
+        epochs = list(epochs)
+        seen.append((program.state(), torch.stack(epochs), own, optimizer, list(rates)))
+        return train_stage(program, epochs, own, optimizer, rates, data)
+
+    monkeypatch.setattr(training, "train_stage", noting)
+    return seen
+
+
+def measured(*cells, seed=0):
+    return list(train([Job(train, cell, seed) for cell in cells], ENVIRONMENT))
+
+
+def accuracy(model, images, labels):
+    model.eval()
+    right = (model(images).argmax(1) == labels).double().mean().item()
+    model.train()
+    return right
+
+
+def textbook(cell, seed=0):
+    """Train one network by Section 1 with the framework's optimizers.
+
+    Returns test accuracy and loss of the last stage, the test accuracy of all earlier ones, and their training accuracy.
+    """
+    setting, data = cell.setting, tiny(cell.setting.dataset)
+    kinds = {
+        "adam": torch.optim.Adam,
+        "rmsprop": torch.optim.RMSprop,
+        "sgd": torch.optim.SGD,
+        "momentum": lambda parameters, lr: torch.optim.SGD(parameters, lr=lr, momentum=0.9),
+    }
+    model = build(setting.model).double()
+    initialise(model, "kaiming_uniform", stream(seed, "initialisation"))
+    sets = prepare(cell, seed, data).sets
+
+    def stage(epochs, rate, own):
+        optimizer = kinds[cell.optimizer](model.parameters(), lr=rate)
+        tests, losses = [], []
+        for epoch in epochs:
+            total = 0.0
+            for batch in epoch[:, 0]:
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(data.images[batch]), data.labels[batch])
+                loss.backward()
+                optimizer.step()
+                total += loss.item()
+            tests.append(accuracy(model, data.test_images, data.test_labels))
+            losses.append(total / len(epoch))
+        return tests, losses, accuracy(model, data.images[own], data.labels[own])
+
+    if cell.gamma is not None:
+        halves, everything = (own[None] for own in sets)
+        seeds = [stream(seed, "smooth")]
+        epochs = smooth_epochs(halves, everything, [cell.gamma], setting.epochs, setting.batch_size, seeds)
+        return *stage(epochs, cell.rate, sets[-1]), [], []
+    before, learnt = [], []
+    for i, own in enumerate(sets[:-1]):
+        order = stream(seed, f"order of stage {i}")
+        epochs = shuffled_epochs(own[None], cell.pretraining, setting.batch_size, [order])
+        tests, _, right = stage(epochs, cell.pretraining_rate, own)
+        before += tests
+        learnt.append(right)
+    fresh = build(setting.model)
+    initialise(fresh, "kaiming_uniform", stream(seed, "reset"))
+    drawn = fresh.state_dict()
+    renewed = {name: drawn[name] for name in drawn if name.startswith(tuple(f"group{g}." for g in cell.reset))}
+    model.load_state_dict(renewed, strict=False)
+    order = stream(seed, "order of stage -1")
+    epochs = shuffled_epochs(sets[-1][None], setting.epochs + cell.extra, setting.batch_size, [order])
+    return *stage(epochs, cell.rate, sets[-1]), before, learnt
+
+
+FAST = {"pretraining_rate": 0.03, "rate": 0.01}
+ARMS = {
+    "scratch": scratch(TINY, 0.01),
+    "scratch, longer": scratch(TINY, 0.01, extra=3),
+    "warm": Cell(TINY, 1, 3, **FAST),
+    "warm, shorter": Cell(TINY, 1, 1, **FAST),
+    "three stages": Cell(TINY, 3, 2, uniform=0.5, **FAST),
+    "by class": Cell(TINY, 1, 2, uniform=0.0, **FAST),
+    "reset 1": Cell(TINY, 1, 3, reset="1", **FAST),
+    "reset 23": Cell(TINY, 1, 3, reset="23", **FAST),
+    "gamma 0": Cell(TINY, 0, gamma=0.0, rate=0.01),
+    "gamma 0.9": Cell(TINY, 0, gamma=0.9, rate=0.01),
+    "rmsprop": Cell(TINY, 1, 3, "rmsprop", 0.003, 0.001),
+    "sgd": Cell(TINY, 1, 3, "sgd", 0.1, 0.3),
+    "momentum": Cell(TINY, 1, 3, "momentum", 0.1, 0.02),
+    "cnn, reset 2": Cell(CNN, 1, 3, "momentum", 0.03, 0.01, reset="2"),
+    "resnet, reset 16": Cell(RESNET, 1, 3, reset="16", **FAST),
+}
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_an_arm_is_what_a_textbook_loop_does(arm):
+    cell = ARMS[arm]
+    (metrics,) = measured(cell)
+    tests, losses, last, before, learnt = textbook(cell)
+    assert metrics.curves["test_accuracy"] == pytest.approx(tests)
+    assert metrics.curves["training_loss"] == pytest.approx(losses, rel=1e-5)
+    assert list(metrics.curves.get("pretraining_test_accuracy", [])) == pytest.approx(before)
+    assert metrics.scalars["training_accuracy"] == pytest.approx(last)
+    assert metrics.scalars.get("pretraining_accuracy") == (pytest.approx(min(learnt)) if learnt else None)
+    assert metrics.scalars["training_loss"] == pytest.approx(losses[-1], rel=1e-5)
+    assert metrics.scalars["test_accuracy"] == pytest.approx(sum(tests[2:4]) / 2)
+    assert set(metrics.scalars) <= set(METRICS)
+
+
+def test_each_job_is_measured_in_its_place_as_it_would_be_alone():
+    cells = [cell for cell in ARMS.values() if cell.setting is TINY]
+    jobs = [Job(train, cell, seed) for seed in (0, 1) for cell in cells]
+    together = list(train(jobs, ENVIRONMENT))
+    for job, found in zip(jobs, together, strict=True):
+        (alone,) = train([job], ENVIRONMENT)
+        assert found.scalars == pytest.approx(alone.scalars, rel=1e-5)
+        assert found.curves["training_loss"] == pytest.approx(alone.curves["training_loss"], rel=1e-5)
+    assert len({tuple(metrics.curves["training_loss"]) for metrics in together}) == len(jobs)
+
+
+def test_networks_that_do_not_stack_are_measured_in_order_too():
+    cells = [scratch(RESNET, 0.01), Cell(RESNET, 1, 2, **FAST), scratch(RESNET, 0.01, extra=2)]
+    together = measured(*cells)
+    assert [len(metrics.curves["test_accuracy"]) for metrics in together] == [4, 4, 6]
+    assert together[1].scalars == pytest.approx(measured(cells[1])[0].scalars)
+
+
+def test_runs_of_one_shape_train_as_one_program_with_rates_of_their_own(stages_seen):
+    cells = [replace(ARMS["warm"], pretraining_rate=before, rate=rate) for before, rate in ((0.01, 0.1), (0.02, 0.2))]
+    measured(*cells)
+    assert [rates for *_, rates in stages_seen] == [[0.01, 0.02], [0.1, 0.2]]
+
+
+def test_all_arms_of_a_replicate_share_the_half():
+    data = tiny("tiny")
+    arms = ["warm", "warm, shorter", "reset 1", "reset 23", "sgd", "gamma 0", "gamma 0.9", "rmsprop"]
+    halves = [prepare(ARMS[arm], 7, data).sets for arm in arms]
+    assert all(len(sets) == 2 and len(sets[0]) == IMAGES // 2 for sets in halves)
+    assert all(torch.equal(sets[0], halves[0][0]) for sets in halves)
+    assert all(torch.equal(sets[1], halves[0][1]) for sets in halves)
+    assert set(halves[0][0].tolist()) != set(prepare(ARMS["warm"], 8, data).sets[0].tolist())
+
+
+def test_all_arms_train_on_that_half(stages_seen):
+    arms = ["warm", "reset 23", "momentum"]
+    measured(*(ARMS[arm] for arm in arms))
+    measured(ARMS["gamma 0.9"])
+    *stages, smooth = stages_seen
+    half = set(prepare(ARMS["warm"], 0, tiny("tiny")).sets[0].tolist())
+    firsts = [(epochs, own) for _, epochs, own, *_ in stages if own.shape[1] == IMAGES // 2]
+    assert sum(len(own) for _, own in firsts) == len(arms)
+    for epochs, own in firsts:
+        assert all(set(images.tolist()) == half for images in own)
+        assert set(epochs.flatten().tolist()) <= half
+    assert set(smooth[1][0, 0].flatten().tolist()) <= half  # the first step, p(0) = 0
+
+
+def test_arms_share_initialisation_and_the_order_of_the_last_stage(stages_seen):
+    arms = ["scratch", "warm", "warm, shorter", "three stages", "reset 23", "sgd"]
+    begun, orders = [], []
+    for arm in arms:
+        stages_seen.clear()
+        measured(ARMS[arm])
+        begun.append(stages_seen[0][0])
+        orders.append(stages_seen[-1][1])
+    measured(ARMS["scratch"], seed=1)
+    for state, order in zip(begun[1:], orders[1:], strict=True):
+        assert all(torch.equal(value, begun[0][name]) for name, value in state.items())
+        assert torch.equal(order, orders[0])
+    assert not torch.equal(stages_seen[-1][1], orders[0])
+    assert not torch.equal(stages_seen[-1][0]["group1.1.weight"], begun[0]["group1.1.weight"])
+
+
+def test_a_longer_control_begins_as_the_short_one(stages_seen):
+    short, longer = measured(ARMS["scratch"])[0], measured(ARMS["scratch, longer"])[0]
+    assert longer.curves["test_accuracy"][:4] == short.curves["test_accuracy"]
+    assert longer.scalars["test_accuracy"] == short.scalars["test_accuracy"]
+    assert longer.scalars["equal_test_accuracy"] == pytest.approx(sum(longer.curves["test_accuracy"][-2:]) / 2)
+    assert "equal_test_accuracy" not in short.scalars
+
+
+def test_resetting_every_group_is_a_fresh_draw_that_is_not_the_first_one(stages_seen):
+    measured(Cell(CNN, 1, 2, reset="123", **FAST))
+    (first, *_), (second, *_) = stages_seen
+    fresh = build(CNN.model).double()
+    initialise(fresh, "kaiming_uniform", stream(0, "reset"))
+    for name, drawn in fresh.state_dict().items():
+        torch.testing.assert_close(second[name][0], drawn, rtol=1e-6, atol=1e-6)
+    assert not torch.equal(first["group1.0.weight"], second["group1.0.weight"])
+    assert (second["group1.1.running_mean"] == 0).all()
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_updates_are_counted_as_they_are_made(arm, stages_seen):
+    (metrics,) = measured(ARMS[arm])
+    assert metrics.scalars["updates"] == sum(epochs.shape[0] * epochs.shape[1] for _, epochs, *_ in stages_seen)
+
+
+def test_a_control_makes_the_updates_of_a_warm_start():
+    setting = replace(TINY, pretraining=4)
+    before, after = measured(control(setting), warm(setting))
+    assert before.scalars["updates"] == after.scalars["updates"] == 4 * 6 + 4 * 3
+
+
+def test_the_scale_shortens_all_lengths():
+    cells = replace(ARMS["warm"], scale=0.5), replace(ARMS["scratch, longer"], scale=0.5, extra=4)
+    first, second = measured(*cells)
+    assert len(first.curves["pretraining_test_accuracy"]) == round(0.5 * 3)
+    assert len(first.curves["test_accuracy"]) == 2
+    assert len(second.curves["test_accuracy"]) == 2 + 2
+    curve = second.curves["test_accuracy"]
+    assert second.scalars["test_accuracy"] == curve[1]  # the last epoch of two: half of `averaged`
+    assert second.scalars["equal_test_accuracy"] == curve[-1]
+
+
+def test_it_learns():
+    (metrics,) = measured(replace(scratch(TINY, 0.03), setting=replace(TINY, epochs=20)))
+    assert metrics.scalars["test_accuracy"] > 0.5
+
+
+CURVE = [0.1, 0.2, 0.3, 0.95, 0.4, 0.6, 0.7, 0.5, 0.9, 0.1, 0.2, 0.3, 0.8, 0.35, 0.6, 0.7, 0.5, 0.75, 0.55, 0.35]
+LONG = replace(TINY, epochs=20, averaged=5, pretraining=10, required=0.9, target=0.92)
+
+
+def stage(curve=CURVE, train=1.0):
+    return Stage([1.0 / (i + 1) for i in range(len(curve))], curve, train)
+
+
+def test_accuracy_is_the_mean_of_the_last_epochs_never_the_best():
+    metrics = measure(scratch(LONG), [stage()], 12, 3.0)
+    assert metrics.scalars["test_accuracy"] == pytest.approx((0.7 + 0.5 + 0.75 + 0.55 + 0.35) / 5)
+    assert metrics.scalars["early_test_accuracy"] == pytest.approx((0.1 + 0.2) / 2)
+    assert metrics.scalars["epochs_to_target"] == 4
+    assert metrics.scalars["training_loss"] == 1 / 20
+    assert metrics.scalars["training_accuracy"] == 1.0
+    assert (metrics.scalars["updates"], metrics.seconds) == (12, 3.0)
+    assert not {"equal_test_accuracy", "pretraining_accuracy"} & set(metrics.scalars)
+    assert metrics.curves["test_accuracy"] == CURVE
+    assert "pretraining_test_accuracy" not in metrics.curves
+
+
+def test_extra_epochs_count_for_the_equal_accuracy_alone():
+    extra = [0.94, 0.99, 0.98, 0.91, 0.93, 0.97]
+    short, longer = (measure(scratch(LONG, extra=e), [stage(CURVE + extra[:e])], 12, 0.0) for e in (0, 6))
+    same = ("test_accuracy", "early_test_accuracy", "epochs_to_target")
+    assert [longer.scalars[name] for name in same] == [short.scalars[name] for name in same]
+    assert longer.scalars["equal_test_accuracy"] == pytest.approx(sum(extra[1:]) / 5)
+    assert longer.scalars["training_loss"] == 1 / 26
+
+
+def test_a_target_not_reached_in_tuning_takes_one_epoch_more_than_there_are():
+    cell = scratch(replace(LONG, target=0.96), extra=1)
+    assert measure(cell, [stage([*CURVE, 0.97])], 1, 0.0).scalars["epochs_to_target"] == 21
+    exact = scratch(replace(LONG, target=0.95))
+    assert measure(exact, [stage()], 1, 0.0).scalars["epochs_to_target"] == 4
+
+
+def test_pretraining_is_measured_by_its_worst_stage():
+    cell = Cell(LONG, stages=2, pretraining=10)
+    metrics = measure(cell, [stage([0.1], 0.99), stage([0.2], 0.95), stage()], 1, 0.0)
+    assert metrics.scalars["pretraining_accuracy"] == 0.95
+    assert metrics.curves["pretraining_test_accuracy"] == [0.1, 0.2]
+    assert metrics.withheld == {}
+
+
+@pytest.mark.parametrize(
+    ("cell", "trained", "reason"),
+    [
+        (scratch(LONG), [0.895], r"89.50 % in stage 1 of 1, below the 90 %"),
+        (warm(LONG), [0.895, 1.0], r"89.50 % in stage 1 of 2, below the 90 %"),
+        (warm(LONG), [1.0, 0.12344], r"12.34 % in stage 2 of 2, below the 90 %"),
+        (warm(LONG, 9), [0.5, 0.8], r"80.00 % in stage 2 of 2"),
+        (Cell(LONG, 2, 10), [1.0, 0.8, 1.0], r"80.00 % in stage 2 of 3"),
+        (warm(LONG), [float("nan"), 1.0], r"nan % in stage 1 of 2"),
+    ],
+)
+def test_a_gap_is_withheld_where_a_stage_of_full_length_learnt_too_little(cell, trained, reason):
+    metrics = measure(cell, [stage(train=share) for share in trained], 1, 0.0)
+    assert set(metrics.withheld) == {"test_accuracy"}
+    assert reason in metrics.withheld["test_accuracy"]
+    assert "test_accuracy" not in metrics.scalars
+    assert metrics.scalars["training_accuracy"] == trained[-1]
+
+
+@pytest.mark.parametrize(
+    ("cell", "trained"),
+    [(scratch(LONG), [0.9]), (warm(LONG), [0.9, 0.9]), (warm(LONG, 9), [0.1, 1.0]), (warm(LONG, 2), [0.1, 0.95])],
+)
+def test_short_pretraining_is_not_held_to_the_required_accuracy(cell, trained):
+    metrics = measure(cell, [stage(train=share) for share in trained], 1, 0.0)
+    assert metrics.withheld == {}
+    assert "test_accuracy" in metrics.scalars
+
+
+def test_the_equal_accuracy_is_withheld_with_the_other():
+    metrics = measure(scratch(LONG, extra=2), [stage([*CURVE, 0.9, 0.9], train=0.5)], 1, 0.0)
+    assert set(metrics.withheld) == {"test_accuracy", "equal_test_accuracy"}
+    assert not set(metrics.withheld) & set(metrics.scalars)
