@@ -9,7 +9,7 @@ from common.datasets import default_folder
 from common.errors import UsageError
 from common.experiment import Environment, Replicates, Tier
 from common.machine import device_of, require, set_up, workers_on
-from common.pipeline import Package, Request, reproduce
+from common.pipeline import Package, Request, at_scale, reproduce
 from common.pipeline.plan import plan
 
 
@@ -25,7 +25,7 @@ def main(package: Package, arguments: Sequence[str] | None = None) -> int:
         if options.list:
             print("\n".join(f"{e.name:16} {e.source}" for e in package.experiments))
             return 0
-        request = _request(options)
+        package, request = at_scale(package, options.scale), _request(options)
         if options.plan:
             print(plan(package, request))
             return 0
@@ -48,6 +48,7 @@ def _parser(package: Package) -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="one experiment; repeatable")
     parser.add_argument("--seeds", type=int, help="number of replicates, in place of the declared one")
     parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="run fresh seeds from N on, not from 0")
+    parser.add_argument("--scale", type=float, default=1.0, help="train for this share of the length, where declared")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:1")
     parser.add_argument("--data-dir", type=Path, help="data sets; default $PLASTICITY_BENCH_DATA, else ./data")
     parser.add_argument("--results", type=Path, default=Path("results"), help="records and reports")

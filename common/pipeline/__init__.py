@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from common import expectations
+from common.errors import UsageError
 from common.expectations import Claim
 from common.experiment import DECLARED, Environment, Experiment, Replicates, Tier
 from common.pipeline import report
@@ -25,6 +27,29 @@ class Package:
     name: str
     experiments: Sequence[Experiment]
     figures: Figures
+
+
+def at_scale(package: Package, scale: float) -> Package:
+    """Return a package whose training is shortened to a share of its length, where its cells have a `scale`.
+
+    The scale is part of every job's key and of every verdict. Raises UsageError for a scale outside (0, 1], and where
+    no cell of the package has one.
+    """
+    if not 0.0 < scale <= 1.0:
+        raise UsageError(f"--scale {scale:g}: a share of the declared length, above 0 and at most 1")
+    if scale == 1.0:
+        return package
+    if not any(hasattr(cell, "scale") for e in package.experiments for cells in e.cells.values() for cell in cells):
+        raise UsageError(f"--scale: the lengths of papers/{package.name} cannot be scaled")
+    experiments = tuple(replace(e, cells=_scaled(e.cells, scale)) for e in package.experiments)
+    return replace(package, experiments=experiments)
+
+
+def _scaled(cells: Mapping[Tier, Sequence[Any]], scale: float) -> dict[Tier, tuple[Any, ...]]:
+    return {
+        tier: tuple(replace(cell, scale=scale) if hasattr(cell, "scale") else cell for cell in declared)
+        for tier, declared in cells.items()
+    }
 
 
 @dataclass(frozen=True)

@@ -71,9 +71,19 @@ def judge(claim: Claim, check: Check, results: Results, kinds: Mapping[str, Judg
         return Finding(Verdict.NOT_RUN, "its experiment was not asked for")
     try:
         require_seeds(check, results)
-        return kinds[check.kind](claim, check, results)
+        return _at_scale(kinds[check.kind](claim, check, results), check, results)
     except Failed as failure:
         return Finding(Verdict.ERROR, str(failure))
+
+
+def _at_scale(finding: Finding, check: Check, results: Results) -> Finding:
+    """Let the sentence say where training was shorter than declared."""
+    experiments = {quantity.experiment for quantity in check.quantities}
+    cells = [cell for name in experiments for cell in results.experiments[name].cells[results.tier]]
+    scales = {scale for cell in cells if (scale := getattr(cell, "scale", 1.0)) != 1.0}
+    if not scales:
+        return finding
+    return replace(finding, sentence=f"at {min(scales):g} of the declared length: {finding.sentence}")
 
 
 def all_at_once(judged: Sequence[Judged]) -> list[Judged]:

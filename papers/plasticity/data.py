@@ -10,7 +10,7 @@ from common.datasets.dataset import ImageData
 from common.train.stages import Data
 
 PER_CLASS = 40  # of the digits
-RELABELLED = 0.2  # share of the training labels drawn again
+RELABELLED = 0.4  # share of the training labels drawn again
 
 
 @lru_cache(maxsize=2)
@@ -23,7 +23,7 @@ def data_of(name: str, data_dir: Path, device: torch.device) -> Data:
 
 
 def relabelled_digits() -> ImageData:
-    """Return 400 digits to train on, 40 of every class, a fifth of them with a label drawn at random; 360 to test."""
+    """Return 400 digits to train on, 40 of every class, four in ten with a label drawn at random; 360 to test on."""
     digits = load("digits")
     generator = torch.Generator().manual_seed(0)
     order = torch.randperm(len(digits.train_labels), generator=generator)

@@ -13,7 +13,7 @@ def both(settings: list[Setting]) -> tuple[Cell, ...]:
 FIG5 = experiment(
     "fig5",
     "Fig. 5",
-    both([sized(TEMPLATES, grouped_cnn, width, depth) for width, depth in ((4, 2), (8, 1))]),
+    both([sized(TEMPLATES, grouped_cnn, width, depth) for width, depth in ((8, 1), (8, 3))]),
     both([sized(CIFAR, grouped_resnet, width, depth) for width in (32, 64, 128) for depth in (1, 2, 3, 4)]),
     seeds=5,
 )

@@ -1,8 +1,11 @@
+from dataclasses import dataclass, replace
+
 import pytest
 
 from common.cli import main
 from common.errors import UsageError
 from common.machine import device_of
+from tests.conftest import Setting
 
 
 @pytest.mark.parametrize(
@@ -88,3 +91,42 @@ def test_the_cpu_is_always_there():
     assert device_of("cpu").type == "cpu"
     with pytest.raises(UsageError):
         device_of("tpu0")
+
+
+SETTING = Setting()
+
+
+@dataclass(frozen=True)
+class LongCell:
+    method: str
+    rate: float
+    setting: Setting = SETTING
+    scale: float = 1.0
+
+
+def with_lengths(package):
+    (experiment,) = package.experiments
+    cells = {tier: tuple(LongCell(c.method, c.rate) for c in cells) for tier, cells in experiment.cells.items()}
+    return replace(package, experiments=(replace(experiment, cells=cells),))
+
+
+def test_a_scale_is_part_of_every_job_and_of_every_verdict(toy_package, tmp_path, capsys):
+    package = with_lengths(toy_package[0])
+    results = ["--results", str(tmp_path / "results")]
+    assert main(package, results) == 0
+    assert "of the declared length" not in capsys.readouterr().out
+    assert main(package, [*results, "--scale", "0.25"]) == 0
+    captured = capsys.readouterr()
+    assert "toy smoke: 30 jobs, 0 already done" in captured.err
+    assert captured.out.count("at 0.25 of the declared length:") == 2, "both claims that were judged"
+
+
+@pytest.mark.parametrize("scale", ["0", "-1", "1.5", "nan"])
+def test_a_scale_is_a_share_of_the_length(toy_package, capsys, scale):
+    assert main(with_lengths(toy_package[0]), ["--scale", scale]) == 2
+    assert "a share of the declared length, above 0 and at most 1" in capsys.readouterr().err
+
+
+def test_a_package_without_lengths_cannot_be_scaled(toy_package, capsys):
+    assert main(toy_package[0], ["--scale", "0.5"]) == 2
+    assert "the lengths of papers/toy cannot be scaled" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -242,3 +243,20 @@ def test_progress_is_lines_where_there_is_no_terminal():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr.splitlines() == ["2 of 2 jobs in 0 s, done"]
+
+
+def test_a_withheld_number_makes_its_claims_errors_with_the_reason(toy_package, request_for, monkeypatch, capsys):
+    package, _ = toy_package
+
+    def withholding(jobs, environment):
+        for job in jobs:
+            if job.cell.method == "a":
+                yield Metrics({"validation_accuracy": 0.5}, withheld={"score": "training accuracy ended at 12.00 %"})
+            else:
+                yield Metrics({"score": 0.5, "validation_accuracy": 0.5})
+
+    (experiment,) = package.experiments
+    package = replace(package, experiments=(replace(experiment, run=withholding),))
+    for _ in range(2):  # the second time from the records
+        assert reproduce(package, request_for()) == 1
+        assert "training accuracy ended at 12.00 %" in capsys.readouterr().out

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -39,7 +40,7 @@ def test_the_share_starts_at_nothing_and_grows_the_slower_the_larger_gamma():
         assert share[0] == 0.0
         assert share == sorted(share)
     assert shares[0][1:] == [1.0] * 100
-    for faster, slower in zip(shares, shares[1:], strict=False):
+    for faster, slower in pairwise(shares):
         assert all(a >= b for a, b in zip(faster, slower, strict=True))
         assert faster[10] > slower[10]
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -17,7 +19,7 @@ def labels_of(classes, per_class, seed=0):
 def newcomers(sets):
     """Return what every stage brings, as sets of image numbers."""
     seen = [set(), *(set(own.tolist()) for own in sets)]
-    return [after - before for before, after in zip(seen, seen[1:], strict=False)]
+    return [after - before for before, after in pairwise(seen)]
 
 
 @st.composite
@@ -39,7 +41,7 @@ def test_sets_grow_to_all_images_and_hold_each_once(division):
     for own in sets:
         assert own.dtype == torch.int64
         assert len(own.unique()) == len(own)
-    for before, after in zip(sets, sets[1:], strict=False):
+    for before, after in pairwise(sets):
         assert set(before.tolist()) < set(after.tolist())
     again = stage_sets(labels, classes, stages, uniform, rng(seed))
     assert all(torch.equal(own, other) for own, other in zip(sets, again, strict=True))

@@ -79,7 +79,7 @@ def accuracy(model, images, labels):
 def textbook(cell, seed=0):
     """Train one network by Section 1 with the framework's optimizers.
 
-    Returns test accuracy and loss of the last stage, the test accuracy of all earlier ones, and their training accuracy.
+    Returns test accuracy, loss and training accuracy of the last stage, test and training accuracy of the earlier ones.
     """
     setting, data = cell.setting, tiny(cell.setting.dataset)
     kinds = {
