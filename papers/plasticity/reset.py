@@ -14,6 +14,14 @@ def groups_of(model: nn.Module) -> list[str]:
     return [name for name, _ in model.named_children()]
 
 
+def require_groups(model: nn.Module, groups: Collection[int]) -> None:
+    """Raise ValueError for a group that does not exist."""
+    count = len(groups_of(model))
+    for number in groups:
+        if not 1 <= number <= count:
+            raise ValueError(f"no group {number} to reset: the network has groups 1 to {count}")
+
+
 @torch.no_grad()
 def reset(model: nn.Module, groups: Collection[int], seed: int) -> None:
     """Draw the numbered groups anew, in place, from the distribution that they were first drawn from.
@@ -21,10 +29,8 @@ def reset(model: nn.Module, groups: Collection[int], seed: int) -> None:
     Numbers count from 1, the group nearest to the input. BatchNorm's scales, shifts and running statistics begin anew
     with their group; all other groups stay bit-identical. Raises ValueError for a group that does not exist.
     """
+    require_groups(model, groups)
     known = groups_of(model)
-    for number in groups:
-        if not 1 <= number <= len(known):
-            raise ValueError(f"no group {number} to reset: the network has groups 1 to {len(known)}")
     fresh = build(architecture_of(model))
     initialise(fresh, initialisation_of(model).scheme, seed)
     for number in groups:

@@ -8,6 +8,7 @@ from torch import nn
 from common.models.architecture import Architecture
 from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
 from common.train.optimizers import SGD, Adam, Optimizer, RMSprop
+from papers.plasticity.smooth import require
 
 OPTIMIZERS: dict[str, Optimizer] = {"adam": Adam(), "rmsprop": RMSprop(), "sgd": SGD(0.0), "momentum": SGD(0.9)}
 
@@ -61,8 +62,17 @@ class Cell:
             raise ValueError(f"no optimizer {self.optimizer!r}; there are {', '.join(OPTIMIZERS)}")
         if not 0.0 < self.scale <= 1.0:
             raise ValueError(f"scale = {self.scale}: it lies in (0, 1]")
-        if (self.stages > 0) != (self.pretraining > 0):
-            raise ValueError("pretraining stages and their epochs go together")
+        if min(self.stages, self.pretraining, self.extra) < 0 or (self.stages > 0) != (self.pretraining > 0):
+            raise ValueError("pretraining stages and their epochs go together, and no length is below zero")
+        if self.gamma is not None:
+            require(self.gamma)
+            if self.stages or self.extra or self.reset:
+                raise ValueError("a smooth transition is one stage: nothing is pretrained, reset or trained on")
+
+    @property
+    def groups(self) -> list[int]:
+        """The numbers of the groups that are reset."""
+        return [int(number) for number in self.reset]
 
     def scaled(self, epochs: int) -> int:
         """Return a length in epochs at this cell's scale, at least 1 where there was any."""

@@ -26,9 +26,9 @@ def smooth_epochs(
 
     Every image is drawn on its own, with replacement: with probability p(n) from full [R, n], else from half [R, h].
     """
-    for gamma in gammas:
-        require(gamma)
     steps = full.shape[1] // batch_size
+    if not steps:
+        raise ValueError(f"{full.shape[1]} images do not fill a batch of {batch_size}")
     device = full.device
     draws = [torch.Generator(device).manual_seed(seed) for seed in seeds]
     for epoch in range(epochs):

@@ -15,7 +15,7 @@ from common.train.program import Program
 from common.train.stacking import stackable
 from common.train.stages import Data, StageHistory, shuffled_epochs, train_stage
 from papers.plasticity.data import data_of
-from papers.plasticity.reset import reset
+from papers.plasticity.reset import require_groups, reset
 from papers.plasticity.settings import OPTIMIZERS, Cell, Setting
 from papers.plasticity.smooth import smooth_epochs
 from papers.plasticity.splits import stage_sets
@@ -64,6 +64,7 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
 def prepare(cell: Cell, seed: int, data: Data) -> Run:
     """Draw the network and the sets of a run; arms of a replicate share both, as far as they have stages in common."""
     model = build(cell.setting.model)
+    require_groups(model, cell.groups)
     initialise(model, SCHEME, stream(seed, "initialisation"))
     split = torch.Generator().manual_seed(stream(seed, "split"))
     classes = int(data.labels.max()) + 1
@@ -92,7 +93,7 @@ def together(runs: Sequence[Run], data: Data) -> Iterator[Metrics]:
             pretraining_rates = [run.cell.pretraining_rate for run in runs]
             histories.append(train_stage(program, epochs, own, optimizer, pretraining_rates, data))
         for run in runs:
-            reset(run.model, [int(group) for group in run.cell.reset], stream(run.seed, "reset"))
+            reset(run.model, run.cell.groups, stream(run.seed, "reset"))
         length = cell.scaled(cell.setting.epochs) + cell.scaled(cell.extra)
         last = _shuffled(runs, sets[-1], length, stage=-1)
     else:

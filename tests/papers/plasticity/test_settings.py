@@ -123,3 +123,18 @@ def test_the_extra_epochs_of_a_control_pay_for_a_pretraining_of_full_length(name
 def test_the_extra_epochs_of_stages_are_the_passes_that_their_sets_make_together(stages):
     passes = 60 * sum((i + 1) / (stages + 1) for i in range(stages))
     assert extra(DIGITS, 60, stages) == pytest.approx(passes)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"stages": 1, "pretraining": 3, "gamma": 0.5}, "a smooth transition is one stage"),
+        ({"stages": 0, "gamma": 0.5, "reset": "12"}, "a smooth transition is one stage"),
+        ({"stages": 0, "gamma": 0.5, "extra": 5}, "a smooth transition is one stage"),
+        ({"stages": 0, "extra": -3}, "no length is below zero"),
+        ({"stages": -1, "pretraining": 3}, "no length is below zero"),
+    ],
+)
+def test_cells_that_make_no_sense_are_refused(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Cell(DIGITS, **fields)

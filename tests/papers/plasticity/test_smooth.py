@@ -4,7 +4,8 @@ from itertools import pairwise
 import pytest
 import torch
 
-from papers.plasticity.smooth import share_of_all, smooth_epochs
+from papers.plasticity.settings import DIGITS, Cell
+from papers.plasticity.smooth import require, share_of_all, smooth_epochs
 
 EPOCHS = 500
 CURVES = [  # gamma, p at the end, epochs drawn from the half, n/N where p is one half
@@ -82,6 +83,13 @@ def test_every_run_draws_from_its_own_sets_as_it_would_alone():
 
 @pytest.mark.parametrize("gamma", [-0.1, 1.0, 1.5, math.nan])
 def test_a_gamma_outside_its_range_is_refused(gamma):
-    full = torch.arange(8)[None]
     with pytest.raises(ValueError, match=r"it lies in \[0, 1\)"):
-        next(smooth_epochs(full[:, :4], full, [gamma], 1, 4, [0]))
+        require(gamma)
+    with pytest.raises(ValueError, match=r"it lies in \[0, 1\)"):
+        Cell(DIGITS, stages=0, gamma=gamma)
+
+
+def test_images_that_do_not_fill_a_batch_are_refused():
+    full = torch.arange(4)[None]
+    with pytest.raises(ValueError, match="4 images do not fill a batch of 8"):
+        next(smooth_epochs(full[:, :2], full, [0.5], 1, 8, [0]))
