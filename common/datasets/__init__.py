@@ -16,7 +16,7 @@ _EMBEDDED: dict[str, Callable[[], ImageData]] = {
     "digits": digits.digits,
     "digits28": digits.digits_28,
     "procedural10": partial(procedural.procedural, 10, train_per_class=120, test_per_class=40),
-    "templates": partial(templates.templates, train_per_class=80, test_per_class=100, noise=0.5),
+    "templates": partial(templates.templates, train_per_class=80, test_per_class=60, noise=0.5),
     "procedural40": partial(procedural.procedural, 40, train_per_class=30, test_per_class=10),
 }
 _ON_DISK: dict[str, Callable[[Path], ImageData]] = {

@@ -3,7 +3,7 @@
 from papers.plasticity.settings import CIFAR, DIGITS, Cell, Setting, scratch
 from papers.plasticity.warm_start import experiment
 
-SMALL_EPOCHS = 60  # of every pretraining stage of the digits
+SMALL_EPOCHS = 40  # of every pretraining stage of the digits
 
 
 def in_stages(setting: Setting, epochs: int, stages: tuple[int, ...], uniform: float = 1.0) -> tuple[Cell, ...]:
@@ -20,10 +20,11 @@ LEFT = experiment(
     "fig4_left",
     "Fig. 4 left",
     (
-        *(scratch(DIGITS, extra=extra(DIGITS, SMALL_EPOCHS, stages)) for stages in (1, 4, 9)),
+        scratch(DIGITS, extra=extra(DIGITS, SMALL_EPOCHS, 9)),
         *in_stages(DIGITS, SMALL_EPOCHS, (1, 4, 9)),
     ),
     (scratch(CIFAR, extra=CIFAR.pretraining // 2), *in_stages(CIFAR, CIFAR.pretraining, (1, 2, 4, 9))),
+    seeds=12,
 )
 RIGHT = experiment(
     "fig4_right",
@@ -40,4 +41,5 @@ RIGHT = experiment(
             for cell in in_stages(CIFAR, CIFAR.pretraining, (1, 2, 4, 9), uniform)
         ),
     ),
+    seeds=3,
 )

@@ -30,6 +30,6 @@ FIG7 = Experiment(
             0,
         ),
     },
-    seeds={Tier.SMOKE: 8, Tier.FULL: 9},
+    seeds={Tier.SMOKE: 6, Tier.FULL: 9},
     work=work,
 )

@@ -96,11 +96,21 @@ def architecture(builder: Callable[..., nn.Module], **arguments: int) -> Archite
 
 
 CIFAR = Setting(
-    "cifar10/resnet18", "cifar10", architecture(grouped_resnet), 128, 350, 500, 100, required=0.999, target=0.8
+    "cifar10/resnet18",
+    "cifar10",
+    architecture(grouped_resnet, width=64, depth=2),
+    128,
+    350,
+    500,
+    100,
+    required=0.999,
+    target=0.8,
 )
-TEMPLATES = Setting("templates/cnn", "templates", architecture(grouped_cnn), 16, 80, 40, 20, required=0.99, target=0.3)
+TEMPLATES = Setting(
+    "templates/cnn", "templates", architecture(grouped_cnn, width=8, depth=2), 16, 80, 40, 20, required=0.99, target=0.3
+)
 DIGITS = Setting(
-    "digits-relabelled/mlp", "digits-relabelled", architecture(grouped_mlp), 32, 100, 100, 20, required=0.9, target=0.7
+    "digits-relabelled/mlp", "digits-relabelled", architecture(grouped_mlp), 32, 80, 80, 20, required=0.9, target=0.7
 )
 
 

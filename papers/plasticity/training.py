@@ -196,7 +196,7 @@ def forward_operations(setting: Setting) -> float:
 
 SIZES = {  # images to train on, their shape, images to test on
     "cifar10": (50_000, (3, 32, 32), 10_000),
-    "templates": (800, (1, 12, 12), 1_000),
+    "templates": (800, (1, 12, 12), 600),
     "digits-relabelled": (400, (1, 8, 8), 360),
 }
 

@@ -216,7 +216,8 @@ def test_accuracy_is_drawn_against_the_number_of_stages(name, shares):
         assert line.get_xdata() == pytest.approx([0, *(cell.stages for cell in own)], abs=0.2)
         assert line.get_ydata() == pytest.approx([mean(controls[0]), *(mean(cell) for cell in own)])
     equal = lines["scratch, equal updates"]
-    assert equal.get_xdata().tolist() == sorted({cell.stages for cell in arms})
+    paid = [2 * control.extra / arms[0].pretraining for control in controls]
+    assert equal.get_xdata().tolist() == paid == [max(cell.stages for cell in arms)]
     assert equal.get_ydata() == pytest.approx([mean(cell, extra=cell.extra) for cell in controls])
 
 
@@ -344,4 +345,5 @@ def test_lengths_are_those_at_the_scale_of_the_cells():
     shorter = replace(experiment, cells={Tier.SMOKE: arms})
     records = {job: record(job.cell, job.seed) for job in shorter.jobs(Tier.SMOKE, Replicates(0, SEEDS))}
     _, lines = axes_of("fig2", Results({"fig2": shorter}, Tier.SMOKE, Replicates(0, SEEDS), records, {}))
-    assert lines["warm start"].get_xdata().tolist() == [0, 1, 10, 50]
+    assert lines["warm start"].get_xdata().tolist() == [0, *(cell.scaled(cell.pretraining) for cell in arms[1:])]
+    assert all(cell.scaled(cell.pretraining) == cell.pretraining // 2 for cell in arms)
