@@ -16,8 +16,8 @@ _EMBEDDED: dict[str, Callable[[], ImageData]] = {
     "digits": digits.digits,
     "digits28": digits.digits_28,
     "procedural10": partial(procedural.procedural, 10, train_per_class=120, test_per_class=40),
-    "templates": partial(templates.templates, train_per_class=80, test_per_class=60, noise=0.5),
     "procedural40": partial(procedural.procedural, 40, train_per_class=30, test_per_class=10),
+    "templates": partial(templates.templates, train_per_class=80, test_per_class=60, noise=0.5),
 }
 _ON_DISK: dict[str, Callable[[Path], ImageData]] = {
     **{name: partial(torchvision_sets.torchvision_set, name) for name in torchvision_sets.TORCHVISION_SETS},
@@ -34,7 +34,7 @@ def default_folder() -> Path:
 def load(name: str, data_dir: Path | None = None) -> ImageData:
     """Return a data set by name.
 
-    "digits", "digits28", "procedural10" and "procedural40" need no files. The others are read from under
+    "digits", "digits28", "procedural10", "procedural40" and "templates" need no files. The others are read from under
     `data_dir`, by default `default_folder()`.
     Raises UsageError for an unknown name, and where files are missing or damaged.
     """

@@ -15,7 +15,7 @@ def test_unknown_name_lists_all_names():
     with pytest.raises(UsageError, match="'imagenet21k'") as caught:
         load("imagenet21k")
     names = (
-        "digits, digits28, procedural10, procedural40, mnist, fashion_mnist, kmnist, cifar10, cifar100, "
+        "digits, digits28, procedural10, procedural40, templates, mnist, fashion_mnist, kmnist, cifar10, cifar100, "
         "tiny_imagenet, caltech256"
     )
     assert str(caught.value).endswith(names)
