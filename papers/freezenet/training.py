@@ -14,7 +14,8 @@ from common.datasets.splits import train_validation_split
 from common.experiment import Environment, Job, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
-from common.models.weights import WEIGHT_LAYERS, weight_tensors
+from common.models.operations import forward_operations
+from common.models.weights import weight_tensors
 from common.seeds import stream
 from common.train.evaluate import accuracy
 from common.train.fit import History, Observer, TrainingRun, fit
@@ -95,7 +96,7 @@ def work(cell: Cell) -> float:
     """Estimate the floating-point operations of one job: forward and backward over all epochs."""
     images, size = _SIZES[cell.setting.dataset]
     trained = images * (1 - Fraction(cell.setting.validation))
-    return 3.0 * _forward_flops(cell.setting, size) * float(trained) * cell.setting.recipe.epochs
+    return 3.0 * _forward(cell.setting, size) * float(trained) * cell.setting.recipe.epochs
 
 
 _SIZES = {
@@ -111,21 +112,8 @@ _SIZES = {
 
 
 @lru_cache
-def _forward_flops(setting: Setting, size: tuple[int, int, int]) -> int:
-    flops = 0
-
-    def count(layer: nn.Module, inputs: object, output: Tensor) -> None:
-        nonlocal flops
-        positions = output[0, 0].numel() if output.dim() == 4 else 1
-        flops += 2 * positions * layer.get_parameter("weight").numel()
-
-    model = build(setting.model).eval()
-    for layer in model.modules():
-        if isinstance(layer, WEIGHT_LAYERS):
-            layer.register_forward_hook(count)
-    with torch.no_grad():
-        model(torch.zeros(1, *size))
-    return flops
+def _forward(setting: Setting, size: tuple[int, int, int]) -> int:
+    return forward_operations(build(setting.model), size)
 
 
 def prepare(cell: Cell, seed: int, data: Images) -> Prepared:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from common.experiment import Environment, Job, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
+from common.models.operations import forward_operations
 from common.seeds import stream
 from common.train.program import Program
 from common.train.stacking import stackable
@@ -184,14 +185,8 @@ def _mean(values: Sequence[float]) -> float:
 
 
 @lru_cache
-def forward_operations(setting: Setting) -> float:
-    """Count the floating-point operations of one image's forward pass."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    model = build(setting.model).eval()
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, *SIZES[setting.dataset][1]))
-    return float(counter.get_total_flops())
+def _forward(setting: Setting) -> int:
+    return forward_operations(build(setting.model), SIZES[setting.dataset][1])
 
 
 SIZES = {  # images to train on, their shape, images to test on
@@ -208,4 +203,4 @@ def work(cell: Cell) -> float:
     pretraining = cell.scaled(cell.pretraining)
     of_stages = sum((stage + 1) / (cell.stages + 1) for stage in range(cell.stages)) * pretraining * images
     epochs = tuning + cell.stages * pretraining
-    return forward_operations(cell.setting) * (3.0 * (tuning * images + of_stages) + epochs * test)
+    return _forward(cell.setting) * (3.0 * (tuning * images + of_stages) + epochs * test)
