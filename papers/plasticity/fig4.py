@@ -11,7 +11,7 @@ def in_stages(setting: Setting, epochs: int, stages: tuple[int, ...], uniform: f
     return tuple(Cell(setting, count, epochs, uniform=uniform) for count in stages)
 
 
-def extra(setting: Setting, epochs: int, stages: int) -> int:
+def extra(epochs: int, stages: int) -> int:
     """Return the epochs that make a control's updates those of so many uniform stages: half of each, on average."""
     return epochs * stages // 2
 
@@ -20,7 +20,7 @@ LEFT = experiment(
     "fig4_left",
     "Fig. 4 left",
     (
-        scratch(DIGITS, extra=extra(DIGITS, SMALL_EPOCHS, 9)),
+        scratch(DIGITS, extra=extra(SMALL_EPOCHS, 9)),
         *in_stages(DIGITS, SMALL_EPOCHS, (1, 4, 9)),
     ),
     (scratch(CIFAR, extra=CIFAR.pretraining // 2), *in_stages(CIFAR, CIFAR.pretraining, (1, 2, 4, 9))),
@@ -30,7 +30,7 @@ RIGHT = experiment(
     "fig4_right",
     "Fig. 4 right",
     (
-        scratch(DIGITS, extra=extra(DIGITS, SMALL_EPOCHS, 4)),
+        scratch(DIGITS, extra=extra(SMALL_EPOCHS, 4)),
         *(cell for uniform in (0.0, 0.5, 1.0) for cell in in_stages(DIGITS, SMALL_EPOCHS, (4,), uniform)),
     ),
     (

@@ -121,7 +121,7 @@ def test_the_extra_epochs_of_a_control_pay_for_a_pretraining_of_full_length(name
 @pytest.mark.parametrize("stages", [1, 4, 9])
 def test_the_extra_epochs_of_stages_are_the_passes_that_their_sets_make_together(stages):
     passes = 60 * sum((i + 1) / (stages + 1) for i in range(stages))
-    assert extra(DIGITS, 60, stages) == pytest.approx(passes)
+    assert extra(60, stages) == pytest.approx(passes)
 
 
 @pytest.mark.parametrize(
