@@ -69,8 +69,11 @@ class Program:
     def keep(self, where: Tensor, kept: Mapping[str, Tensor]) -> None:
         """Copy the present state of some runs, bool [R], into a state."""
         for name, value in self.module.state_dict().items():
-            mask = where.view(-1, *[1] * (value.dim() - 1)) if self.stacked else where[0]
-            torch.where(mask, value, kept[name], out=kept[name])
+            torch.where(self.per_run(where, value), value, kept[name], out=kept[name])
+
+    def per_run(self, values: Tensor, like: Tensor) -> Tensor:
+        """View one value a run, [R], so that it broadcasts against a parameter or buffer of the program."""
+        return values.view(-1, *[1] * (like.dim() - 1)) if self.stacked else values[0]
 
     def of_run(self, state: Mapping[str, Tensor], run: int) -> dict[str, Tensor]:
         """Return one run's part of a state."""

@@ -48,7 +48,8 @@ def train_stage(
     """
     started = time.perf_counter()
     update = PerRunUpdate(optimizer, list(program.parameters.values()))
-    shaped = [_shaped(rates, parameter, program) for parameter in program.parameters.values()]
+    of_runs = torch.tensor(rates, dtype=torch.float64).to(own.device)
+    shaped = [program.per_run(of_runs.to(parameter.dtype), parameter) for parameter in program.parameters.values()]
     everything = torch.arange(len(data.test_labels), device=own.device).expand(program.runs, -1)
     losses, tests = [], []
     for epoch in epochs:
@@ -78,9 +79,3 @@ def shuffled_epochs(own: Tensor, epochs: int, batch_size: int, seeds: Sequence[i
         orders = torch.stack([torch.randperm(size, generator=g)[: steps * batch_size] for g in generators])
         picked = own.gather(1, orders.to(own.device))
         yield picked.view(len(seeds), steps, batch_size).transpose(0, 1)
-
-
-def _shaped(rates: Sequence[float], parameter: Tensor, program: Program) -> Tensor:
-    """Return the runs' rates, shaped to broadcast against a parameter of the program."""
-    shape = [program.runs, *[1] * (parameter.dim() - 1)] if program.stacked else [1] * parameter.dim()
-    return torch.tensor(rates, dtype=parameter.dtype, device=parameter.device).view(shape)

@@ -100,6 +100,7 @@ class _Adaptation:
         self.best = torch.full((len(runs),), -1, device=device)
         self.best_step = torch.zeros_like(self.best)
         self.best_state = self.program.state()
+        self.program.training_mode()
 
     def histories(self) -> list[History]:
         """Walk through all steps, then read what was measured."""
@@ -144,14 +145,15 @@ class _Adaptation:
     def _step(self, batch: Tensor) -> None:
         """Update every run once, on the images that batch [R, B] names."""
         warming = self.warm_up.warming if self.warm_up and bool(self.warm_up.warming.any()) else None
-        inference = warming if self.schedule.warm_up == "inference" else None
-        self.program.training_mode("extractor", inference)
+        if self.warm_up:  # every validation puts the extractor back into training mode
+            inference = warming if self.schedule.warm_up == "inference" else None
+            self.program.training_mode("extractor", inference)
         losses = self.program.losses(self._augmented(self.target.images[batch]), self.target.labels[batch])
         gradients = self.program.gradients(losses)
         if warming is not None:  # theta stands still, and its momentum starts at the switch
             for name, gradient in zip(self.program.parameters, gradients, strict=True):
                 if not _of_classifier(name):
-                    gradient.masked_fill_(warming.view(self._shape(gradient)), 0.0)
+                    gradient.masked_fill_(self.program.per_run(warming, gradient), 0.0)
         self.update.step(gradients, self.rates)
 
     def _augmented(self, images: Tensor) -> Tensor:
@@ -207,10 +209,8 @@ class _Adaptation:
         """Return every run's learning rate of a parameter, shaped to broadcast against it."""
         rates = [run.alpha if _of_classifier(name) else run.beta for run in self.runs]
         parameter = self.program.parameters[name]
-        return torch.tensor(rates, dtype=parameter.dtype, device=parameter.device).view(self._shape(parameter))
-
-    def _shape(self, like: Tensor) -> list[int]:
-        return [len(self.runs), *[1] * (like.dim() - 1)] if self.program.stacked else [1] * like.dim()
+        values = torch.tensor(rates, dtype=parameter.dtype, device=parameter.device)
+        return self.program.per_run(values, parameter)
 
 
 def _of_classifier(name: str) -> bool:

@@ -8,27 +8,12 @@ from matplotlib.patches import Polygon, Rectangle
 from common.experiment import Job, Metrics, Replicates, Tier
 from common.pipeline.aggregate import Results
 from common.pipeline.record import Record
-from papers.plasticity import fig3, fig4, fig5, fig6_11, fig7, warm_start
 from papers.plasticity.figures import PLOTS, biased_epochs, draw, keeping_first, mean_and_deviation, picture
+from papers.plasticity.reproduce import PACKAGE
 from papers.plasticity.training import train
 
 SEEDS = 3
-EXPERIMENTS = {
-    e.name: e
-    for e in (
-        warm_start.FIG1,
-        warm_start.FIG2,
-        fig3.FIG3,
-        fig4.LEFT,
-        fig4.RIGHT,
-        fig5.FIG5,
-        fig6_11.FIG6,
-        fig7.FIG7,
-        warm_start.FIG8,
-        warm_start.FIG9,
-        warm_start.FIG10,
-    )
-}
+EXPERIMENTS = {e.name: e for e in PACKAGE.experiments}
 PLOT = {plot.name: plot for plot in PLOTS}
 LACKING = {"test_accuracy": "too little", "equal_test_accuracy": "too little"}
 
