@@ -6,7 +6,6 @@ ratios are printed; nothing is asserted about time. Run with `nox -s bench`.
 """
 
 import multiprocessing
-import statistics
 import time
 from concurrent.futures import ProcessPoolExecutor
 
@@ -22,6 +21,7 @@ from common.models import initialise, lenet5_caffe, lenet_300_100
 from common.train.fit import Recipe, TrainingRun, fit
 from common.train.optimizers import SGD
 from common.train.schedules import DropEverySteps
+from tests.bench.contest import milliseconds, show
 
 SEEDS, BATCH, ROUNDS = 10, 100, 5
 RECIPE = Recipe(epochs=1, batch_size=BATCH, optimizer=SGD(0.9, 5e-4), schedule=DropEverySteps(25_000))
@@ -107,20 +107,9 @@ def test_engine_against_plain_loops(benchmark, builder, steps, training_mflop):
         "a: DataLoader over PIL images": lambda: plain_loop(networks(builder), PilImages(raw, labels)),
         "b: DataLoader over tensors": lambda: plain_loop(networks(builder), TensorDataset(images, labels)),
     }
-    seconds = {name: [] for name in contenders}
-
-    def one_round():
-        for name, contender in contenders.items():
-            started = time.perf_counter()
-            contender()
-            seconds[name].append(time.perf_counter() - started)
-
-    benchmark.pedantic(one_round, rounds=ROUNDS, iterations=1, warmup_rounds=1)
+    found = milliseconds(benchmark, contenders, ROUNDS, steps * SEEDS)
     pool.shutdown()
-    milliseconds = {name: 1e3 * statistics.median(s[1:]) / (steps * SEEDS) for name, s in seconds.items()}
-    reached = training_mflop * 1e6 * BATCH / (milliseconds["engine"] / 1e3) / matmul_speed()
-    print(f"\n{builder.__name__}, {SEEDS} seeds, batch {BATCH}: milliseconds a step and seed")
-    for name, value in milliseconds.items():
-        print(f"  {name:32} {value:7.2f}   {value / milliseconds['engine']:5.2f}x the engine's")
+    reached = training_mflop * 1e6 * BATCH / (found["engine"] / 1e3) / matmul_speed()
+    show(f"{builder.__name__}, {SEEDS} seeds, batch {BATCH}: milliseconds a step and seed", found)
     print(f"  the engine reaches {reached:.0%} of the machine's matrix-multiply ceiling")
-    benchmark.extra_info |= {"milliseconds": milliseconds, "share_of_ceiling": reached}
+    benchmark.extra_info |= {"share_of_ceiling": reached}

@@ -5,8 +5,6 @@ its threads, the engine one process a core. The ratio is printed; nothing is ass
 """
 
 import multiprocessing
-import statistics
-import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from papers.fast.by_hand import fine_tune
 from papers.fast.settings import OPTIMIZERS, ROTATED, ZERO
 from papers.fast.sources import adopt, source_of
 from papers.fast.tasks import task
+from tests.bench.contest import milliseconds, show
 
 SEEDS, STEPS, ROUNDS = 20, 89, 4
 SCHEDULE = Schedule(STEPS, ROTATED.batch_size, OPTIMIZERS["sgd"])
@@ -59,18 +58,6 @@ def test_fine_tuning_with_anytime_performance(benchmark):
     torch.set_num_threads(cores)
     pool = ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), initializer=set_up)
     contenders = {"engine": lambda: engine(pool), "plain loop": plain_loops}
-    seconds = {name: [] for name in contenders}
-
-    def one_round():
-        for name, contender in contenders.items():
-            started = time.perf_counter()
-            contender()
-            seconds[name].append(time.perf_counter() - started)
-
-    benchmark.pedantic(one_round, rounds=ROUNDS, iterations=1, warmup_rounds=1)
+    found = milliseconds(benchmark, contenders, ROUNDS, STEPS * SEEDS)
     pool.shutdown()
-    milliseconds = {name: 1e3 * statistics.median(s[1:]) / (STEPS * SEEDS) for name, s in seconds.items()}
-    print(f"\nFAST on digits, {SEEDS} seeds, batch {SCHEDULE.batch_size}, ADP kept: milliseconds a step and seed")
-    for name, value in milliseconds.items():
-        print(f"  {name:32} {value:7.2f}   {value / milliseconds['engine']:5.2f}x the engine's")
-    benchmark.extra_info |= {"milliseconds": milliseconds}
+    show(f"FAST on digits, {SEEDS} seeds, batch {SCHEDULE.batch_size}, ADP kept: milliseconds a step and seed", found)

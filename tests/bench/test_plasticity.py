@@ -4,9 +4,6 @@ Width 16 on a CPU, 64 on CUDA; images as large as CIFAR's. As in `test_engine.py
 asserted about time. Each contender has the whole machine.
 """
 
-import statistics
-import time
-
 import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, TensorDataset
@@ -17,6 +14,7 @@ from common.train.evaluate import accuracy
 from common.train.optimizers import Adam
 from common.train.program import Program
 from common.train.stages import Data, shuffled_epochs, train_stage
+from tests.bench.contest import milliseconds, show
 
 CUDA = torch.cuda.is_available()
 WIDTH, IMAGES, TEST, BATCH, ROUNDS = (64, 5_000, 1_000, 128, 4) if CUDA else (16, 512, 128, 128, 4)
@@ -51,6 +49,13 @@ def plain_loop(data, halves):
         accuracy(model, data.images[own[0]], data.labels[own[0]])
 
 
+def whole(contender, data, halves):
+    """Let a contender finish: a GPU may still be at work when its loop returns."""
+    contender(data, halves)
+    if CUDA:
+        torch.cuda.synchronize()
+
+
 def test_warm_start_of_resnet18(benchmark):
     device = torch.device("cuda" if CUDA else "cpu")
     generator = torch.Generator().manual_seed(0)
@@ -58,21 +63,10 @@ def test_warm_start_of_resnet18(benchmark):
     labels = torch.randint(10, (IMAGES + TEST,), generator=generator).to(device)
     data = Data(images[:IMAGES], labels[:IMAGES], images[IMAGES:], labels[IMAGES:])
     halves = [torch.arange(IMAGES // 2, device=device)[None], torch.arange(IMAGES, device=device)[None]]
-    contenders = {"engine": engine, "plain loop": plain_loop}
-    seconds = {name: [] for name in contenders}
-
-    def one_round():
-        for name, contender in contenders.items():
-            started = time.perf_counter()
-            contender(data, halves)
-            if CUDA:
-                torch.cuda.synchronize()
-            seconds[name].append(time.perf_counter() - started)
-
-    benchmark.pedantic(one_round, rounds=ROUNDS, iterations=1, warmup_rounds=1)
     steps = IMAGES // 2 // BATCH + IMAGES // BATCH
-    milliseconds = {name: 1e3 * statistics.median(s[1:]) / steps for name, s in seconds.items()}
-    print(f"\nwarm start of ResNet-18, width {WIDTH}, batch {BATCH}, on {device}: milliseconds a step, tests included")
-    for name, value in milliseconds.items():
-        print(f"  {name:32} {value:7.1f}   {value / milliseconds['engine']:5.2f}x the engine's")
-    benchmark.extra_info |= {"milliseconds": milliseconds}
+    contenders = {
+        "engine": lambda: whole(engine, data, halves),
+        "plain loop": lambda: whole(plain_loop, data, halves),
+    }
+    found = milliseconds(benchmark, contenders, ROUNDS, steps)
+    show(f"warm start of ResNet-18, width {WIDTH}, batch {BATCH}, on {device}: milliseconds a step, with tests", found)
