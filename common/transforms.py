@@ -1,4 +1,4 @@
-"""Batched random augmentation on the images' own device, one independent draw for every image."""
+"""Batched image transforms on the images' own device; random ones draw for every image on its own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,3 +58,50 @@ def shifted(images: Tensor, down: Tensor, right: Tensor, limit: int) -> Tensor:
     # a view of all crops, [N, C, 2 limit + 1, 2 limit + 1, H, W]
     crops = F.pad(images, [limit] * 4).unfold(2, height, 1).unfold(3, width, 1)
     return crops[torch.arange(len(images), device=images.device), :, limit - down, limit - right]
+
+
+def blurred(images: Tensor, share: float) -> Tensor:
+    """Return float images [..., C, H, W] resized to a share of their sides and back, bilinearly, without antialias.
+
+    Sides are rounded to whole pixels; at full size nothing changes (Negative Pretraining Effect, Sections 4 and 5).
+    Raises ValueError for a share outside (0, 1], one that leaves no pixel, and images of another shape.
+    """
+    if not 0.0 < share <= 1.0:
+        raise ValueError(f"a blur keeps a share of the resolution in (0, 1], not {share}")
+    _require_images(images)
+    height, width = images.shape[-2:]
+    small = round(share * height), round(share * width)
+    if min(small) < 1:
+        raise ValueError(f"a share of {share} leaves no pixel of images of {height} x {width}")
+    if small == (height, width):
+        return images
+    flat = images.reshape(-1, *images.shape[-3:])
+    down = F.interpolate(flat, small, mode="bilinear", align_corners=False)
+    return F.interpolate(down, (height, width), mode="bilinear", align_corners=False).view(images.shape)
+
+
+GREY = (0.2989, 0.587, 0.114)  # weights of red, green and blue in a grey image (ITU-R BT.601)
+
+
+def contrasted(images: Tensor, factor: float) -> Tensor:
+    """Return float images [..., C, H, W], C = 1 or 3, drawn towards the mean of their own grey image.
+
+    x' = factor x + (1 - factor) grey; 0 leaves a uniform image, 1 changes nothing (Negative Pretraining Effect,
+    Section 5). Raises ValueError for a factor outside [0, 1] and images of another shape.
+    """
+    if not 0.0 <= factor <= 1.0:
+        raise ValueError(f"a contrast lies in [0, 1], not {factor}")
+    _require_images(images)
+    channels = images.shape[-3]
+    if channels not in (1, 3):
+        raise ValueError(f"contrast is defined for 1 or 3 channels, not {channels}")
+    if factor == 1.0:
+        return images
+    weights = torch.tensor(GREY if channels == 3 else (1.0,), dtype=images.dtype, device=images.device)
+    grey = (images * weights.view(-1, 1, 1)).sum(-3, keepdim=True).mean((-2, -1), keepdim=True)
+    return factor * images + (1.0 - factor) * grey
+
+
+def _require_images(images: Tensor) -> None:
+    if images.dim() < 3 or not images.is_floating_point():
+        raise ValueError(f"images are floats [..., C, H, W], not {images.dtype} {list(images.shape)}")

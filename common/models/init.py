@@ -39,6 +39,11 @@ def _kaiming_uniform(shape: torch.Size, generator: torch.Generator) -> Tensor:
     return bound * (2 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1)
 
 
+def _framework_uniform(shape: torch.Size, generator: torch.Generator) -> Tensor:
+    bound = math.sqrt(1 / fans(shape)[0])
+    return bound * (2 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1)
+
+
 def _pm_sigma(shape: torch.Size, generator: torch.Generator) -> Tensor:
     signs = 2 * torch.randint(2, shape, generator=generator) - 1
     return _sigma(shape) * signs
@@ -55,6 +60,7 @@ def _constant_sigma(shape: torch.Size, generator: torch.Generator) -> Tensor:
 SCHEMES: dict[str, Callable[[torch.Size, torch.Generator], Tensor]] = {
     "xavier_normal": _xavier_normal,
     "kaiming_uniform": _kaiming_uniform,
+    "framework_uniform": _framework_uniform,
     "pm_sigma": _pm_sigma,
     "ones": _ones,
     "constant_sigma": _constant_sigma,
@@ -67,9 +73,11 @@ def initialise(model: nn.Module, scheme: str, seed: int) -> None:
     """Redraw all weights of a network in place and note the scheme and seed in `model.initialisation`.
 
     Weights: "xavier_normal" N(0, sigma^2) with sigma^2 = 2 / (fan_in + fan_out); "kaiming_uniform" U(-b, b)
-    with b = sqrt(6 / fan_in), the ReLU gain; "pm_sigma" +sigma or -sigma, each with probability 1/2; "ones";
+    with b = sqrt(6 / fan_in), the ReLU gain; "framework_uniform" U(-b, b) with b = sqrt(1 / fan_in), PyTorch's default,
+    for biases too; "pm_sigma" +sigma or -sigma, each with probability 1/2; "ones";
     "constant_sigma", every weight sigma; "normal" N(0, 1). They are drawn on the CPU, tensor by tensor in
-    registration order, so they do not depend on the model's device. Biases become 0, BatchNorm is reset.
+    registration order, so they do not depend on the model's device. Biases become 0 but for "framework_uniform", which
+    draws them after all weights; BatchNorm is reset.
     Raises ValueError for an unknown scheme, TypeError for a layer whose parameters have no rule.
     """
     if scheme not in SCHEMES:
@@ -85,4 +93,14 @@ def initialise(model: nn.Module, scheme: str, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     for weight in weight_tensors(model).values():
         weight.copy_(SCHEMES[scheme](weight.shape, generator))
+    if scheme == "framework_uniform":
+        _draw_biases(model, generator)
     model.initialisation = Initialisation(scheme, seed)  # type: ignore[assignment]  # as for `architecture`
+
+
+def _draw_biases(model: nn.Module, generator: torch.Generator) -> None:
+    """Draw every layer's biases from the range of its weights, U(-b, b) with b = sqrt(1 / fan_in)."""
+    for module in model.modules():
+        if isinstance(module, WEIGHT_LAYERS) and module.bias is not None:
+            bound = math.sqrt(1 / fans(module.weight.shape)[0])
+            module.bias.copy_(bound * (2 * torch.rand(module.bias.shape, generator=generator, dtype=torch.float64) - 1))

@@ -105,17 +105,22 @@ class SGDUpdate:
 
 
 class PerRunUpdate:
-    """The state of any optimizer for one list of parameters whose runs have learning rates of their own.
+    """The state of any optimizer for one list of parameters whose runs have rates and weight decays of their own.
 
-    No weight decay and no masks: `SGDUpdate` has those, with one rate for all.
+    No masks: `SGDUpdate` has those, with one rate for all.
     """
 
-    def __init__(self, rule: Optimizer, parameters: Sequence[Tensor]) -> None:
-        """Start with zero buffers. Raises ValueError for a rule with weight decay."""
+    def __init__(self, rule: Optimizer, parameters: Sequence[Tensor], decays: Sequence[Tensor] | None = None) -> None:
+        """Start with zero buffers.
+
+        `decays[i]`, like a rate of `step`, is the weight decay that joins the gradient of `parameters[i]`.
+        Raises ValueError for a rule that brings one weight decay for all.
+        """
         if isinstance(rule, SGD) and rule.weight_decay:
-            raise ValueError("weight decay needs SGDUpdate")
+            raise ValueError("the weight decays of the runs are given beside the rule, or one for all to SGDUpdate")
         self.rule = rule
         self.parameters = list(parameters)
+        self.decays = decays
         self.first = [torch.zeros_like(p) for p in parameters]
         squares = isinstance(rule, Adam | RAdam | RMSprop)
         self.second = [torch.zeros_like(p) for p in parameters] if squares else []
@@ -123,11 +128,14 @@ class PerRunUpdate:
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], rates: Sequence[Tensor]) -> None:
-        """Apply one update in place.
+        """Apply one update in place; with weight decay, `gradients` are overwritten.
 
         `rates[i]` broadcasts against `parameters[i]`: [R, 1, ...] for a stack of R runs, [1, ...] for one network.
         """
         self.steps += 1
+        if self.decays is not None:
+            for gradient, parameter, decay in zip(gradients, self.parameters, self.decays, strict=True):
+                gradient.addcmul_(parameter, decay)
         directions = self._directions(gradients)
         for parameter, direction, rate in zip(self.parameters, directions, rates, strict=True):
             parameter.addcmul_(direction, rate, value=-1.0)

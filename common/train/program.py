@@ -1,6 +1,6 @@
 """Networks of one architecture as one thing to train and to evaluate: a stack, or a single network as it is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from common.train.evaluate import BATCH, evaluation_mode
-from common.train.stacking import StackedBatchNorm2d, stack, stackable
+from common.train.stacking import StackedBatchNorm, stack, stackable
 
 
 class Program:
@@ -39,7 +39,7 @@ class Program:
         self.module.train()
         submodule = self.module.get_submodule(part)
         for layer in submodule.modules():
-            if isinstance(layer, StackedBatchNorm2d):
+            if isinstance(layer, StackedBatchNorm):
                 layer.inference = inference
         if not self.stacked and inference is not None and bool(inference[0]):
             submodule.eval()
@@ -61,6 +61,22 @@ class Program:
             parts = [right(self.logits(images[part]), labels[part]) for part in torch.split(index, BATCH, 1)]
         return torch.stack(parts).sum(0)
 
+    @torch.no_grad()
+    def evaluate(self, present: Callable[[Tensor], tuple[Tensor, Tensor]], index: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each run's mean loss and its share of right answers, [R] each, in evaluation mode.
+
+        `present` turns parts of `index`, int64 [R, n], into images [R, B, C, H, W] and labels [R, B].
+        """
+        losses, correct = [], []
+        with evaluation_mode(self.module):
+            for part in torch.split(index, BATCH // 4, 1):
+                images, labels = present(part)
+                logits = self.logits(images)
+                each = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
+                losses.append(each.view(labels.shape).sum(1))
+                correct.append(right(logits, labels))
+        return torch.stack(losses).sum(0) / index.shape[1], torch.stack(correct).sum(0) / index.shape[1]
+
     def state(self) -> dict[str, Tensor]:
         """Return a copy of all parameters and buffers, [R, ...] in a stack."""
         return {name: value.detach().clone() for name, value in self.module.state_dict().items()}
@@ -70,6 +86,31 @@ class Program:
         """Copy the present state of some runs, bool [R], into a state."""
         for name, value in self.module.state_dict().items():
             torch.where(self.per_run(where, value), value, kept[name], out=kept[name])
+
+    @torch.no_grad()
+    def restore(self, where: Tensor, kept: Mapping[str, Tensor]) -> None:
+        """Take some runs, bool [R], back to a kept state."""
+        for name, value in self.module.state_dict().items():
+            torch.where(self.per_run(where, value), kept[name], value, out=value)
+
+    def beside_parameters(self, values: Sequence[float]) -> list[Tensor]:
+        """Return one number a run so that it broadcasts against every parameter, in the order of `parameters`."""
+        device = next(iter(self.parameters.values())).device
+        of_runs = torch.tensor(values, dtype=torch.float64).to(device)
+        return [self.per_run(of_runs.to(parameter.dtype), parameter).clone() for parameter in self.parameters.values()]
+
+    def parameters_of_runs(self) -> dict[str, Tensor]:
+        """Return all parameters with the runs as leading dimension, as views that are not differentiated."""
+        own = {name: parameter.detach() for name, parameter in self.parameters.items()}
+        return own if self.stacked else {name: parameter.unsqueeze(0) for name, parameter in own.items()}
+
+    def inputs_of(self, layer: str, present: Callable[[Tensor], tuple[Tensor, Tensor]], index: Tensor) -> Tensor:
+        """Return what a layer is given for the images that `evaluate` would show, [R, n, ...], in evaluation mode."""
+        seen: list[Tensor] = []
+        handle = self.module.get_submodule(layer).register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        self.evaluate(present, index)
+        handle.remove()
+        return torch.cat(seen, 1) if self.stacked else torch.cat(seen).unsqueeze(0)
 
     def per_run(self, values: Tensor, like: Tensor) -> Tensor:
         """View one value a run, [R], so that it broadcasts against a parameter or buffer of the program."""

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-ELEMENTWISE = (nn.ReLU,)
+ELEMENTWISE = (nn.ReLU, nn.Identity)
 WIDEST_CONVOLUTION = 32  # channels; beyond them grouped convolutions are slower than one network after another
 
 
@@ -79,19 +79,19 @@ class StackedConv2d(nn.Module):
         return _split(F.conv2d(merged, weight, bias, self.stride, self.padding, self.dilation, groups=runs), runs)
 
 
-class StackedBatchNorm2d(nn.Module):
-    """R BatchNorm layers as one: maps [R, B, C, H, W], scales, shifts and running statistics [R, C].
+class StackedBatchNorm(nn.Module):
+    """R BatchNorm layers as one: maps [R, B, C, H, W] or features [R, B, C]; all of its own tensors are [R, C].
 
     `inference`, bool [R], makes some runs use their running statistics, and leave them alone, while the others train.
     """
 
-    weight: Tensor
-    bias: Tensor
+    weight: Tensor | None
+    bias: Tensor | None
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
 
-    def __init__(self, layers: Sequence[nn.BatchNorm2d]) -> None:
+    def __init__(self, layers: Sequence[nn.BatchNorm1d | nn.BatchNorm2d]) -> None:
         super().__init__()
         self.momentum, self.eps = layers[0].momentum or 0.0, layers[0].eps
         self.inference: Tensor | None = None
@@ -101,10 +101,10 @@ class StackedBatchNorm2d(nn.Module):
             for run, layer in enumerate(layers):
                 layer.register_buffer(name, self.get_buffer(name)[run])
 
-    def forward(self, maps: Tensor) -> Tensor:
-        """Normalise run r's maps with its own statistics, those of the batch in training mode."""
-        runs, merged = len(maps), _merged(maps)
-        scale, shift = self.weight.flatten(), self.bias.flatten()
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Normalise run r's inputs with its own statistics, those of the batch in training mode."""
+        runs, merged = len(inputs), _merged(inputs)
+        scale, shift = (None if own is None else own.flatten() for own in (self.weight, self.bias))
         mean, var = self.running_mean.view(-1), self.running_var.view(-1)
         if not self.training or self.inference is None:
             if self.training:
@@ -117,13 +117,13 @@ class StackedBatchNorm2d(nn.Module):
         for statistic, old, new in zip((self.running_mean, self.running_var), kept, updated, strict=True):
             statistic.copy_(torch.where(self.inference[:, None], old.view(runs, -1), new.view(runs, -1)))
         self.num_batches_tracked += (~self.inference).long()
-        return torch.where(self.inference.view(-1, 1, 1, 1, 1), of_running, of_batch)
+        return torch.where(self.inference.view(-1, *[1] * (inputs.dim() - 1)), of_running, of_batch)
 
 
-class StackedMaxPool2d(nn.Module):
-    """A max pool over maps [R, B, C, H, W]."""
+class StackedPool2d(nn.Module):
+    """A pool over maps [R, B, C, H, W]."""
 
-    def __init__(self, layers: Sequence[nn.MaxPool2d]) -> None:
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
         super().__init__()
         self.pool = copy.copy(layers[0])
 
@@ -135,8 +135,11 @@ class StackedMaxPool2d(nn.Module):
 STACKED: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
     nn.Linear: StackedLinear,
     nn.Conv2d: StackedConv2d,
-    nn.BatchNorm2d: StackedBatchNorm2d,
-    nn.MaxPool2d: StackedMaxPool2d,
+    nn.BatchNorm1d: StackedBatchNorm,
+    nn.BatchNorm2d: StackedBatchNorm,
+    nn.MaxPool2d: StackedPool2d,
+    nn.AvgPool2d: StackedPool2d,
+    nn.AdaptiveAvgPool2d: StackedPool2d,
 }
 
 
@@ -150,11 +153,11 @@ def _stacks(layer: nn.Module) -> bool:
     if isinstance(layer, nn.Conv2d):
         small = layer.out_channels <= WIDEST_CONVOLUTION
         return small and layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    if isinstance(layer, nn.BatchNorm2d):
-        return layer.affine and layer.track_running_stats and layer.momentum is not None
+    if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+        return layer.track_running_stats and layer.momentum is not None
     if isinstance(layer, nn.Flatten):
         return layer.start_dim == -3 and layer.end_dim == -1
-    return isinstance(layer, (*ELEMENTWISE, nn.Linear, nn.MaxPool2d))
+    return isinstance(layer, ELEMENTWISE) or type(layer) in STACKED
 
 
 def stack(models: Sequence[nn.Module]) -> nn.Module:
@@ -195,13 +198,15 @@ def _stacked_channels_last(tensors: list[Tensor]) -> Tensor:
     return flat.view(stacked.shape)
 
 
-def _merged(maps: Tensor) -> Tensor:
-    """View maps [R, B, C, H, W] as [B, R * C, H, W], channels last; a copy only where they lie otherwise."""
-    side_by_side = maps.transpose(0, 1).flatten(1, 2)
-    return side_by_side.contiguous(memory_format=torch.channels_last)
+def _merged(inputs: Tensor) -> Tensor:
+    """View maps [R, B, C, H, W] as [B, R * C, H, W], channels last; a copy only where they lie otherwise.
+
+    Features [R, B, C] become [B, R * C].
+    """
+    side_by_side = inputs.transpose(0, 1).flatten(1, 2)
+    return side_by_side.contiguous(memory_format=torch.channels_last) if inputs.dim() == 5 else side_by_side
 
 
 def _split(merged: Tensor, runs: int) -> Tensor:
-    """View maps [B, R * C, H, W] as [R, B, C, H, W]."""
-    batch, channels, height, width = merged.shape
-    return merged.view(batch, runs, channels // runs, height, width).transpose(0, 1)
+    """View maps [B, R * C, H, W] as [R, B, C, H, W], features [B, R * C] as [R, B, C]."""
+    return merged.view(len(merged), runs, -1, *merged.shape[2:]).transpose(0, 1)

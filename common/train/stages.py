@@ -1,7 +1,7 @@
 """Training in stages: the same networks on one set of images after another, each stage with an optimizer of its own."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,31 @@ from common.train.program import Program
 
 Epoch = Tensor
 """The batches of one epoch: indices int64 [steps, R, B]."""
+
+Present = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Turns indices int64 [R, B] into the images [R, B, C, H, W] and the labels [R, B] that a network is shown."""
+
+
+def train_epochs(
+    program: Program,
+    epochs: Iterable[Epoch],
+    present: Present,
+    step: Callable[[list[Tensor]], None],
+    after: Callable[[Tensor], bool],
+) -> None:
+    """Train all runs of a program, in place; `step` applies the gradients of a batch.
+
+    `after` gets the mean loss of every epoch's batches, [R], and says whether to stop there.
+    """
+    for epoch in epochs:
+        program.module.train()
+        total = torch.zeros(program.runs, device=epoch.device)
+        for batch in epoch:
+            loss = program.losses(*present(batch))
+            step(program.gradients(loss))
+            total += loss.detach()
+        if after(total / len(epoch)):
+            return
 
 
 @dataclass(frozen=True)
@@ -48,19 +73,20 @@ def train_stage(
     """
     started = time.perf_counter()
     update = PerRunUpdate(optimizer, list(program.parameters.values()))
-    of_runs = torch.tensor(rates, dtype=torch.float64).to(own.device)
-    shaped = [program.per_run(of_runs.to(parameter.dtype), parameter) for parameter in program.parameters.values()]
+    shaped = program.beside_parameters(rates)
     everything = torch.arange(len(data.test_labels), device=own.device).expand(program.runs, -1)
-    losses, tests = [], []
-    for epoch in epochs:
-        program.module.train()
-        total = torch.zeros(program.runs, device=own.device)
-        for batch in epoch:
-            loss = program.losses(data.images[batch], data.labels[batch])
-            update.step(program.gradients(loss), shaped)
-            total += loss.detach()
-        losses.append(total / len(epoch))
+    losses: list[Tensor] = []
+    tests: list[Tensor] = []
+
+    def after(loss: Tensor) -> bool:
+        losses.append(loss)
         tests.append(program.correct(data.test_images, data.test_labels, everything) / len(data.test_labels))
+        return False
+
+    def present(batch: Tensor) -> tuple[Tensor, Tensor]:
+        return data.images[batch], data.labels[batch]
+
+    train_epochs(program, epochs, present, lambda gradients: update.step(gradients, shaped), after)
     train = program.correct(data.images, data.labels, own) / own.shape[1]
     return StageHistory(torch.stack(losses), torch.stack(tests), train, time.perf_counter() - started)
 

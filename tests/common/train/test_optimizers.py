@@ -90,6 +90,26 @@ def test_runs_with_their_own_rates_follow_the_reference_optimizers(rule):
     assert torch.equal(weights[1], start[1])
 
 
-def test_per_run_rates_and_weight_decay_do_not_go_together():
-    with pytest.raises(ValueError, match="weight decay"):
+@pytest.mark.parametrize("rule", [SGD(0.9), Adam()], ids=lambda rule: type(rule).__name__)
+def test_runs_with_their_own_weight_decays_follow_the_reference_optimizers(rule):
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(3, 5, 4, generator=generator, dtype=torch.float64)
+    decays = (0.0, 0.05, 0.3)
+    references = [torch.nn.Parameter(weight.clone()) for weight in weights]
+    optimizers = [REFERENCES[rule](p, 0.1) for p in references]
+    shaped = torch.tensor(decays, dtype=torch.float64).view(3, 1, 1)
+    update = PerRunUpdate(rule, [weights], [shaped])
+    for _ in range(12):
+        gradients = torch.randn(3, 5, 4, generator=generator, dtype=torch.float64)
+        for reference, optimizer, gradient, decay in zip(references, optimizers, gradients, decays, strict=True):
+            optimizer.param_groups[0]["weight_decay"] = decay
+            reference.grad = gradient.clone()
+            optimizer.step()
+        update.step([gradients], [torch.full((3, 1, 1), 0.1, dtype=torch.float64)])
+    for weight, reference in zip(weights, references, strict=True):
+        torch.testing.assert_close(weight, reference.detach(), rtol=1e-12, atol=1e-12)
+
+
+def test_one_weight_decay_for_all_does_not_go_with_per_run_rates():
+    with pytest.raises(ValueError, match="weight decays"):
         PerRunUpdate(SGD(0.9, 0.1), [torch.zeros(1)])

@@ -4,7 +4,7 @@ from torch import nn
 
 from common.models import lenet5_caffe, lenet_300_100
 from common.train.evaluate import evaluation_mode
-from common.train.stacking import StackedBatchNorm2d, stack, stackable
+from common.train.stacking import StackedBatchNorm, stack, stackable
 
 
 class Small(nn.Sequential):
@@ -32,10 +32,29 @@ def networks(kind, count=3):
     return models, torch.randn(count, 5, 1, 8, 8, generator=generator, dtype=torch.float64)
 
 
-KINDS = [lambda: lenet_300_100(in_features=64), Small]
+class Normalised(nn.Sequential):
+    """BatchNorm of features and of maps, with and without scales, an average pool and a layer that does nothing."""
+
+    def __init__(self):
+        super().__init__(
+            nn.Conv2d(1, 4, 3, bias=False),
+            nn.BatchNorm2d(4, affine=False),
+            nn.Identity(),
+            nn.AvgPool2d(2),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(-3),
+            nn.Linear(4, 6, bias=False),
+            nn.BatchNorm1d(6),
+            nn.ReLU(),
+            nn.Linear(6, 5),
+            nn.BatchNorm1d(5, affine=False),
+        )
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=["linear", "convolutions"])
+KINDS = [lambda: lenet_300_100(in_features=64), Small, Normalised]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=["linear", "convolutions", "normalised"])
 @pytest.mark.parametrize("training", [True, False])
 def test_a_stack_computes_what_its_networks_compute(kind, training):
     models, images = networks(kind)
@@ -56,7 +75,7 @@ def test_a_stack_computes_what_its_networks_compute(kind, training):
             torch.testing.assert_close(model.get_buffer(name), buffer)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=["linear", "convolutions"])
+@pytest.mark.parametrize("kind", KINDS, ids=["linear", "convolutions", "normalised"])
 def test_the_networks_become_views_of_the_stack(kind):
     models, _ = networks(kind, 2)
     program = stack(models)
@@ -74,7 +93,7 @@ def test_runs_of_one_stack_may_be_in_different_modes():
     expected = [model(x) for model, x in zip(alone, images, strict=True)]
     program = stack(models)
     for layer in program.modules():
-        if isinstance(layer, StackedBatchNorm2d):
+        if isinstance(layer, StackedBatchNorm):
             layer.inference = torch.tensor([False, True, False])
     found = program(images)
     torch.testing.assert_close(found, torch.stack(expected))
