@@ -41,6 +41,7 @@ class Quantity:
     """Numbers per seed, taken from the results: a metric of one cell, or its relation to other cells.
 
     With `minus` or `divided_by`, the other cell's numbers are taken off or divided by, seed by seed.
+    With `against`, another metric, each seed gives the rank correlation of the two over all cells that fit.
     `statistic` "values" keeps one number a seed; "best" keeps the one seed with the highest
     `validation_accuracy`; "spread" compares how far the seeds lie apart; "band" is half the width of the mean's 95 %
     confidence band.
@@ -52,6 +53,7 @@ class Quantity:
     minus: "Quantity | None" = None
     divided_by: "Quantity | None" = None
     statistic: str = "values"
+    against: str | None = None
 
 
 @dataclass(frozen=True)
@@ -258,7 +260,7 @@ def _images(value: Value, unit: str) -> int:
 
 def _require_sense(check: Check, value: Value, reported: Reported | None, unit: str) -> None:
     """Raise UsageError where the fields of a check contradict each other."""
-    _require_statistic(check, value)
+    _require_statistic(check, value, unit)
     if check.kind == "value" and unit == "fraction" and check.images is None:
         raise value.error("a fraction's spread has a floor: give 'images', the number of images that it counts over")
     if check.images is not None and check.quantity is not None and check.quantity.divided_by is not None:
@@ -280,13 +282,16 @@ def _require_sense(check: Check, value: Value, reported: Reported | None, unit: 
         raise value.error("an exact check needs one of equals, at_least, at_most")
 
 
-def _require_statistic(check: Check, value: Value) -> None:
+def _require_statistic(check: Check, value: Value, unit: str) -> None:
     """Raise UsageError where a statistic is asked for that the kind cannot test."""
     inner = [part for q in check.quantities for part in (q.minus, q.divided_by) if part is not None]
     if any(part.statistic != "values" for part in inner):
         raise value.error("a statistic belongs to the whole quantity, not to a part of it")
     whole = [q for q in (check.quantity, check.above, check.below) if isinstance(q, Quantity)]
     asked = {q.statistic for q in whole}
+    for q in check.quantities:
+        if q.against is not None and (q.minus, q.divided_by, q.statistic, unit) != (None, None, "values", "none"):
+            raise value.error("a correlation stands alone and has the unit none")
     if "best" in asked and check.kind != "value":
         raise value.error("the best run is one number: only a value check knows its error")
     if "band" in asked and (check.kind != "exact" or check.at_most is None):
@@ -315,13 +320,14 @@ def _side(value: Value, unit: str) -> Quantity | float:
 def _quantity(value: Value, outer: Quantity | None = None) -> Quantity:
     """Parse a quantity; one inside another takes experiment and metric from it where it names none."""
     required = () if outer else ("experiment", "metric")
-    optional = ("experiment", "metric", "cell", "minus", "divided_by", "statistic")
+    optional = ("experiment", "metric", "cell", "minus", "divided_by", "statistic", "against")
     fields = value.fields(required=required, optional=optional)
     own = Quantity(
         experiment=fields["experiment"].text() if "experiment" in fields else outer.experiment,  # type: ignore[union-attr]
         metric=fields["metric"].text() if "metric" in fields else outer.metric,  # type: ignore[union-attr]
         cell={k: v.scalar() for k, v in fields["cell"].mapping().items()} if "cell" in fields else {},
         statistic=fields["statistic"].choice(*STATISTICS) if "statistic" in fields else "values",
+        against=fields["against"].text() if "against" in fields else None,
     )
     return Quantity(
         own.experiment,
@@ -330,6 +336,7 @@ def _quantity(value: Value, outer: Quantity | None = None) -> Quantity:
         _quantity(fields["minus"], own) if "minus" in fields else None,
         _quantity(fields["divided_by"], own) if "divided_by" in fields else None,
         own.statistic,
+        own.against,
     )
 
 

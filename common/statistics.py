@@ -318,3 +318,16 @@ def angle(share: Floats) -> Floats:
 def share(angle: Floats) -> Floats:
     """Return the share of an angle; beyond the ends of the scale, 0 or 1."""
     return np.sin(np.clip(angle, 0.0, np.pi / 2.0)) ** 2
+
+
+def rank_correlation(first: Array, second: Array) -> float:
+    """Return Spearman's correlation of two arrays [n], that of their ranks; neither is constant."""
+    return float(np.corrcoef(_ranks(first), _ranks(second))[0, 1])
+
+
+def _ranks(values: Array) -> Array:
+    """Return ranks [n] from 0 on; equal values share the mean of theirs."""
+    ordered = np.sort(values)
+    below, not_above = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
+    ranks: Array = (below + not_above - 1) / 2.0
+    return ranks

@@ -35,14 +35,18 @@ class Results:
 
     def cell(self, experiment: str, where: Mapping[str, Scalar]) -> Any:
         """Return the one cell of an experiment whose fields have the given values; else raise Failed."""
-        fields = (experiment, *where)
-        if fields not in self._indices:
-            self._indices[fields] = _index(self.experiments[experiment].cells[self.tier], tuple(where))
-        found = self._indices[fields].get(tuple(where.values()), [])
+        found = self.cells(experiment, where)
         if len(found) != 1:
             wanted = ", ".join(f"{name} = {value}" for name, value in where.items()) or "no condition"
             raise Failed(f"{len(found)} cells of {experiment} ({self.tier}) fit {wanted}; one is needed")
         return found[0]
+
+    def cells(self, experiment: str, where: Mapping[str, Scalar]) -> list[Any]:
+        """Return all cells of an experiment whose fields have the given values, in their order."""
+        fields = (experiment, *where)
+        if fields not in self._indices:
+            self._indices[fields] = _index(self.experiments[experiment].cells[self.tier], tuple(where))
+        return self._indices[fields].get(tuple(where.values()), [])
 
     def values(self, experiment: str, where: Mapping[str, Scalar], metric: str) -> Array:
         """Return one cell's metric, [seeds].
@@ -50,9 +54,16 @@ class Results:
         Raises Failed where a job failed or has no record, the cell or the metric does not exist, or a value is not
         finite.
         """
-        declared = self.experiments[experiment]
-        cell = self.cell(experiment, where)
-        return np.array([self._value(Job(declared.run, cell, seed), metric) for seed in self.seeds(experiment)])
+        return self._values(experiment, self.cell(experiment, where), metric)
+
+    def table(self, experiment: str, where: Mapping[str, Scalar], metric: str) -> Array:
+        """Return the metric of all cells that fit, [seeds, cells]; raise Failed as `values` does."""
+        cells = self.cells(experiment, where)
+        return np.stack([self._values(experiment, cell, metric) for cell in cells], axis=1)
+
+    def _values(self, experiment: str, cell: Any, metric: str) -> Array:
+        run = self.experiments[experiment].run
+        return np.array([self._value(Job(run, cell, seed), metric) for seed in self.seeds(experiment)])
 
     def seeds(self, experiment: str) -> range:
         """Return the seeds asked for of an experiment."""

@@ -8,15 +8,16 @@ from math import factorial
 import numpy as np
 
 from common.errors import UsageError
-from common.expectations import Check, Claim
+from common.expectations import Check, Claim, Quantity
 from common.multiplicity import benjamini_hochberg, holm
 from common.pipeline.aggregate import Failed, Results
 from common.pipeline.kinds import exact, order, rate, trend, value
-from common.pipeline.quantity import points, require_seeds, where
+from common.pipeline.quantity import Point, points, require_seeds, where
 from common.pipeline.sample import priors
 from common.pipeline.verdict import Finding, Verdict
 from common.statistics import ALPHA, Array
 
+LEAST_CORRELATED = 4  # cells; three have six orders, too few to say anything
 WATCH = 0.10  # the share of false entries that the list of claims to watch may have
 
 Judge = Callable[[Claim, Check, Results], Finding]
@@ -140,13 +141,21 @@ def _require_declared(check: Check, declared: Results) -> None:
         if quantity.experiment not in declared.experiments:
             raise Failed(f"unknown experiment '{quantity.experiment}'; there are: {', '.join(declared.experiments)}")
         metrics = declared.experiments[quantity.experiment].metrics
-        if quantity.metric not in metrics:
-            raise Failed(
-                f"{quantity.experiment} does not measure '{quantity.metric}'; it measures {', '.join(metrics)}"
-            )
+        for metric in (quantity.metric, *([] if quantity.against is None else [quantity.against])):
+            if metric not in metrics:
+                raise Failed(f"{quantity.experiment} does not measure '{metric}'; it measures {', '.join(metrics)}")
         for point in points(check):
-            declared.cell(quantity.experiment, where(quantity, point))
+            _require_cells(quantity, where(quantity, point), declared)
     require_seeds(check, declared)
+
+
+def _require_cells(quantity: Quantity, condition: Point, declared: Results) -> None:
+    if quantity.against is None:
+        declared.cell(quantity.experiment, condition)
+        return
+    fitting = len(declared.cells(quantity.experiment, condition))
+    if fitting < LEAST_CORRELATED:
+        raise Failed(f"{fitting} cells of {quantity.experiment} fit: a correlation takes at least {LEAST_CORRELATED}")
 
 
 def _require_decidable(check: Check, declared: Results, gating: int) -> None:

@@ -37,11 +37,14 @@ def where(quantity: Quantity, point: Point) -> dict[str, Scalar]:
 def measured(quantity: Quantity | float | None, point: Point, results: Results, unit: str = "none") -> Array:
     """Return a quantity's numbers, [seeds]; a plain number gives an array of one.
 
-    Raises Failed where a number is missing, not finite, divided by zero, or impossible in the unit.
+    Raises Failed where a number is missing, not finite, divided by zero, or impossible in the unit, and where what is
+    to be correlated is the same in all cells.
     """
     if quantity is None or isinstance(quantity, float):
         return np.array([quantity], dtype=np.float64)
     condition = where(quantity, point)
+    if quantity.against is not None:
+        return _correlated(quantity, condition, results)
     values = results.values(quantity.experiment, condition, quantity.metric)
     if quantity.divided_by is None:
         _require_unit(values, unit, quantity)
@@ -56,6 +59,16 @@ def measured(quantity: Quantity | float | None, point: Point, results: Results, 
             raise Failed("one seed has no confidence band")
         values = np.array([statistics.half_band(values)])
     return values
+
+
+def _correlated(quantity: Quantity, condition: Point, results: Results) -> Array:
+    """Return each seed's rank correlation of two metrics over the cells that fit, [seeds]."""
+    names = (quantity.metric, str(quantity.against))
+    tables = [results.table(quantity.experiment, condition, name) for name in names]
+    for name, table in zip(names, tables, strict=True):
+        if (table == table[:, :1]).all(axis=1).any():
+            raise Failed(f"{name} of {quantity.experiment} is the same in all cells: nothing correlates with it")
+    return np.array([statistics.rank_correlation(*of_seed) for of_seed in zip(*tables, strict=True)])
 
 
 def best_seed(quantity: Quantity, point: Point, results: Results) -> int:

@@ -307,6 +307,12 @@ def test_each_mistake_is_named_with_line_and_column(tmp_path: Path, old: str, ne
         ("exact", "metric: accuracy", "metric: accuracy, statistic: best", "10:7: the best run is one number"),
         ("order", BELOW, BELOW.replace("b}", "b}, statistic: band"), "10:7: a band is narrow or not: only an exact"),
         ("exact", "metric: accuracy", "metric: accuracy, statistic: band", "10:7: a band is narrow or not: only an"),
+        (
+            "exact",
+            "metric: accuracy",
+            "metric: accuracy, against: loss",
+            "10:7: a correlation stands alone and has the",
+        ),
         ("trend", "metric: accuracy", "metric: accuracy, statistic: spread", "10:7: spreads are compared by"),
         ("rate", "metric: accuracy", "metric: accuracy, statistic: spread", "10:7: spreads are compared by"),
         ("exact", "metric: accuracy", "metric: accuracy, statistic: spread", "10:7: spreads are compared by"),

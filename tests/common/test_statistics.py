@@ -19,6 +19,7 @@ from common.statistics import (
     above_gap_everywhere,
     angle,
     behrens_fisher,
+    rank_correlation,
     rate,
     rate_interval,
     rising,
@@ -727,3 +728,11 @@ def test_on_the_angle_scale_the_binomial_spread_is_the_same_everywhere(rate_of_h
     angles = angle(hits / images)
     spread = weights @ (angles - weights @ angles) ** 2
     assert spread == pytest.approx(0.25 / images, rel=0.02)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=12))
+def test_rank_correlation_is_scipys_ties_included(points):
+    first, second = (np.array(column, dtype=float) for column in zip(*points, strict=True))
+    assume(first.std() > 0 and second.std() > 0)
+    assert rank_correlation(first, second) == pytest.approx(stats.spearmanr(first, second).statistic)

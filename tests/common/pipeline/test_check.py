@@ -306,6 +306,14 @@ RANGE = value(quantity=quantity(rate=None), **ALONG)
             "table does not measure 'loss'; it measures score, validation_accuracy",
         ),
         (value(quantity=quantity(minus=quantity("c"))), "0 cells of table (smoke) fit method = c, rate = 0.1; one is"),
+        (
+            order(above=Quantity("table", "score", {}, against="loss"), below=0.0),
+            "table does not measure 'loss'; it measures score, validation_accuracy",
+        ),
+        (
+            order(above=Quantity("table", "score", {"method": "a"}, against="validation_accuracy"), below=0.0),
+            "3 cells of table fit: a correlation takes at least 4",
+        ),
         (order(below=quantity("c")), "0 cells of table (smoke) fit method = c, rate = 0.1; one is needed"),
     ],
 )

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.expectations import Quantity
 from common.pipeline.aggregate import Failed
 from common.pipeline.quantity import best_seed, measured, points, samples, where
 from tests.common.pipeline.toy import ALONG, RATES, find, one, order, pair, quantity, results, row, value
@@ -44,6 +45,28 @@ def test_the_best_of_a_difference_is_the_difference_of_the_best_seed():
     found = pair([0.9, 0.7, 0.8], [0.5, 0.1, 0.2], validation={("a", 0.1): [0.1, 0.3, 0.2]})
     best = measured(quantity(minus=quantity("b"), statistic="best"), {}, found)
     assert best == pytest.approx([0.6])
+
+
+def correlated(score, validation):
+    """Return the rank correlation over all six cells of the toy table, one seed each."""
+    cells = [(method, rate) for method in "ab" for rate in RATES]
+    found = results(
+        {cell: [number] for cell, number in zip(cells, score, strict=True)},
+        validation={cell: [number] for cell, number in zip(cells, validation, strict=True)},
+    )
+    return measured(Quantity("table", "score", {}, against="validation_accuracy"), {}, found).tolist()
+
+
+def test_a_correlation_goes_over_all_cells_seed_by_seed():
+    assert correlated([1, 2, 3, 4, 5, 60], [-1, 0, 3, 30, 31, 32]) == pytest.approx([1.0])
+    assert correlated([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1]) == pytest.approx([-1.0])
+    # ranks 0 to 5 against 1, 0, 3, 2, 5, 4: squared differences sum to 6, 1 - 6 * 6 / (6 * 35)
+    assert correlated([1, 2, 3, 4, 5, 6], [2, 1, 4, 3, 6, 5]) == pytest.approx([1 - 36 / 210])
+
+
+def test_a_correlation_of_what_is_the_same_everywhere_is_none():
+    with pytest.raises(Failed, match="validation_accuracy of table is the same in all cells"):
+        correlated([1, 2, 3, 4, 5, 6], [7] * 6)
 
 
 def test_a_spread_is_left_to_its_test():
