@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from common.datasets import caltech256, digits, folder_sets, procedural, templates, torchvision_sets
+from common.datasets import caltech256, digits, folder_sets, procedural, resisc45, templates, torchvision_sets
 from common.datasets.dataset import ImageData
 from common.datasets.splits import stratified_split, train_validation_split
 from common.errors import UsageError
@@ -23,6 +23,7 @@ _ON_DISK: dict[str, Callable[[Path], ImageData]] = {
     **{name: partial(torchvision_sets.torchvision_set, name) for name in torchvision_sets.TORCHVISION_SETS},
     folder_sets.TINY_IMAGENET: folder_sets.tiny_imagenet,
     caltech256.CALTECH256: caltech256.caltech256,
+    resisc45.RESISC45: resisc45.resisc45,
 }
 
 
@@ -35,7 +36,9 @@ def load(name: str, data_dir: Path | None = None) -> ImageData:
     """Return a data set by name.
 
     "digits", "digits28", "procedural10", "procedural40" and "templates" need no files. The others are read from under
-    `data_dir`, by default `default_folder()`.
+    `data_dir`, by default `default_folder()`, as uint8: "mnist", "fashion_mnist", "kmnist", "emnist_letters",
+    "cifar10", "cifar100", "svhn" and "patch_camelyon" from the files that torchvision's own download leaves,
+    "tiny_imagenet", "caltech256" and "resisc45" from their folders of image files. Nothing is downloaded.
     Raises UsageError for an unknown name, and where files are missing or damaged.
     """
     if name in _EMBEDDED:

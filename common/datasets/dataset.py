@@ -37,20 +37,31 @@ class ImageData:
             digest.update(tensor.cpu().contiguous().numpy().data)
         return digest.hexdigest()
 
-    def standardised(self) -> tuple[Tensor, Tensor]:
-        """Return training and test images as float32, scaled to mean 0 and standard deviation 1.
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Return mean and (population) standard deviation of all training images, float32 [C, 1, 1] each.
 
-        uint8 images are divided by 255 first. Mean and (population) standard deviation are those of all
-        training images, one pair for grey images and one a channel for colour. Raises ValueError where a
-        channel is constant.
+        They are those of images in [0, 1]: uint8 images count as divided by 255. Raises ValueError where a channel is
+        constant.
         """
         unit = 255 if self.train_images.dtype == torch.uint8 else 1
         mean, std = _moments(self.train_images)
         if not (std > 0).all():
             raise ValueError(f"{self.name}: a channel of the training images is constant")
-        mean, std = (moment.float().view(-1, 1, 1) / unit for moment in (mean, std))
-        train, test = (images / unit for images in (self.train_images, self.test_images))
+        return mean.float().view(-1, 1, 1) / unit, std.float().view(-1, 1, 1) / unit
+
+    def standardised(self) -> tuple[Tensor, Tensor]:
+        """Return training and test images as float32, scaled to mean 0 and standard deviation 1 by their `moments`.
+
+        Raises ValueError where a channel is constant.
+        """
+        mean, std = self.moments()
+        train, test = in_unit(self.train_images), in_unit(self.test_images)
         return train.sub_(mean).div_(std), test.sub_(mean).div_(std)
+
+
+def in_unit(images: Tensor) -> Tensor:
+    """Return a copy of images as float32 in [0, 1]; uint8 images are divided by 255."""
+    return images / 255 if images.dtype == torch.uint8 else images.clone()
 
 
 def _check(what: str, images: Tensor, labels: Tensor, num_classes: int) -> None:

@@ -1,30 +1,17 @@
-"""Published data sets that torchvision reads, held in memory as uint8."""
+"""Published data sets from the files that torchvision's own download leaves, held in memory as uint8."""
 
 import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from common.datasets.dataset import ImageData
 from common.datasets.problems import corrupt, missing
-
-
-@dataclass(frozen=True)
-class _Source:
-    torchvision_class: str
-    num_classes: int
-
-
-TORCHVISION_SETS = {
-    "mnist": _Source("MNIST", 10),
-    "fashion_mnist": _Source("FashionMNIST", 10),
-    "kmnist": _Source("KMNIST", 10),
-    "cifar10": _Source("CIFAR10", 10),
-    "cifar100": _Source("CIFAR100", 100),
-}
 
 _UNREADABLE = (
     AssertionError,
@@ -36,44 +23,141 @@ _UNREADABLE = (
     ValueError,
     pickle.UnpicklingError,
 )
+_SLAB = 4096  # images of PatchCamelyon that are read at a time, 113 MB
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A class of torchvision, how many classes its images have, and their shape [C, H, W].
+
+    `files` names the files under the root that are read, given torchvision's class; `read` returns images and
+    labels, given that class, the root, and whether the training part is wanted. `downloads` are the arguments, beside
+    the root, of the calls that download all parts, and `downloader` is the package that torchvision needs for that.
+    """
+
+    torchvision_class: str
+    num_classes: int
+    shape: tuple[int, int, int]
+    files: Callable[[Any], list[str]]
+    read: Callable[[Any, Path, bool], tuple[Tensor, Tensor]]
+    downloads: tuple[str, ...] = ("",)
+    downloader: str | None = None
 
 
 def torchvision_set(name: str, root: Path) -> ImageData:
     """Return one of TORCHVISION_SETS from the files that torchvision's own download leaves under `root`.
 
-    Images are uint8 [N, 1, 28, 28] or [N, 3, 32, 32]. Nothing is downloaded. CIFAR's files are checked by
-    their published MD5 sums; the others have none, so their headers, sizes and labels are checked.
-    Raises UsageError where files are missing or damaged.
+    Images are uint8 [N, 1, 28, 28] (MNIST and its like), [N, 3, 32, 32] (CIFAR, SVHN) or [N, 3, 96, 96]
+    (PatchCamelyon, 7.2 GB for training). SVHN's training images are without the "extra" ones, its label of the digit 0
+    is 0. EMNIST letters a to z have the labels 0 to 25 and stand upright. Nothing is downloaded. The files of CIFAR
+    and SVHN are checked by their published MD5 sums; the others have none, so their headers, sizes and labels are
+    checked. Raises UsageError where files are missing or damaged.
     """
     from torchvision import datasets  # slow to import: only who asks for these waits
 
     source = TORCHVISION_SETS[name]
     reader = getattr(datasets, source.torchvision_class)
-    command = (
-        f'python -c "from torchvision.datasets import {source.torchvision_class} as D; D({str(root)!r}, download=True)"'
-    )
-    folder, files = _published_files(reader, root)
+    files = source.files(reader)
     for file in files:
-        if not (folder / file).is_file():
-            raise missing(name, folder / file, command)
+        if not (root / file).is_file():
+            raise missing(name, root / file, _command(source, root))
     try:
-        train, test = reader(root, train=True), reader(root, train=False)
-        return ImageData(name, *_tensors(train), *_tensors(test), source.num_classes)
+        train, test = (_checked(*source.read(reader, root, part), source.shape) for part in (True, False))
+        return ImageData(name, *train, *test, source.num_classes)
     except _UNREADABLE as error:
-        raise corrupt(name, folder, str(error) or type(error).__name__) from error
+        raise corrupt(name, _place(root, files), str(error) or type(error).__name__) from error
 
 
-def _published_files(reader: Any, root: Path) -> tuple[Path, list[str]]:
-    """Return the folder that a torchvision class reads and the names of the files in it."""
-    if hasattr(reader, "base_folder"):
-        batches = [file for file, _ in reader.train_list + reader.test_list]
-        return root / reader.base_folder, [*batches, reader.meta["filename"]]
-    return root / reader.__name__ / "raw", [file.removesuffix(".gz") for file, _ in reader.resources]
+def _command(source: _Source, root: Path) -> str:
+    """Return the command that downloads all parts of a data set."""
+    calls = "; ".join(f"D({str(root)!r}, {arguments}download=True)" for arguments in source.downloads)
+    install = f"pip install {source.downloader} && " if source.downloader else ""
+    return f'{install}python -c "from torchvision.datasets import {source.torchvision_class} as D; {calls}"'
 
 
-def _tensors(split: Any) -> tuple[Tensor, Tensor]:
-    """Return images uint8 [N, C, H, W] and labels int64 [N] of a torchvision data set."""
-    images, labels = torch.as_tensor(split.data), torch.as_tensor(split.targets, dtype=torch.int64)
-    if images.ndim == 3:
-        return images.unsqueeze(1), labels
-    return images.permute(0, 3, 1, 2).contiguous(), labels
+def _place(root: Path, files: list[str]) -> Path:
+    """Return the folder of the files, or a shell's pattern of them where they lie beside other data sets' folders."""
+    folder = (root / files[0]).parent
+    return folder if folder != root else root / f"{{{','.join(files)}}}"
+
+
+def _checked(images: Tensor, labels: Tensor, shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
+    """Return the pair; raise ValueError unless the images are uint8 [N, *shape]."""
+    if images.dtype != torch.uint8 or images.shape[1:] != shape:
+        raise ValueError(f"images are {images.dtype} {list(images.shape)}, not torch.uint8 {['N', *shape]}")
+    return images, labels
+
+
+def _mnist_files(reader: Any) -> list[str]:
+    return [f"{reader.__name__}/raw/{file.removesuffix('.gz')}" for file, _ in reader.resources]
+
+
+def _read_mnist(reader: Any, root: Path, train: bool) -> tuple[Tensor, Tensor]:
+    part = reader(root, train=train)
+    return part.data.unsqueeze(1), part.targets
+
+
+def _letters_files(_: Any) -> list[str]:
+    parts = [f"EMNIST/raw/emnist-letters-{part}" for part in ("train", "test")]
+    return [f"{part}-{kind}-ubyte" for part in parts for kind in ("images-idx3", "labels-idx1")]
+
+
+def _read_letters(reader: Any, root: Path, train: bool) -> tuple[Tensor, Tensor]:
+    """Stand images upright, which are published transposed and left so by torchvision, and count labels from 0."""
+    part = reader(root, split="letters", train=train)
+    return part.data.transpose(1, 2).contiguous().unsqueeze(1), part.targets - 1
+
+
+def _cifar_files(reader: Any) -> list[str]:
+    batches = [file for file, _ in reader.train_list + reader.test_list]
+    return [f"{reader.base_folder}/{file}" for file in [*batches, reader.meta["filename"]]]
+
+
+def _read_cifar(reader: Any, root: Path, train: bool) -> tuple[Tensor, Tensor]:
+    part = reader(root, train=train)
+    return torch.from_numpy(part.data).permute(0, 3, 1, 2).contiguous(), torch.tensor(part.targets)
+
+
+def _svhn_files(reader: Any) -> list[str]:
+    return [reader.split_list[part][1] for part in ("train", "test")]
+
+
+def _read_svhn(reader: Any, root: Path, train: bool) -> tuple[Tensor, Tensor]:
+    part = reader(root, split="train" if train else "test")
+    return torch.from_numpy(part.data).contiguous(), torch.from_numpy(part.labels)
+
+
+def _camelyon_files(_: Any) -> list[str]:
+    return [f"pcam/camelyonpatch_level_2_split_{part}_{key}.h5" for part in ("train", "test") for key in "xy"]
+
+
+def _read_camelyon(_: Any, root: Path, train: bool) -> tuple[Tensor, Tensor]:
+    """Read the arrays in slabs, where torchvision's class would open the files anew for every image."""
+    import h5py  # type: ignore[import-untyped]  # slow to import, as torchvision
+
+    stem = root / "pcam" / f"camelyonpatch_level_2_split_{'train' if train else 'test'}"
+    with h5py.File(f"{stem}_x.h5") as x_file, h5py.File(f"{stem}_y.h5") as y_file:
+        for file, key, shape in ((x_file, "x", (96, 96, 3)), (y_file, "y", (1, 1, 1))):
+            array = file[key]
+            if not isinstance(array, h5py.Dataset) or array.dtype != np.uint8 or array.shape[1:] != shape:
+                raise ValueError(f"{Path(file.filename).name} holds {array}, not uint8 {['N', *shape]}")
+        images = torch.empty((len(x_file["x"]), 3, 96, 96), dtype=torch.uint8)
+        for start in range(0, len(images), _SLAB):
+            slab = torch.from_numpy(x_file["x"][start : start + _SLAB])
+            images[start : start + _SLAB] = slab.permute(0, 3, 1, 2)
+        return images, torch.from_numpy(y_file["y"][:]).flatten().long()
+
+
+_LETTERS = ("split='letters', train=True, ", "split='letters', train=False, ")
+_SPLITS = ("split='train', ", "split='test', ")
+
+TORCHVISION_SETS = {
+    "mnist": _Source("MNIST", 10, (1, 28, 28), _mnist_files, _read_mnist),
+    "fashion_mnist": _Source("FashionMNIST", 10, (1, 28, 28), _mnist_files, _read_mnist),
+    "kmnist": _Source("KMNIST", 10, (1, 28, 28), _mnist_files, _read_mnist),
+    "emnist_letters": _Source("EMNIST", 26, (1, 28, 28), _letters_files, _read_letters, _LETTERS),
+    "cifar10": _Source("CIFAR10", 10, (3, 32, 32), _cifar_files, _read_cifar),
+    "cifar100": _Source("CIFAR100", 100, (3, 32, 32), _cifar_files, _read_cifar),
+    "svhn": _Source("SVHN", 10, (3, 32, 32), _svhn_files, _read_svhn, _SPLITS),
+    "patch_camelyon": _Source("PCAM", 2, (3, 96, 96), _camelyon_files, _read_camelyon, _SPLITS, "gdown"),
+}

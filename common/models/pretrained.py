@@ -21,6 +21,7 @@ STD = (0.229, 0.224, 0.225)
 
 LAST_LAYERS = {
     "resnet18": "fc",
+    "resnet50": "fc",
     "vgg19": "classifier.6",
     "densenet201": "classifier",
     "resnext101_32x8d": "fc",

@@ -15,8 +15,8 @@ def test_unknown_name_lists_all_names():
     with pytest.raises(UsageError, match="'imagenet21k'") as caught:
         load("imagenet21k")
     names = (
-        "digits, digits28, procedural10, procedural40, templates, mnist, fashion_mnist, kmnist, cifar10, cifar100, "
-        "tiny_imagenet, caltech256"
+        "digits, digits28, procedural10, procedural40, templates, mnist, fashion_mnist, kmnist, emnist_letters, "
+        "cifar10, cifar100, svhn, patch_camelyon, tiny_imagenet, caltech256, resisc45"
     )
     assert str(caught.value).endswith(names)
 

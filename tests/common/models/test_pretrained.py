@@ -66,6 +66,7 @@ def resnet():
     ("name", "kept", "last", "features"),
     [
         ("resnet18", 11_176_512, 513_000, 512),
+        ("resnet50", 23_508_032, 2_049_000, 2_048),
         ("vgg19", 139_570_240, 4_097_000, 4_096),
         ("densenet201", 18_092_928, 1_921_000, 1_920),
         ("resnext101_32x8d", 86_742_336, 2_049_000, 2_048),
@@ -129,7 +130,9 @@ def test_missing_weights_are_named_with_the_command_that_gets_them(tmp_path, mon
 
 
 def test_unknown_name_lists_all_names(tmp_path):
-    with pytest.raises(ValueError, match="'resnet19'; there are resnet18, vgg19, densenet201, resnext101_32x8d"):
+    with pytest.raises(
+        ValueError, match="'resnet19'; there are resnet18, resnet50, vgg19, densenet201, resnext101_32x8d"
+    ):
         backbone("resnet19", tmp_path)
 
 
