@@ -53,6 +53,11 @@ def register(builder: Callable[P, nn.Module]) -> Callable[P, nn.Module]:
     return described
 
 
+def architecture(builder: Callable[..., nn.Module], **arguments: int) -> Architecture:
+    """Return the description of the network that a builder makes of its arguments."""
+    return Architecture(builder.__name__, tuple(sorted(arguments.items())))
+
+
 def build(architecture: Architecture) -> nn.Module:
     """Build the network that an `architecture` describes.
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from common.experiment import Environment, Experiment, Job, Metrics, Tier
-from common.models.architecture import Architecture, build
+from common.models.architecture import Architecture, architecture, build
 from common.models.init import initialise
 from common.models.lenet import lenet5_caffe, lenet_300_100
 from common.models.vgg import vgg16_d, vgg_mini
@@ -25,7 +25,6 @@ from common.train.schedules import DropEverySteps
 from papers.freezenet import storage
 from papers.freezenet.masks import apply_pruning, freezing_mask, freezing_rates
 from papers.freezenet.saliency import snip_scores
-from papers.freezenet.settings import architecture
 
 MASK_METRICS = (
     "kept_beyond_k",

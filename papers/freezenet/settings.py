@@ -4,12 +4,9 @@ The smoke settings are the small counterparts: real 8x8 digits for LeNet-300-100
 64 columns), and generated colour images for the networks with BatchNorm.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from torch import nn
-
-from common.models.architecture import Architecture
+from common.models.architecture import Architecture, architecture
 from common.models.lenet import lenet5_caffe, lenet_300_100
 from common.models.resnet import resnet34, resnet_mini
 from common.models.vgg import vgg16_d, vgg_mini
@@ -48,11 +45,6 @@ class Cell:
     initialisation: str = "xavier_normal"
     reinitialisation: str | None = None
     learning_rate: float = 0.1
-
-
-def architecture(builder: Callable[..., nn.Module], **arguments: int) -> Architecture:
-    """Return the description of the network that a builder makes of its arguments."""
-    return Architecture(builder.__name__, tuple(sorted(arguments.items())))
 
 
 MNIST_RECIPE = Recipe(epochs=250, batch_size=100, optimizer=SGD(0.9, 5e-4), schedule=DropEverySteps(25_000))

@@ -7,12 +7,11 @@ from fractions import Fraction
 import torch
 
 from common.experiment import Environment, Experiment, Job, Metrics, Tier
-from common.models.architecture import Architecture, build
+from common.models.architecture import Architecture, architecture, build
 from common.models.lenet import lenet5_caffe, lenet_300_100
 from common.models.resnet import resnet34
 from common.models.vgg import vgg16_d
 from common.models.weights import parameter_counts
-from papers.freezenet.settings import architecture
 from papers.freezenet.storage import network_size
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from common.models.architecture import Architecture
+from common.models.architecture import Architecture, architecture
 from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
 from common.train.optimizers import SGD, Adam, Optimizer, RMSprop
 from papers.plasticity.smooth import require
@@ -88,11 +88,6 @@ def warm(setting: Setting, pretraining: int | None = None, rate: float = 1e-3, o
     """Return the warm start: half of the images first, then all."""
     epochs = setting.pretraining if pretraining is None else pretraining
     return Cell(setting, pretraining=epochs, optimizer=optimizer, pretraining_rate=rate, rate=rate)
-
-
-def architecture(builder: Callable[..., nn.Module], **arguments: int) -> Architecture:
-    """Return the description of the network that a builder makes of its arguments."""
-    return Architecture(builder.__name__, tuple(sorted(arguments.items())))
 
 
 CIFAR = Setting(

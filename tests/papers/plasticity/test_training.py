@@ -6,13 +6,13 @@ import torch
 import torch.nn.functional as F
 
 from common.experiment import Environment, Job
-from common.models.architecture import build
+from common.models.architecture import architecture, build
 from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
 from common.models.init import initialise
 from common.seeds import stream
 from common.train.stages import Data, shuffled_epochs, train_stage
 from papers.plasticity import training
-from papers.plasticity.settings import DIGITS, Cell, architecture, scratch, warm
+from papers.plasticity.settings import DIGITS, Cell, scratch, warm
 from papers.plasticity.smooth import smooth_epochs
 from papers.plasticity.training import METRICS, Stage, measure, prepare, train
 from papers.plasticity.warm_start import control
