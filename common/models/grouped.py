@@ -10,19 +10,23 @@ from common.models.resnet import ResidualBlock
 
 
 @register
-def grouped_resnet(num_classes: int = 10, width: int = 64, depth: int = 2, channels: int = 3) -> nn.Module:
+def grouped_resnet(
+    num_classes: int = 10, width: int = 64, depth: int = 2, channels: int = 3, affine: int = 1
+) -> nn.Module:
     """Build ResNet-18 for 32x32 images in six groups: 11,173,962 parameters (plasticity, Section A.4).
 
     Group 1 is the first convolution with its BatchNorm, groups 2 to 5 are the modules of `depth` residual blocks with
     width, 2 width, 4 width and 8 width channels, the later three halving height and width; group 6 is the output layer.
+    `affine` 0 leaves out BatchNorm's scales and shifts: 11,164,362 parameters.
     """
-    stem = [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+    scaled = bool(affine)
+    stem = [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width, affine=scaled), nn.ReLU()]
     groups = [nn.Sequential(*stem)]
     inputs = width
     for module in range(4):
         outputs, stride = width * 2**module, 1 if module == 0 else 2
-        blocks = [ResidualBlock(inputs, outputs, stride)]
-        blocks += [ResidualBlock(outputs, outputs, 1) for _ in range(depth - 1)]
+        blocks = [ResidualBlock(inputs, outputs, stride, scaled)]
+        blocks += [ResidualBlock(outputs, outputs, 1, scaled) for _ in range(depth - 1)]
         groups.append(nn.Sequential(*blocks))
         inputs = outputs
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(-3), nn.Linear(inputs, num_classes)]

@@ -13,24 +13,24 @@ class ResidualBlock(nn.Module):
 
     The shortcut is a 1x1 convolution with BatchNorm wherever the shape changes, else the identity. The
     caption of figure S12 names a change of channels only; the published totals also need the projection in
-    the first block, which halves the resolution and keeps 64 channels.
+    the first block, which halves the resolution and keeps 64 channels. `affine` gives BatchNorm scales and shifts.
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, affine: bool = True) -> None:
         super().__init__()
         self.residual = nn.Sequential(
             OrderedDict(
                 conv1=nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
-                norm1=nn.BatchNorm2d(outputs),
+                norm1=nn.BatchNorm2d(outputs, affine=affine),
                 relu=nn.ReLU(),
                 conv2=nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-                norm2=nn.BatchNorm2d(outputs),
+                norm2=nn.BatchNorm2d(outputs, affine=affine),
             )
         )
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
             conv = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
-            self.shortcut = nn.Sequential(OrderedDict(conv=conv, norm=nn.BatchNorm2d(outputs)))
+            self.shortcut = nn.Sequential(OrderedDict(conv=conv, norm=nn.BatchNorm2d(outputs, affine=affine)))
         self.relu = nn.ReLU()
 
     def forward(self, maps: Tensor) -> Tensor:

@@ -1,9 +1,11 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torchvision.transforms.functional import adjust_contrast
 
-from common.transforms import Flip, Translate, shifted
+from common.transforms import Flip, Translate, blurred, contrasted, shifted
 
 
 def rng(seed=0):
@@ -120,3 +122,142 @@ def test_impossible_amounts_are_refused():
         Flip(1.5)
     with pytest.raises(ValueError, match="pixels"):
         Translate(-1)
+
+
+def bilinear(size, smaller):
+    """Return the matrix [smaller, size] or its like that resizes one side, with pixels as areas, edges repeated."""
+    matrix = torch.zeros(smaller, size, dtype=torch.float64)
+    for target in range(smaller):
+        centre = min(max((target + 0.5) * size / smaller - 0.5, 0.0), size - 1.0)
+        first = min(int(centre), size - 1)
+        second = min(first + 1, size - 1)
+        matrix[target, first] += 1 - (centre - first)
+        matrix[target, second] += centre - first
+    return matrix
+
+
+def blurred_by_hand(image, small):
+    """Resize the sides of an image [..., H, W] to `small` and back, one pixel's weights at a time."""
+    for sides in (small, image.shape[-2:]):
+        rows, columns = (bilinear(size, to) for size, to in zip(image.shape[-2:], sides, strict=True))
+        image = rows @ image @ columns.T
+    return image
+
+
+def test_a_blur_of_four_pixels_by_hand():
+    image = torch.tensor([0.0, 2.0, 4.0, 8.0]).expand(1, 4, 4)
+    # two pixels of 1 and 6, at 0.5 and 2.5: their neighbours lie a quarter of the way
+    assert blurred(image, 0.5)[0].tolist() == [[1.0, 2.25, 4.75, 6.0]] * 4
+    # at a quarter one pixel is left, the mean of the middle four
+    assert blurred(image, 0.25)[0].tolist() == [[3.0] * 4] * 4
+
+
+@pytest.mark.parametrize(
+    ("sides", "share", "small"),
+    [
+        ((8, 8), 0.25, (2, 2)),
+        ((32, 32), 0.4, (13, 13)),
+        ((28, 28), 0.25, (7, 7)),
+        ((32, 32), 0.25, (8, 8)),
+        ((6, 9), 0.5, (3, 4)),
+    ],
+)
+def test_a_blur_resizes_down_and_up_without_antialias(sides, share, small):
+    source = images(2, 3, *sides).double()
+    found = blurred(source, share)
+    torch.testing.assert_close(found, blurred_by_hand(source, small))
+    down = F.interpolate(source, size=small, mode="bilinear", align_corners=False, antialias=False)
+    up = F.interpolate(down, size=sides, mode="bilinear", align_corners=False, antialias=False)
+    assert torch.equal(found, up)
+    assert (found - source).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("share", [1.0, 0.99])
+def test_a_blur_to_the_full_size_changes_no_bit(share):
+    source = images(2, 3, 32, 32)
+    assert torch.equal(blurred(source, share), source)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.4, 0.7])
+def test_a_blur_keeps_constants_and_the_input(share):
+    source = torch.tensor([0.0, 0.5, 1.0]).view(3, 1, 1).expand(3, 8, 8)
+    torch.testing.assert_close(blurred(source, share), source)
+    source = images(3, 8, 8)
+    copy = source.clone()
+    blurred(source, share)
+    assert torch.equal(source, copy)
+
+
+def test_contrast_by_hand():
+    grey = torch.tensor([0.0, 0.2, 0.4, 1.0]).view(1, 2, 2)  # mean 0.4
+    torch.testing.assert_close(contrasted(grey, 0.5).flatten(), torch.tensor([0.2, 0.3, 0.4, 0.7]))
+    red = torch.tensor([1.0, 0.0, 0.0]).view(3, 1, 1).expand(3, 2, 2)  # as grey 0.2989
+    expected = torch.tensor([0.5 + 0.14945, 0.14945, 0.14945]).view(3, 1, 1).expand(3, 2, 2)
+    torch.testing.assert_close(contrasted(red, 0.5), expected)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("factor", [0.0, 0.1, 0.28, 0.7, 1.0])
+def test_contrast_agrees_with_torchvision(channels, factor):
+    source = images(4, channels, 5, 7) - 1  # within [0, 1], which torchvision clamps to
+    expected = torch.stack([adjust_contrast(image, factor) for image in source])
+    torch.testing.assert_close(contrasted(source, factor), expected)
+
+
+def test_full_contrast_changes_no_bit_and_none_leaves_every_image_uniform():
+    source = images(4, 3, 5, 7)
+    copy = source.clone()
+    assert torch.equal(contrasted(source, 1.0), source)
+    uniform = contrasted(source, 0.0)
+    assert torch.equal(source, copy)
+    for image, original in zip(uniform, source, strict=True):
+        assert len(image.unique()) == 1
+        red, green, blue = original.mean((1, 2)).tolist()
+        assert image[0, 0, 0].item() == pytest.approx(0.2989 * red + 0.587 * green + 0.114 * blue)
+    assert len(uniform[:, 0, 0, 0].unique()) == 4  # its own grey for every image
+
+
+@pytest.mark.parametrize(
+    "transform", [lambda x: blurred(x, 0.4), lambda x: contrasted(x, 0.3)], ids=["blur", "contrast"]
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_nuisances_treat_images_of_all_runs_as_each_alone(transform, channels):
+    source = images(2, 3, channels, 8, 8)
+    together = transform(source)
+    assert together.shape == source.shape
+    for run in range(2):
+        for number in range(3):
+            torch.testing.assert_close(together[run, number], transform(source[run, number]), rtol=0, atol=1e-7)
+    strided = transform(source.transpose(0, 1))
+    torch.testing.assert_close(strided, together.transpose(0, 1), rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("share", [0.0, -1.0, 1.2, float("nan"), float("inf")])
+def test_shares_that_blur_nothing_are_refused(share):
+    with pytest.raises(ValueError, match=r"a share of the resolution in \(0, 1\]"):
+        blurred(images(1, 4, 4), share)
+
+
+@pytest.mark.parametrize("factor", [-0.1, 1.5, float("nan")])
+def test_contrasts_outside_their_range_are_refused(factor):
+    with pytest.raises(ValueError, match=r"in \[0, 1\]"):
+        contrasted(images(1, 4, 4), factor)
+
+
+@pytest.mark.parametrize("amount", [0.5, 1.0])
+@pytest.mark.parametrize("transform", [blurred, contrasted])
+def test_nuisances_refuse_what_are_no_float_images(transform, amount):
+    for wrong in (images(4, 4), torch.zeros(1, 4, 4, dtype=torch.uint8), torch.zeros(2, 1, 4, 4, dtype=torch.int64)):
+        with pytest.raises(ValueError, match="images are floats"):
+            transform(wrong, amount)
+
+
+def test_a_blur_that_leaves_no_pixel_is_refused():
+    with pytest.raises(ValueError, match="leaves no pixel of images of 8 x 2"):
+        blurred(images(1, 8, 2), 0.2)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0])
+def test_two_channels_have_no_contrast(factor):
+    with pytest.raises(ValueError, match="1 or 3 channels, not 2"):
+        contrasted(images(2, 4, 4), factor)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from common.datasets import ImageData
-from common.datasets.dataset import _moments
+from common.datasets.dataset import _moments, in_unit
 
 
 def data(train, test=None, classes=2):
@@ -87,3 +87,47 @@ def test_moments_of_bytes_are_exact():
     assert mean.item() == values.sum() / values.size
     variance = Fraction((values**2).sum(), values.size) - Fraction(values.sum(), values.size) ** 2
     assert std.item() == pytest.approx(float(variance) ** 0.5, rel=1e-14)
+
+
+def test_moments_are_those_of_images_in_the_unit_interval_by_channel():
+    train = torch.tensor([[[0, 0], [255, 255]], [[51, 0], [51, 0]]], dtype=torch.uint8).view(1, 2, 2, 2)
+    mean, std = data(train).moments()
+    assert mean.shape == std.shape == (2, 1, 1)
+    assert mean.dtype == std.dtype == torch.float32
+    assert mean.flatten().tolist() == pytest.approx([0.5, 0.1])
+    assert std.flatten().tolist() == pytest.approx([0.5, 0.1])  # population: divided by the number, not one less
+
+
+def test_moments_see_training_images_alone_and_floats_as_they_are():
+    train = torch.tensor([1.0, 5.0]).view(2, 1, 1, 1)
+    mean, std = data(train, torch.full((3, 1, 1, 1), 100.0)).moments()
+    assert (mean.item(), std.item()) == (3.0, 2.0)
+
+
+def test_standardising_is_by_the_moments():
+    toy = data(random_images(9, 3, 4, 4), random_images(5, 3, 4, 4, seed=1))
+    mean, std = toy.moments()
+    for found, images in zip(toy.standardised(), (toy.train_images, toy.test_images), strict=True):
+        torch.testing.assert_close(found, (images.float() / 255 - mean) / std)
+
+
+def test_moments_of_a_constant_channel_are_refused_by_name():
+    train = random_images(4, 2, 3, 3)
+    train[:, 1] = 7
+    with pytest.raises(ValueError, match="toy: a channel of the training images is constant"):
+        data(train).moments()
+
+
+def test_bytes_become_floats_in_the_unit_interval():
+    source = torch.tensor([0, 51, 255], dtype=torch.uint8)
+    unit = in_unit(source)
+    assert unit.dtype == torch.float32
+    assert unit.tolist() == pytest.approx([0.0, 0.2, 1.0])
+
+
+def test_floats_in_the_unit_interval_are_copied():
+    source = torch.tensor([0.0, 0.5, 3.0])
+    unit = in_unit(source)
+    assert unit.tolist() == [0.0, 0.5, 3.0]
+    unit.zero_()
+    assert source.tolist() == [0.0, 0.5, 3.0]

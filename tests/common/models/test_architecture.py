@@ -12,6 +12,8 @@ from common.models import (
     resnet_mini,
     vgg_mini,
 )
+from common.models.architecture import architecture
+from common.models.grouped import grouped_mlp
 
 
 def test_architecture_holds_name_and_all_arguments():
@@ -48,3 +50,19 @@ def test_a_foreign_network_has_neither_architecture_nor_initialisation():
         architecture_of(nn.Linear(2, 2))
     with pytest.raises(ValueError, match="no known seed"):
         initialisation_of(lenet_300_100(in_features=64))
+
+
+def test_a_builder_is_described_without_building_in_any_order_of_its_arguments():
+    described = architecture(grouped_mlp, inputs=4, hidden=6)
+    assert described == architecture(grouped_mlp, hidden=6, inputs=4)
+    assert hash(described) == hash(architecture(grouped_mlp, hidden=6, inputs=4))
+    assert described == Architecture("grouped_mlp", (("hidden", 6), ("inputs", 4)))
+    assert described != architecture(grouped_mlp, inputs=4, hidden=7)
+
+
+def test_what_a_description_builds_is_what_the_builder_builds():
+    found = build(architecture(grouped_mlp, hidden=6, inputs=4))
+    expected = grouped_mlp(4, 6)
+    assert architecture_of(found) == architecture_of(expected)
+    assert [tensor.shape for tensor in found.parameters()] == [tensor.shape for tensor in expected.parameters()]
+    assert architecture_of(build(architecture(grouped_mlp))) == architecture_of(grouped_mlp())

@@ -47,6 +47,11 @@ def test_resnet18_is_the_default_and_its_groups_have_their_parameters():
     assert parameter_counts(on_paper(grouped_resnet, channels=1)).total == 11_172_810
 
 
+def test_the_resnet_without_scales_and_shifts_has_neither_anywhere():
+    counts = parameter_counts(on_paper(grouped_resnet, affine=0))
+    assert (counts.total, counts.batch_norm) == (11_164_362, 0)
+
+
 def test_the_last_three_modules_of_the_resnet_halve_the_maps_and_double_the_channels():
     maps, shapes = torch.zeros(2, 3, 32, 32), []
     for group in grouped_resnet(width=2, depth=1).children():
@@ -76,10 +81,13 @@ def test_the_three_linear_layers_are_the_groups_of_the_small_mlp():
 def test_small_networks_train_as_a_stack_and_the_resnet_alone():
     assert stackable(grouped_mlp())
     assert stackable(grouped_cnn(width=8, depth=3))
-    assert not stackable(grouped_resnet(width=2, depth=1))
+    assert not stackable(on_paper(grouped_resnet))
 
 
-@pytest.mark.parametrize("model", [grouped_mlp(4, 5, 3), grouped_cnn(2, 1), grouped_resnet(7, 2, 1, 1)])
+@pytest.mark.parametrize(
+    "model",
+    [grouped_mlp(4, 5, 3), grouped_cnn(2, 1), grouped_resnet(7, 2, 1, 1), grouped_resnet(7, 2, 1, 1, 0)],
+)
 def test_a_network_is_rebuilt_from_what_it_says_it_is(model):
     again = build(architecture_of(model))
     assert [p.shape for p in again.parameters()] == [p.shape for p in model.parameters()]

@@ -28,6 +28,7 @@ def test_fans_by_hand(shape, expected):
     [
         ("xavier_normal", stats.norm(0, math.sqrt(2 / 400))),
         ("kaiming_uniform", stats.uniform(-math.sqrt(6 / 300), 2 * math.sqrt(6 / 300))),
+        ("framework_uniform", stats.uniform(-math.sqrt(1 / 300), 2 * math.sqrt(1 / 300))),
         ("normal", stats.norm(0, 1)),
     ],
 )
@@ -94,6 +95,13 @@ def test_biases_and_batch_norm_are_reset():
             if name.endswith(ending):
                 assert torch.equal(tensor, torch.full_like(tensor, value)), name
     assert not (next(model.parameters()) == 5).any()
+
+
+def test_the_frameworks_default_draws_biases_from_the_range_of_the_weights():
+    model = nn.Sequential(nn.Linear(400, 300), nn.Conv2d(2, 500, 3, bias=False))
+    initialise(model, "framework_uniform", 1)
+    assert stats.kstest(model[0].bias.detach().numpy(), stats.uniform(-0.05, 0.1).cdf).pvalue > 0.01
+    assert model[1].weight.abs().max().item() == pytest.approx(math.sqrt(1 / 18), rel=1e-2)
 
 
 def test_scheme_and_seed_are_noted_and_the_global_state_is_left_alone():

@@ -71,3 +71,10 @@ def test_resnet_mini_counts_and_output():
     )
     assert model(torch.zeros(5, 3, 16, 16)).shape == (5, 10)
     assert isinstance(model[1].shortcut, nn.Identity)
+
+
+def test_a_block_without_scales_and_shifts_has_convolutions_alone():
+    assert parameter_counts(ResidualBlock(2, 4, 2, affine=False)) == Counts(
+        weights=9 * (2 * 4 + 4 * 4) + 2 * 4, biases=0, batch_norm=0
+    )
+    assert parameter_counts(ResidualBlock(2, 4, 2)).batch_norm == 3 * 2 * 4

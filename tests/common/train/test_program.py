@@ -1,7 +1,11 @@
+import copy
+
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
+from common.train.evaluate import BATCH
 from common.train.program import Program, right
 
 
@@ -42,3 +46,145 @@ def test_a_part_is_computed_in_a_given_state_and_leaves_the_present_one_alone():
             parameter.zero_()
     torch.testing.assert_close(program.part("0", state, inputs), expected)
     assert all((parameter == 0).all() for parameter in program.parameters.values())
+
+
+KINDS = {
+    "stack": (3, lambda: nn.Sequential(nn.Conv2d(1, 3, 2), nn.BatchNorm2d(3), nn.ReLU(), *head(12))),
+    "single": (1, lambda: nn.Sequential(nn.Conv2d(1, 40, 2), nn.BatchNorm2d(40), nn.Dropout(0.5), *head(160))),
+}
+
+
+def head(features):
+    return nn.Flatten(-3), nn.Linear(features, 4)
+
+
+@pytest.fixture(params=KINDS)
+def networks(request):
+    """Networks of 3x3 images with weights and statistics of their own, in double precision."""
+    count, build = KINDS[request.param]
+    models = [build().double() for _ in range(count)]
+    generator = torch.Generator().manual_seed(0)
+    for model in models:
+        for tensor in model.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(torch.rand(tensor.shape, generator=generator, dtype=torch.float64) + 0.1)
+            else:
+                tensor.fill_(5)
+    return models
+
+
+def shown(count, runs):
+    """Return images and labels, an index [R, n] of its own for every run, and what presents it."""
+    generator = torch.Generator().manual_seed(1)
+    images = torch.randn(count, 1, 3, 3, generator=generator, dtype=torch.float64)
+    labels = torch.randint(4, (count,), generator=generator)
+    index = torch.stack([torch.randperm(count, generator=generator)[: count - 3] for _ in range(runs)])
+    return images, labels, index, lambda part: (images[part], labels[part])
+
+
+@pytest.mark.parametrize("count", [7, BATCH // 4 + 3, BATCH // 2 + 50])
+def test_losses_and_accuracies_are_means_over_each_runs_own_images(networks, count):
+    alone = [copy.deepcopy(model).eval() for model in networks]
+    program = Program(networks)
+    images, labels, index, present = shown(count, len(networks))
+    losses, accuracies = program.evaluate(present, index)
+    assert losses.shape == accuracies.shape == (len(networks),)
+    for run, model in enumerate(alone):
+        own = index[run]
+        logits = model(images[own])
+        assert losses[run].item() == pytest.approx(F.cross_entropy(logits, labels[own]).item(), rel=1e-9)
+        assert accuracies[run].item() == pytest.approx((logits.argmax(1) == labels[own]).double().mean().item())
+
+
+def test_evaluation_changes_neither_mode_nor_statistics_nor_follows_gradients(networks):
+    program = Program(networks)
+    *_, index, present = shown(20, len(networks))
+    before = program.state()
+    for training in (True, False):
+        program.module.train(training)
+        losses, _ = program.evaluate(present, index)
+        assert program.module.training is training
+    assert not losses.requires_grad
+    assert all(torch.equal(value, before[name]) for name, value in program.state().items())
+
+
+def test_a_network_that_is_not_finite_has_no_right_answers_and_spares_its_neighbours():
+    models = [nn.Sequential(nn.Flatten(-3), nn.Linear(9, 4)).double() for _ in range(2)]
+    program = Program(models)
+    *_, index, present = shown(20, 2)
+    expected = program.evaluate(present, index)
+    with torch.no_grad():
+        models[0][1].weight.fill_(float("nan"))
+    losses, accuracies = program.evaluate(present, index)
+    assert losses[0].isnan()
+    assert accuracies[0] == 0
+    assert (losses[1], accuracies[1]) == (expected[0][1], expected[1][1])
+
+
+def test_named_runs_go_back_to_a_state_with_their_statistics_and_the_others_stay(networks):
+    program = Program(networks)
+    kept = program.state()
+    with torch.no_grad():
+        for tensor in program.module.state_dict().values():
+            tensor.add_(1)
+    later = program.state()
+    where = torch.arange(len(networks)) != 1
+    program.restore(where, kept)
+    for run, model in enumerate(networks):  # the networks themselves hold what the program does
+        expected = program.of_run(kept if where[run] else later, run)
+        for name, value in model.state_dict().items():
+            assert torch.equal(value, expected[name]), name
+    program.restore(~where, kept)
+    assert all(torch.equal(value, kept[name]) for name, value in program.state().items())
+
+
+def test_restoring_nothing_changes_nothing(networks):
+    program = Program(networks)
+    before = program.state()
+    zeros = {name: torch.zeros_like(value) for name, value in before.items()}
+    program.restore(torch.zeros(len(networks), dtype=torch.bool), zeros)
+    assert all(torch.equal(value, before[name]) for name, value in program.state().items())
+
+
+def test_one_number_a_run_stands_beside_every_parameter(networks):
+    program = Program(networks)
+    values = [0.1, 0.2, 0.3][: len(networks)]
+    numbers = program.beside_parameters(values)
+    for number, parameter in zip(numbers, program.parameters.values(), strict=True):
+        assert number.dtype == parameter.dtype
+        product = (torch.ones_like(parameter) * number).detach()
+        expected = torch.stack(
+            [
+                torch.full_like(model_part, value)
+                for model_part, value in zip(product if program.stacked else product[None], values, strict=True)
+            ]
+        )
+        assert torch.equal(product if program.stacked else product[None], expected)
+    numbers[0].mul_(2.0)  # each may change on its own
+    assert numbers[1].flatten()[0].item() == 0.1
+
+
+def test_parameters_of_runs_are_views_with_the_runs_first(networks):
+    program = Program(networks)
+    parameters = program.parameters_of_runs()
+    assert list(parameters) == [name for name, _ in networks[0].named_parameters()]
+    for name, value in parameters.items():
+        assert not value.requires_grad
+        assert len(value) == len(networks)
+        for run, model in enumerate(networks):
+            assert torch.equal(value[run], model.get_parameter(name))
+    with torch.no_grad():
+        networks[0][0].weight.fill_(7.0)
+    assert (parameters["0.weight"][0] == 7.0).all()
+
+
+def test_what_a_layer_is_given_comes_in_the_order_of_the_index(networks):
+    last = str(len(networks[0]) - 1)
+    alone = [copy.deepcopy(model).eval() for model in networks]
+    program = Program(networks)
+    images, _, index, present = shown(BATCH // 4 + 9, len(networks))
+    inputs = program.inputs_of(last, present, index)
+    expected = torch.stack([model[:-1](images[own]) for model, own in zip(alone, index, strict=True)])
+    torch.testing.assert_close(inputs, expected.detach())
+    assert program.module.training
+    assert not program.module.get_submodule(last)._forward_pre_hooks

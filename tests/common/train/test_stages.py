@@ -19,7 +19,7 @@ RULES = {
 KINDS = {
     "mlp": (lambda: grouped_mlp(inputs=4, hidden=6, num_classes=3), (1, 2, 2)),
     "cnn": (lambda: grouped_cnn(width=2, depth=1, num_classes=3), (1, 12, 12)),
-    "resnet": (lambda: grouped_resnet(num_classes=3, width=2, depth=1), (3, 8, 8)),
+    "resnet": (lambda: grouped_resnet(num_classes=3, width=5, depth=1), (3, 8, 8)),
 }
 IMAGES, BATCH = 30, 4
 RATES = [0.03, 0.1, 0.003]

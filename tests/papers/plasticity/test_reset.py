@@ -11,7 +11,7 @@ from papers.plasticity.reset import groups_of, reset
 KINDS = {
     "mlp": (lambda: grouped_mlp(inputs=4, hidden=5), (1, 1, 2, 2)),
     "cnn": (lambda: grouped_cnn(width=2), (1, 1, 12, 12)),
-    "resnet": (lambda: grouped_resnet(width=2, depth=2), (1, 3, 8, 8)),
+    "resnet": (lambda: grouped_resnet(width=5, depth=2), (1, 3, 8, 8)),
 }
 
 

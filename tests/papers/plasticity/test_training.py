@@ -31,7 +31,7 @@ TINY = replace(
     target=0.5,
 )
 CNN = replace(TINY, name="tiny/cnn", dataset="tiny-12", model=architecture(grouped_cnn, width=2, depth=1))
-RESNET = replace(TINY, name="tiny/resnet", dataset="tiny-rgb", model=architecture(grouped_resnet, width=2, depth=1))
+RESNET = replace(TINY, name="tiny/resnet", dataset="tiny-rgb", model=architecture(grouped_resnet, width=5, depth=1))
 SHAPES = {"tiny": (1, 2, 2), "tiny-12": (1, 12, 12), "tiny-rgb": (3, 8, 8)}
 CLASSES, IMAGES = 3, 26  # the last partial batch is dropped: 6 batches of all images, 3 of the half
 

@@ -1,0 +1,25 @@
+"""Table 1: sparse starts of which the weights are mutually frozen, or are not."""
+
+from papers.sequential_learning.frozen_weights.arms import Scratch, experiment
+from papers.sequential_learning.frozen_weights.interventions import SparseStart
+from papers.sequential_learning.frozen_weights.settings import ALL_CNN, RATE, SPARSE, WEIGHT_DECAY, FrozenSetting
+from papers.sequential_learning.frozen_weights.sparse import KINDS
+
+SPARSITIES = (0.5, 0.8, 0.92, 0.98)
+DENSE = SparseStart("double", 0.0)
+
+
+def starts(setting: FrozenSetting, augmented: bool) -> tuple[Scratch, ...]:
+    """Return every kind and sparsity after the dense network, of which no weight is zeroed; triples by both rules."""
+    kinds = tuple(SparseStart(kind, sparsity) for kind in KINDS for sparsity in SPARSITIES)
+    denser = tuple(SparseStart("triple", sparsity, "equal") for sparsity in SPARSITIES)
+    return tuple(Scratch(setting, RATE, WEIGHT_DECAY, augmented, start) for start in (DENSE, *kinds, *denser))
+
+
+TABLE1 = experiment(
+    "frozen_table1",
+    "Mutually Frozen Weights, Table 1",
+    starts(SPARSE, augmented=False),
+    starts(ALL_CNN, augmented=True) + starts(ALL_CNN, augmented=False),
+    seeds=6,
+)

@@ -1,0 +1,48 @@
+"""Table 2: from one data set to another, with and without a reset."""
+
+from dataclasses import replace
+
+from common.models.architecture import Architecture
+from common.models.grouped import grouped_resnet
+from papers.sequential_learning.data import COLOUR, PARITY, facts_of
+from papers.sequential_learning.frozen_weights.arms import Retrained, experiment
+from papers.sequential_learning.frozen_weights.settings import GROWTH_RATE, RETRAINED, FrozenSetting, setting
+
+FEW_SAMPLES = 0.05
+IMAGENET_TARGETS = ("fashion_mnist", "kmnist", "emnist_letters", "cifar100", "resisc45", "patch_camelyon")
+IMAGENET_RATE = 0.01
+
+
+def both(arm: Retrained) -> tuple[Retrained, ...]:
+    """Return an arm without and with a reset."""
+    return arm, replace(arm, reset=True)
+
+
+def resnet18(target: str) -> FrozenSetting:
+    """Return the setting of ResNet-18 on a data set, which becomes small colour images where it is not."""
+    return setting(grouped_resnet, target, facts_of(target).classes)
+
+
+def resnet50(target: str) -> FrozenSetting:
+    """Return the setting of a network with ImageNet weights, which is tuned for a shorter time."""
+    model = Architecture("resnet50", (("num_classes", facts_of(target).classes),))
+    name = f"{target}/resnet50"
+    return FrozenSetting(name, model, target, 128, standardise=False, epochs=20, decay=0.8, imagenet="resnet50")
+
+
+ROWS = (
+    Retrained(resnet18("cifar100"), "cifar10"),
+    Retrained(resnet18(f"fashion_mnist{COLOUR}"), "cifar10"),
+    Retrained(resnet18(f"fashion_mnist{COLOUR}"), f"mnist{COLOUR}"),
+    Retrained(resnet18("cifar10"), "svhn"),
+    *(Retrained(resnet50(target), "imagenet", rate=IMAGENET_RATE) for target in IMAGENET_TARGETS),
+)
+SMALL = Retrained(RETRAINED, f"digits-1000{PARITY}", source_rate=GROWTH_RATE, source_weight_decay=5e-3)
+
+TABLE2 = experiment(
+    "frozen_table2",
+    "Mutually Frozen Weights, Table 2",
+    (Retrained(RETRAINED, "none"), *both(SMALL), *both(replace(SMALL, samples=0.1))),
+    (*(arm for row in ROWS for arm in both(row)), *both(replace(ROWS[0], samples=FEW_SAMPLES))),
+    seeds=6,
+)

@@ -1,0 +1,109 @@
+"""Every arm of the paper: which path a network follows, and what is measured at its end (Sections 3 to 6)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from common.experiment import Environment, Experiment, Job, Metrics, Tier
+from common.models.architecture import build
+from common.models.init import initialise
+from common.seeds import stream
+from papers.sequential_learning.data import facts_of
+from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
+from papers.sequential_learning.nuisances import equal_positions, tasks_along
+from papers.sequential_learning.path import LearningPath, Process, Stage, Task
+from papers.sequential_learning.training import Follower, Passage, Setting, follow, forward_of
+
+SCHEME = "framework_uniform"
+WEIGHT_DECAY = 1e-3
+METRICS = (
+    "test_loss",
+    "test_accuracy",
+    "best_epoch",
+    "all_epochs",
+    "initial_loss",
+    "training_loss",
+    "training_accuracy",
+)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A path of tasks from transformed to plain images; one task alone is the baseline, trained on the target only.
+
+    Tasks before the last are learnt with `first_rate`, the last with `rate`. `reset` names the tasks, such as "12",
+    before which biases are reset. A task takes at most `epochs`, or ends once `patience` of them brought nothing.
+    """
+
+    setting: Setting
+    path: str
+    tasks: int
+    first_rate: float
+    rate: float
+    epochs: int
+    patience: int
+    reset: str = ""
+
+    def learning_path(self) -> LearningPath:
+        """Return the stages; raise ValueError where there is no such path, or no such task to reset biases before."""
+        resets = {int(number) for number in self.reset}
+        if not resets <= set(range(1, self.tasks + 1)):
+            raise ValueError(f"biases are to be reset before tasks {self.reset}, but there are {self.tasks}")
+        return tuple(
+            Stage(task, self._process(number), (BiasReset(),) if number in resets else ())
+            for number, task in enumerate(self._tasks(), start=1)
+        )
+
+    def _tasks(self) -> list[Task]:
+        if self.tasks == 1:
+            return [Task(self.setting.dataset)]
+        return tasks_along(self.path, equal_positions(self.tasks), self.setting.dataset)
+
+    def _process(self, number: int) -> Process:
+        rate = self.rate if number == self.tasks else self.first_rate
+        return Process(rate, self.epochs, WEIGHT_DECAY, patience=self.patience)
+
+
+def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+    """Train one network a job along its path, arms of a replicate from the same weights on the same split."""
+    setting: Setting = jobs[0].cell.setting
+    runs = []
+    for job in jobs:
+        model = build(setting.model)
+        initialise(model, SCHEME, stream(job.seed, "initialisation"))
+        runs.append(Follower(model.to(environment.device), job.cell.learning_path(), job.seed))
+    for passages in follow(runs, setting, environment):
+        yield measure(passages)
+
+
+def measure(passages: Sequence[Passage]) -> Metrics:
+    """Measure a run by its last task, with the weights that had the best validation loss."""
+    last = passages[-1]
+    scalars = {
+        "test_loss": last.test_loss,
+        "test_accuracy": last.test_accuracy,
+        "best_epoch": float(last.best_epoch),
+        "all_epochs": float(sum(passage.best_epoch for passage in passages)),
+        "initial_loss": last.initial_loss,
+        "training_loss": last.final_loss,
+        "training_accuracy": last.train_accuracy,
+    }
+    curves = {
+        "training_loss": [loss for passage in passages for loss in passage.loss],
+        "validation_loss": [loss for passage in passages for loss in passage.validation_loss],
+        "test_loss_after_task": [passage.test_loss for passage in passages],
+    }
+    return Metrics(scalars, curves, sum(passage.seconds for passage in passages))
+
+
+def experiment(
+    name: str, source: str, smoke: Sequence[Arm], full: Sequence[Arm], seeds: int, full_seeds: int
+) -> Experiment:
+    """Declare one figure."""
+    cells = {Tier.SMOKE: smoke, Tier.FULL: full}
+    return Experiment(name, source, train, METRICS, cells, {Tier.SMOKE: seeds, Tier.FULL: full_seeds}, work)
+
+
+def work(arm: Arm) -> float:
+    """Estimate the floating-point operations of one job whose tasks take all their epochs."""
+    setting = arm.setting
+    return 3.0 * arm.tasks * arm.epochs * facts_of(setting.dataset).images * forward_of(setting.model, setting.dataset)

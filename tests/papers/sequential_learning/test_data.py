@@ -1,0 +1,112 @@
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from common.datasets import load
+from common.datasets.dataset import ImageData
+from papers.sequential_learning import data as module
+from papers.sequential_learning.data import Facts, data_of, facts_of
+
+NOWHERE = Path("no data needed")
+NAMES = ["digits-250", "digits-1000", "digits-250-parity", "digits-250-rgb32", "digits-250-rgb32-parity"]
+
+
+def rows(images, labels):
+    """Return images with their labels as a sorted list, to compare as a multiset."""
+    return sorted([label, *image] for label, image in zip(labels.tolist(), images.flatten(1).tolist(), strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_facts_are_those_of_the_data(name):
+    data, facts = data_of(name, NOWHERE), facts_of(name)
+    assert data.name == name
+    assert facts == Facts(len(data.train_labels), tuple(data.train_images.shape[1:]), data.num_classes)
+    assert data.train_labels.unique().tolist() == data.test_labels.unique().tolist() == list(range(data.num_classes))
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("cifar10", Facts(50_000, (3, 32, 32), 10)),
+        ("cifar100", Facts(50_000, (3, 32, 32), 100)),
+        ("svhn", Facts(73_257, (3, 32, 32), 10)),
+        ("mnist", Facts(60_000, (1, 28, 28), 10)),
+        ("mnist-rgb32", Facts(60_000, (3, 32, 32), 10)),
+        ("fashion_mnist-rgb32", Facts(60_000, (3, 32, 32), 10)),
+        ("emnist_letters", Facts(124_800, (1, 28, 28), 26)),
+        ("cifar100-parity", Facts(50_000, (3, 32, 32), 2)),
+    ],
+)
+def test_facts_of_published_data_sets(name, facts):
+    assert facts_of(name) == facts
+
+
+def test_as_many_digits_of_every_class_are_trained_on_and_all_others_tested_on():
+    digits = load("digits")
+    images = torch.cat([digits.train_images, digits.test_images])
+    labels = torch.cat([digits.train_labels, digits.test_labels])
+    for name, count in (("digits-250", 250), ("digits-1000", 1000)):
+        data = data_of(name, NOWHERE)
+        assert torch.bincount(data.train_labels).tolist() == [count // 10] * 10
+        assert len(data.test_labels) == 1797 - count
+        found = torch.cat([data.train_images, data.test_images]), torch.cat([data.train_labels, data.test_labels])
+        assert rows(*found) == rows(images, labels)  # none twice, none lost
+
+
+def test_the_choice_of_digits_is_always_the_same_and_not_the_first_ones():
+    data = data_of("digits-250", NOWHERE)
+    assert data.fingerprint == data_of("digits-250", NOWHERE).fingerprint
+    digits = load("digits")
+    first = torch.cat([digits.train_images[digits.train_labels == digit][:25] for digit in range(10)])
+    assert not torch.equal(data.train_images, first)
+
+
+def test_choosing_digits_leaves_the_global_random_state_alone():
+    before = torch.get_rng_state()
+    data_of("digits-250", NOWHERE)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_parity_changes_labels_alone():
+    digits, parity = data_of("digits-250", NOWHERE), data_of("digits-250-parity", NOWHERE)
+    assert torch.equal(parity.train_images, digits.train_images)
+    assert torch.equal(parity.test_images, digits.test_images)
+    for labels, odd in ((digits.train_labels, parity.train_labels), (digits.test_labels, parity.test_labels)):
+        assert odd.tolist() == [label % 2 for label in labels.tolist()]
+    assert parity.num_classes == 2
+
+
+@pytest.fixture
+def other(monkeypatch):
+    """Let `load` return images of bytes, of one or three channels."""
+
+    def install(channels, side):
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randint(256, (7, channels, side, side), generator=generator).to(torch.uint8)
+        labels = torch.arange(7) % 3
+        data = ImageData("other", images[:4], labels[:4], images[4:], labels[4:], 3)
+        monkeypatch.setattr(module, "load", lambda name, folder: data)
+        return data
+
+    return install
+
+
+@pytest.mark.parametrize(("channels", "side"), [(1, 28), (3, 64), (3, 32)])
+@pytest.mark.parametrize("chunk", [10_000, 3])
+def test_small_colour_images(other, monkeypatch, channels, side, chunk):
+    monkeypatch.setattr(module, "_CHUNK", chunk)
+    data = other(channels, side)
+    small = data_of("other-rgb32", NOWHERE)
+    for found, source in ((small.train_images, data.train_images), (small.test_images, data.test_images)):
+        assert found.shape == (len(source), 3, 32, 32)
+        assert found.dtype == torch.float32
+        assert 0.0 <= found.min() < found.max() <= 1.0
+        unit = source.float().div(255)
+        expected = F.interpolate(unit, size=(32, 32), mode="bilinear", align_corners=False, antialias=False)
+        torch.testing.assert_close(found, torch.cat([expected] * 3, 1) if channels == 1 else expected)
+    assert torch.equal(small.train_labels, data.train_labels)
+    assert torch.equal(small.test_labels, data.test_labels)
+    assert (small.name, small.num_classes) == ("other-rgb32", 3)
+    small.moments()  # three channels of their own

@@ -1,0 +1,73 @@
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from common.experiment import Environment, Job, Tier
+from papers.sequential_learning.frozen_weights import derivations, dynamics, lemma
+from papers.sequential_learning.frozen_weights.derivations import FROZEN_THEORY, METRICS, derive, draw_flow
+
+ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+ONES = {"triple_basin_outside", "double_escape"}
+CLEAR = {
+    "mono_gradient": 0.1,
+    "linear_regression_gradient": 0.1,
+    "lemma_own_parameter": 0.1,
+    "lemma_own_factors": 0.1,
+    "lemma_control": lemma.SLOPE**2 - 1e-12,
+    "batchnorm_positive_shift_gradient": 1e-3,
+}
+
+
+@pytest.fixture(scope="module")
+def scalars():
+    (cell,) = FROZEN_THEORY.cells[Tier.SMOKE]
+    return [found.scalars for found in derive([Job(derive, cell, seed) for seed in (0, 1, 0)], ENVIRONMENT)]
+
+
+def test_what_is_zero_in_theory_is_zero_and_what_escapes_comes_to_rest(scalars):
+    for found in scalars[:2]:
+        assert set(found) == set(METRICS) == set(FROZEN_THEORY.metrics)
+        assert all(found[name] == pytest.approx(1.0, abs=1e-6) for name in ONES)
+        assert all(found[name] >= least for name, least in CLEAR.items()), found
+        assert all(value < 1e-7 for name, value in found.items() if name not in ONES | set(CLEAR)), found
+
+
+def test_a_seed_says_everything(scalars):
+    first, other, again = scalars
+    assert first == again
+    assert all(first[name] != other[name] for name in ("mono_gradient", "lemma_control", "triple_basin_outside"))
+
+
+def test_both_tiers_run_the_same():
+    assert FROZEN_THEORY.cells[Tier.SMOKE] == FROZEN_THEORY.cells[Tier.FULL]
+    assert FROZEN_THEORY.seeds == {Tier.SMOKE: 3, Tier.FULL: 3}
+    assert [FROZEN_THEORY.work(cell) for cell in FROZEN_THEORY.cells[Tier.FULL]] == [1e7]
+
+
+def test_constants_keep_weight_decay_far_below_g_and_come_with_either_sign():
+    flows = [draw_flow(seed) for seed in range(40)]
+    assert {(flow.a > 0, flow.pull > 0) for flow in flows} == {(p, q) for p in (True, False) for q in (True, False)}
+    for flow in flows:
+        assert 8.0 * flow.decay < abs(flow.pull)
+        edge = flow.decay / abs(flow.pull)
+        assert flow.a**2 * edge**4 < 0.02 * flow.decay  # what moves the end of the basin away from lambda / |g|
+
+
+def test_a_flow_without_weight_decay_is_seen(monkeypatch):
+    monkeypatch.setattr(dynamics, "loss", lambda flow, t: 0.5 * (flow.a * t.prod() + flow.b - flow.y).square())
+    flow = draw_flow(0)
+    weights = torch.ones(3, dtype=torch.float64)
+    error = dynamics.velocity(flow, weights) - dynamics.printed_velocity(flow, weights)
+    assert float(error.abs().max()) == pytest.approx(flow.rate * flow.decay)
+    zero = torch.zeros(3, dtype=torch.float64)
+    assert derivations._eigenvalue_error(flow, zero - flow.rate * flow.decay) == pytest.approx(flow.rate * flow.decay)
+
+
+def test_ends_are_over_the_equilibrium():
+    flow = replace(draw_flow(0), decay=0.0, a=2.0, b=0.0, y=1.0)
+    assert derivations._end(flow, torch.full((2,), 0.1, dtype=torch.float64), 0.0) == pytest.approx(
+        0.1 * math.sqrt(2.0)
+    )

@@ -1,0 +1,455 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from common.errors import UsageError
+from common.experiment import Environment, Job, Tier
+from common.models.all_cnn import all_cnn_small
+from common.models.architecture import architecture, architecture_of
+from common.models.init import initialise
+from common.models.mlp import bn_mlp
+from common.seeds import stream
+from papers.sequential_learning.data import FACTS
+from papers.sequential_learning.frozen_weights import arms
+from papers.sequential_learning.frozen_weights.arms import (
+    COUNTED,
+    METRICS,
+    Retrained,
+    Scratch,
+    curves_of,
+    growth,
+    measure,
+    network,
+    of_pairs,
+    train,
+    work,
+)
+from papers.sequential_learning.frozen_weights.fig3 import FIG3
+from papers.sequential_learning.frozen_weights.fig4 import FIG4
+from papers.sequential_learning.frozen_weights.fig5_6 import FIG5, FIG6, all_of, by_rate, by_weight_decay
+from papers.sequential_learning.frozen_weights.interventions import FrozenReset, NewClassifier, PairStart, SparseStart
+from papers.sequential_learning.frozen_weights.settings import (
+    ALEXNET,
+    ALL_CNN,
+    ALL_CNN_PLAIN,
+    RESNET,
+    RESNET_PLAIN,
+    RETRAINED,
+    FrozenSetting,
+)
+from papers.sequential_learning.frozen_weights.table1 import TABLE1
+from papers.sequential_learning.frozen_weights.table2 import TABLE2
+from papers.sequential_learning.frozen_weights.table3 import TABLE3
+from papers.sequential_learning.path import Process, Stage, Task
+from papers.sequential_learning.training import Passage
+
+ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+LENGTHS = {"source_epochs": 3, "epochs": 2, "source_decay": 0.9, "decay": 0.8}
+TINY = FrozenSetting("tiny/bn_mlp", architecture(bn_mlp, hidden=8), "digits-250", 16, **LENGTHS)
+TINY_CNN = replace(TINY, name="tiny/cnn", model=architecture(all_cnn_small, width=2))
+EXPERIMENTS = (FIG3, FIG4, TABLE1, TABLE2, TABLE3, FIG5, FIG6)
+FIRST = Process(0.05, 3, 1e-3, decay=0.9)
+SECOND = Process(0.05, 2, 1e-3, decay=0.8)
+TARGET = Task("digits-250")
+RESET = (FrozenReset(),)
+
+
+def test_a_network_from_scratch_learns_one_task():
+    assert Scratch(TINY, 0.3, 0.02).learning_path() == (Stage(TARGET, Process(0.3, 2, 0.02, decay=0.8)),)
+
+
+def test_augmentation_mirrors_and_shifts_by_half_of_the_side():
+    (stage,) = Scratch(TINY, 0.3, 0.02, augmented=True).learning_path()
+    assert stage.task == Task("digits-250", shift=0.5, flip=True)
+
+
+@pytest.mark.parametrize("start", [SparseStart("double", 0.5), PairStart("near_zero")])
+def test_a_start_comes_before_the_only_task(start):
+    (stage,) = Scratch(TINY, 0.3, 0.02, start=start).learning_path()
+    assert stage.before == (start,)
+    assert stage.task == TARGET
+
+
+@pytest.mark.parametrize(("reset", "before"), [(False, ()), (True, RESET)])
+@pytest.mark.parametrize(
+    ("source", "task"),
+    [
+        ("blur", Task("digits-250", blur=0.25)),
+        ("tenth", Task("digits-250", share=0.1)),
+        ("regular", Task("digits-250")),
+    ],
+)
+def test_another_view_of_the_target_keeps_the_classifier(source, task, reset, before):
+    path = Retrained(TINY, source, reset).learning_path()
+    assert path == (Stage(task, FIRST), Stage(TARGET, SECOND, before))
+
+
+@pytest.mark.parametrize(("reset", "after"), [(False, ()), (True, RESET)])
+def test_another_data_set_brings_classifiers_of_its_own_before_any_reset(reset, after):
+    path = Retrained(TINY, "cifar100", reset).learning_path()
+    first = Stage(Task("cifar100"), FIRST, (NewClassifier(100),))
+    assert path == (first, Stage(TARGET, SECOND, (NewClassifier(10), *after)))
+    (parity, _) = Retrained(TINY, "digits-1000-parity", reset).learning_path()
+    assert parity.before == (NewClassifier(2),)
+
+
+@pytest.mark.parametrize("source", ["none", "imagenet"])
+def test_without_pretraining_of_our_own_there_is_one_task(source):
+    assert Retrained(TINY, source).learning_path() == (Stage(TARGET, SECOND),)
+    assert Retrained(TINY, source, reset=True).learning_path() == (Stage(TARGET, SECOND, RESET),)
+
+
+def test_rates_and_weight_decays_are_those_of_their_stage():
+    arm = Retrained(
+        TINY, "blur", source_rate=0.1, rate=0.2, source_weight_decay=0.3, weight_decay=0.4, shifted=True, samples=0.5
+    )
+    first, second = arm.learning_path()
+    assert first == Stage(Task("digits-250", blur=0.25), Process(0.1, 3, 0.3, decay=0.9))
+    assert second == Stage(Task("digits-250", shift=0.5, share=0.5), Process(0.2, 2, 0.4, decay=0.8))
+
+
+@pytest.mark.parametrize(
+    ("experiment", "smoke", "full"),
+    [
+        (FIG3, 5, 2 * (7 + 1)),
+        (FIG4, 4 * 3, 4 * 7),
+        (TABLE1, 17, 2 * 17),
+        (TABLE2, 5, 2 * 10 + 2),
+        (TABLE3, 8, 5 * 4),
+        (FIG5, 9, 2 * (13 + 9 - 1)),
+        (FIG6, 18, 2 * (13 + 9 - 1)),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_grids_have_their_sizes_and_no_arm_twice(experiment, smoke, full):
+    for tier, size in ((Tier.SMOKE, smoke), (Tier.FULL, full)):
+        assert len(set(experiment.cells[tier])) == len(experiment.cells[tier]) == size
+    assert experiment.seeds[Tier.FULL] == 3
+    assert experiment.metrics == METRICS
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda each: each.name)
+def test_every_arm_ends_with_the_images_of_its_target_and_a_reset_is_never_in_pretraining(experiment):
+    for tier in Tier:
+        for cell in experiment.cells[tier]:
+            *before, last = cell.learning_path()
+            assert last.task.dataset == cell.setting.dataset
+            assert (last.task.blur, last.task.contrast) == (1.0, 1.0)
+            assert last.process == Process(cell.rate, cell.setting.epochs, cell.weight_decay, cell.setting.decay)
+            assert not any(isinstance(own, FrozenReset) for stage in before for own in stage.before)
+            assert (
+                isinstance(last.before[-1], FrozenReset)
+                if getattr(cell, "reset", False)
+                else FrozenReset() not in last.before
+            )
+            if isinstance(cell, Scratch):
+                assert not before
+            assert work(cell) > 0
+
+
+@pytest.mark.parametrize("experiment", [TABLE2, TABLE3], ids=lambda each: each.name)
+def test_every_retrained_arm_of_a_table_has_a_twin_that_differs_by_the_reset_alone(experiment):
+    for tier in Tier:
+        cells = set(experiment.cells[tier])
+        for cell in cells:
+            assert replace(cell, reset=not cell.reset) in cells or cell.source == "none"
+
+
+def test_full_settings_are_those_of_section_5():
+    for setting in (RESNET, RESNET_PLAIN, ALL_CNN, ALL_CNN_PLAIN, ALEXNET):
+        assert (setting.dataset, setting.batch_size) == ("cifar10", 128)
+        assert (setting.source_epochs, setting.epochs, setting.source_decay, setting.decay) == (140, 160, 0.97, 0.97)
+        assert setting.validation == "0"  # nothing stops early
+    assert dict(RESNET_PLAIN.model.arguments)["affine"] == dict(ALL_CNN_PLAIN.model.arguments)["affine"] == 0
+    names = [setting.name for setting in (RESNET, RESNET_PLAIN, ALL_CNN, ALL_CNN_PLAIN, ALEXNET)]
+    assert len(set(names)) == 5
+
+
+def of(experiment, setting, tier=Tier.FULL):
+    return [cell for cell in experiment.cells[tier] if cell.setting is setting]
+
+
+@pytest.mark.parametrize("setting", [RESNET, ALL_CNN])
+def test_figure_3_weight_decays(setting):
+    *others, low = of(FIG3, setting)
+    assert [cell.weight_decay for cell in others] == [0.0, 1e-5, 1e-4, 5e-4, 1e-3, 2e-3, 5e-3]
+    assert {cell.rate for cell in others} == {0.1}
+    assert (low.rate, low.weight_decay) == (0.01, 5e-3)
+    assert all(cell.start is None and not cell.augmented for cell in (*others, low))
+
+
+def test_figure_4_starts_of_pairs():
+    cells = of(FIG4, ALL_CNN)
+    starts = {cell.start.start for cell in cells}
+    assert starts == {"reference", "exact_zero", "near_zero", "near_zero_triple"}
+    assert {(cell.start.start, cell.weight_decay) for cell in cells} == {
+        (start, decay) for start in starts for decay in (0.0, 1e-5, 1e-4, 5e-4, 1e-3, 2e-3, 5e-3)
+    }
+
+
+@pytest.mark.parametrize("augmented", [True, False])
+def test_table_1_kinds_and_sparsities(augmented):
+    cells = [cell for cell in of(TABLE1, ALL_CNN) if cell.augmented is augmented]
+    dense, *starts = [cell.start for cell in cells]
+    assert dense == SparseStart("double", 0.0)  # no weight is zeroed
+    sparsities = (0.5, 0.8, 0.92, 0.98)
+    expected = {SparseStart(kind, sparsity) for kind in ("mono", "double", "triple") for sparsity in sparsities}
+    assert set(starts) == expected | {SparseStart("triple", sparsity, "equal") for sparsity in sparsities}
+    assert {(cell.rate, cell.weight_decay) for cell in cells} == {(0.05, 1e-3)}
+
+
+def test_table_2_transitions():
+    cells = TABLE2.cells[Tier.FULL]
+    rows = [(cell.source, cell.setting.dataset, cell.samples) for cell in cells[::2]]
+    assert rows == [
+        ("cifar10", "cifar100", 1.0),
+        ("cifar10", "fashion_mnist-rgb32", 1.0),
+        ("mnist-rgb32", "fashion_mnist-rgb32", 1.0),
+        ("svhn", "cifar10", 1.0),
+        *(
+            ("imagenet", target, 1.0)
+            for target in ("fashion_mnist", "kmnist", "emnist_letters", "cifar100", "resisc45", "patch_camelyon")
+        ),
+        ("cifar10", "cifar100", 0.05),
+    ]
+    for cell in cells:
+        classes = FACTS[cell.setting.dataset.removesuffix("-rgb32")].classes
+        assert dict(cell.setting.model.arguments)["num_classes"] == classes
+        assert bool(cell.setting.imagenet) is (cell.source == "imagenet") is (not cell.setting.standardise)
+    first, second = cells[0].learning_path()
+    assert first.before == (NewClassifier(10),)
+    assert second.before == (NewClassifier(100),)
+
+
+def test_table_3_transitions():
+    for setting in (RESNET, RESNET_PLAIN, ALL_CNN, ALL_CNN_PLAIN, ALEXNET):
+        cells = of(TABLE3, setting)
+        assert [(cell.source, cell.shifted, cell.reset) for cell in cells] == [
+            ("blur", False, False),
+            ("blur", False, True),
+            ("regular", True, False),
+            ("regular", True, True),
+        ]
+        blurred, shifted = cells[0].learning_path(), cells[2].learning_path()
+        assert [stage.task for stage in blurred] == [Task("cifar10", blur=0.25), Task("cifar10")]
+        assert [stage.task for stage in shifted] == [Task("cifar10"), Task("cifar10", shift=0.5)]
+        rates = {(cell.source_rate, cell.rate, cell.source_weight_decay, cell.weight_decay) for cell in cells}
+        assert rates == {(0.05, 0.05, 1e-3, 1e-3)}
+
+
+def test_figure_5_weight_decays_and_rates_equal_and_lower_before():
+    decays = [(cell.source_weight_decay, cell.weight_decay) for cell in by_weight_decay(TINY, (0.0, 0.1, 0.2))]
+    assert decays == [(0.0, 0.0), (0.1, 0.1), (0.2, 0.2), (0.0, 0.1), (0.0, 0.2)]
+    rates = [(cell.source_rate, cell.rate) for cell in by_rate(TINY, (0.1, 0.2))]
+    assert rates == [(0.1, 0.1), (0.2, 0.2), (0.1, 0.2)]
+    assert {(cell.source_rate, cell.rate) for cell in by_weight_decay(TINY, (0.0, 0.1))} == {(0.05, 0.05)}
+    assert {(cell.source_weight_decay, cell.weight_decay) for cell in by_rate(TINY, (0.1, 0.2))} == {(1e-3, 1e-3)}
+    assert len(all_of(TINY, (0.0, 1e-3), (0.01, 0.05))) == 3 + 3 - 1  # the common arm once
+    assert {cell.source for cell in FIG5.cells[Tier.FULL]} == {"blur"}
+
+
+def test_figure_6_has_every_arm_blurred_and_on_a_tenth():
+    for tier in Tier:
+        cells = FIG6.cells[tier]
+        tenth = {replace(cell, source="blur") for cell in cells if cell.source == "tenth"}
+        assert tenth == {cell for cell in cells if cell.source == "blur"}
+    assert {cell.setting for cell in FIG6.cells[Tier.FULL]} == {RESNET}
+
+
+def test_the_work_of_an_arm_is_that_of_all_its_epochs_on_the_images_used():
+    forward = 2 * (64 * 8 + 8 * 8 + 8 * 8 + 8 * 10)
+    assert work(Scratch(TINY, 0.1, 0.0)) == 3 * 2 * 250 * forward
+    assert work(Retrained(TINY, "blur")) == 3 * (3 + 2) * 250 * forward
+    assert work(Retrained(TINY, "tenth", samples=0.5)) == pytest.approx(3 * (3 * 25 + 2 * 125) * forward)
+
+
+def passage(counts=None, ends=None, **fields):
+    """Return a passage with counts by moment, [1 + epochs], the same for all units but for their number."""
+    counts = [0, 0] if counts is None else counts
+    seen = {name: torch.tensor(counts) * (number + 1) for number, name in enumerate(COUNTED)}
+    seen["double_pairs_at"] = torch.tensor([[count, 10 * count] for count in counts])
+    return Passage(
+        **{
+            "loss": [],
+            "validation_loss": [],
+            "best_epoch": 0,
+            "initial_loss": -1.0,
+            "final_loss": -2.0,
+            "train_accuracy": -3.0,
+            "test_loss": -4.0,
+            "test_accuracy": -5.0,
+            "seen": {**seen, **fields.pop("seen", {})},
+            "ends": {} if ends is None else ends,
+            "seconds": 1.5,
+            **fields,
+        }
+    )
+
+
+def test_counts_before_are_those_at_the_end_of_pretraining_and_those_at_the_start_come_after_a_reset():
+    metrics = measure([passage([1, 2, 7]), passage([3, 4, 5, 6])])
+    for number, name in enumerate(COUNTED, start=1):
+        assert metrics.scalars[f"{name}_before"] == 7 * number
+        assert metrics.scalars[f"{name}_start"] == 3 * number
+        assert metrics.scalars[name] == 6 * number
+    assert metrics.seconds == 3.0
+
+
+def test_without_pretraining_the_counts_before_are_those_at_the_start():
+    scalars = measure([passage([3, 4, 6])]).scalars
+    assert [scalars[f"double_pairs{moment}"] for moment in ("_before", "_start", "")] == [3, 3, 6]
+
+
+def test_a_run_is_measured_by_its_last_stage():
+    first = passage(test_loss=9.0, ends={"fisher": torch.tensor([7.0, 8.0])})
+    last = passage(
+        test_loss=0.6,
+        test_accuracy=0.8,
+        final_loss=0.1,
+        train_accuracy=0.9,
+        ends={"fisher": torch.tensor([0.25, 0.5]), "small_share": torch.tensor([0.125, 0.75])},
+    )
+    scalars = measure([first, last]).scalars
+    expected = {"test_loss": 0.6, "test_accuracy": 0.8, "training_loss": 0.1, "training_accuracy": 0.9}
+    expected |= {"fisher_start": 0.25, "fisher": 0.5, "small_share_start": 0.125, "small_share": 0.75}
+    assert {name: scalars[name] for name in expected} == expected
+    assert set(scalars) <= set(METRICS)
+
+
+def test_growth_says_when_and_where_pairs_came():
+    none, early, late = [0, 0, 0, 0], [2, 1, 0, 0], [3, 1, 5, 7]
+    rows = [none, none, none, early, early, early, late, late, late]  # before training, and after eight epochs
+    assert growth(torch.tensor(rows)) == {
+        "double_pairs_quarter": 0.0,
+        "double_pairs_half": 3.0,
+        "onset": 3 / 8,
+        "early_pairs": 4.0,
+        "late_pairs": 12.0,
+    }
+    assert growth(torch.tensor(rows[6:]))["onset"] == 0.0
+    assert growth(torch.tensor(rows[:3]))["onset"] == 1.0
+
+
+def test_growth_leaves_the_middle_one_of_three_interfaces_out():
+    found = growth(torch.tensor([[0, 0, 0], [1, 10, 100]]))
+    assert (found["early_pairs"], found["late_pairs"]) == (1.0, 100.0)
+
+
+def test_norms_of_pairs_are_summed_up_over_pairs():
+    norms = torch.tensor([[1.0, 3.0, 2.0], [9.0, 1.0, 2.0], [0.5, 4.0, 2.0]])
+    assert of_pairs(norms) == {
+        "pair_norm_start": 2.0,
+        "pair_norm": pytest.approx(6.5 / 3),
+        "pair_norm_peak": 9.0,
+        "pairs_decayed": pytest.approx(1 / 3),  # one that ends as it began has not
+    }
+    metrics = measure([passage([0, 0, 0], seen={"pair_norms": norms})])
+    assert metrics.scalars["pair_norm_peak"] == 9.0
+    assert metrics.curves["norm_at_1"] == [1.0, 9.0, 0.5]
+    assert metrics.curves["norm_at_3"] == [2.0, 2.0, 2.0]
+    assert "norm_at_4" not in metrics.curves
+
+
+def test_curves_run_over_all_stages_and_interfaces_over_the_last():
+    curves = curves_of([passage([1, 2], loss=[0.5]), passage([3, 4, 5], loss=[0.4, 0.3])])
+    assert curves["training_loss"] == [0.5, 0.4, 0.3]
+    assert curves["double_pairs"] == [1, 2, 3, 4, 5]
+    assert curves["triple_pairs"] == [4, 8, 12, 16, 20]
+    assert curves["pairs_at_1"] == [3, 4, 5]
+    assert curves["pairs_at_2"] == [30, 40, 50]
+    assert "norm_at_1" not in curves
+
+
+CELLS = [
+    Scratch(TINY, 0.05, 1e-3),
+    Scratch(TINY, 0.05, 1e-3, augmented=True),
+    Scratch(TINY, 0.05, 1e-3, start=SparseStart("triple", 0.5)),
+    Retrained(TINY, "none"),
+    Retrained(TINY, "blur"),
+    Retrained(TINY, "blur", reset=True),
+    Retrained(TINY, "tenth", source_rate=0.1),
+    Retrained(TINY, "regular", shifted=True),
+    Retrained(TINY, "digits-250-parity"),
+    Retrained(TINY, "digits-250-parity", reset=True, samples=0.5),
+]
+
+
+def test_arms_of_a_replicate_begin_with_the_same_weights_drawn_as_the_framework_draws_them(monkeypatch):
+    seen = []
+
+    def noting(runs, setting, environment, measures):
+        seen.extend(runs)
+        assert (setting, measures.every_epoch, measures.at_ends) == (TINY, arms.at_every_epoch, arms.at_both_ends)
+        for number, _ in enumerate(runs):
+            yield [passage(test_loss=float(number))]
+
+    monkeypatch.setattr(arms, "follow", noting)
+    jobs = [Job(train, cell, seed) for seed in (5, 6) for cell in CELLS]
+    found = list(train(jobs, ENVIRONMENT))
+    assert [metrics.scalars["test_loss"] for metrics in found] == list(range(len(jobs)))
+    assert [run.path for run in seen] == [job.cell.learning_path() for job in jobs]
+    assert [run.seed for run in seen] == [job.seed for job in jobs]
+    for run in seen:
+        expected = bn_mlp(hidden=8)
+        initialise(expected, "framework_uniform", stream(run.seed, "initialisation"))
+        assert architecture_of(run.model) == architecture_of(expected)
+        for name, value in run.model.state_dict().items():
+            assert torch.equal(value, expected.state_dict()[name])
+    assert not torch.equal(seen[0].model[1].weight, seen[-1].model[1].weight)
+
+
+def test_missing_published_weights_are_the_users_mistake(tmp_path):
+    setting = next(cell.setting for cell in TABLE2.cells[Tier.FULL] if cell.source == "imagenet")
+    with pytest.raises(UsageError, match="resnet50"):
+        network(setting, 0, tmp_path)
+
+
+def test_tiny_arms_train_and_are_the_same_again():
+    jobs = [Job(train, cell, 0) for cell in CELLS]
+    first, second = list(train(jobs, ENVIRONMENT)), list(train(jobs, ENVIRONMENT))
+    for job, metrics, again in zip(jobs, first, second, strict=True):
+        assert metrics.scalars == again.scalars
+        assert metrics.curves == again.curves
+        assert {name for name in METRICS if "pair_norm" not in name and name != "pairs_decayed"} == set(metrics.scalars)
+        assert all(value == value for value in metrics.scalars.values())
+        stages = len(job.cell.learning_path())
+        assert len(metrics.curves["training_loss"]) == (2 if stages == 1 else 3 + 2)
+        assert len(metrics.curves["double_pairs"]) == (3 if stages == 1 else 4 + 3)
+    losses = {metrics.scalars["test_loss"] for metrics in first}
+    assert len(losses) == len(CELLS) - 1  # "none" is training from scratch
+    assert first[0].scalars == first[3].scalars
+    sparse = first[2].scalars
+    assert sparse["triple_pairs_start"] == sparse["triple_pairs_before"] > 0
+    # both arms are pretrained alike
+    assert first[4].curves["training_loss"][:3] == pytest.approx(first[5].curves["training_loss"][:3])
+
+
+def test_a_reset_lies_between_the_counts_before_and_those_at_the_start():
+    shrinking = replace(TINY, source_epochs=30, source_decay=1.0)
+    frozen = Retrained(shrinking, "blur", source_rate=0.1, source_weight_decay=0.05)
+    plain, reset = train([Job(train, cell, 0) for cell in (frozen, replace(frozen, reset=True))], ENVIRONMENT)
+    counts = [plain.scalars[f"double_pairs{moment}"] for moment in ("_before", "_start")]
+    assert counts[0] == counts[1] == reset.scalars["double_pairs_before"] > 0
+    assert reset.scalars["double_pairs_start"] == 0
+    assert reset.scalars["small_share_start"] < plain.scalars["small_share_start"]
+
+
+def test_pairs_are_followed_from_their_start():
+    cells = [
+        Scratch(TINY_CNN, 0.05, 1e-3, start=PairStart(start)) for start in ("reference", "exact_zero", "near_zero")
+    ]
+    reference, zero, near = train([Job(train, cell, 0) for cell in cells], ENVIRONMENT)
+    for metrics in (reference, zero, near):
+        assert set(metrics.scalars) == set(METRICS)
+        assert len(metrics.curves["norm_at_1"]) == 3
+    assert zero.scalars["pair_norm_start"] == 0.0
+    # a weight that is in the row of one pair and in the column of another shrinks twice
+    assert 0.5e-3 < near.scalars["pair_norm_start"] / reference.scalars["pair_norm_start"] <= 1.001e-3
+    assert zero.scalars["double_pairs_start"] == 4
+
+
+def test_settings_of_smoke_are_small():
+    assert (RETRAINED.dataset, RETRAINED.source_decay) == ("digits-1000", 1.0)
+    assert {cell.setting.dataset for each in EXPERIMENTS for cell in each.cells[Tier.SMOKE]} == {"digits-1000"}
