@@ -9,7 +9,7 @@ import numpy as np
 from common.experiment import Metrics
 from common.pipeline.aggregate import Array
 from common.statistics import rank_correlation
-from papers.sequential_learning.figures import (
+from papers.sequential_learning.drawing import (
     DOT,
     MARKERS,
     PALETTE,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from common.experiment import Metrics
-from papers.sequential_learning.figures import (
+from papers.sequential_learning.drawing import (
     DOT,
     MARKERS,
     PALETTE,

@@ -11,7 +11,8 @@ from scipy.stats import spearmanr
 from common.experiment import Metrics, Replicates, Tier
 from common.pipeline.aggregate import Results
 from common.pipeline.record import Record
-from papers.sequential_learning.figures import colours, draw, named, picture, plots, swarm
+from papers.sequential_learning.drawing import colours, swarm
+from papers.sequential_learning.figures import PLOTS, draw, named, picture
 from papers.sequential_learning.frozen_weights.figures import number
 from papers.sequential_learning.frozen_weights.table1 import DENSE
 from papers.sequential_learning.nuisances import equal_positions, tasks_along
@@ -19,7 +20,7 @@ from papers.sequential_learning.reproduce import PACKAGE
 
 SEEDS, EPOCHS, INTERFACES = 3, 4, 3
 EXPERIMENTS = {e.name: e for e in PACKAGE.experiments}
-PLOT = {plot.name: plot for plot in plots()}
+PLOT = {plot.name: plot for plot in PLOTS}
 SHOWN = sorted({name for plot in PLOT.values() for name in plot.experiments})
 
 
@@ -111,7 +112,7 @@ def assert_swarms(axes, arms):
 
 def test_every_experiment_that_trains_has_a_plot():
     assert {*SHOWN, "frozen_theory"} == set(EXPERIMENTS)
-    assert len(PLOT) == len(plots())
+    assert len(PLOT) == len(PLOTS)
 
 
 def test_complete_records_give_one_picture_a_figure(tmp_path):

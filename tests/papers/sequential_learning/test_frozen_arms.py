@@ -1,23 +1,29 @@
+import copy
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
-from common.errors import UsageError
 from common.experiment import Environment, Job, Tier
 from common.models.all_cnn import all_cnn_small
 from common.models.architecture import architecture, architecture_of
 from common.models.init import initialise
 from common.models.mlp import bn_mlp
 from common.seeds import stream
+from common.train.program import Program
+from common.transforms import blurred
 from papers.sequential_learning.data import FACTS
 from papers.sequential_learning.frozen_weights import arms
 from papers.sequential_learning.frozen_weights.arms import (
     COUNTED,
+    ENDS,
     METRICS,
     Retrained,
     Scratch,
+    at_both_ends,
     curves_of,
     growth,
     measure,
@@ -29,6 +35,7 @@ from papers.sequential_learning.frozen_weights.arms import (
 from papers.sequential_learning.frozen_weights.fig3 import FIG3
 from papers.sequential_learning.frozen_weights.fig4 import FIG4
 from papers.sequential_learning.frozen_weights.fig5_6 import FIG5, FIG6, all_of, by_rate, by_weight_decay
+from papers.sequential_learning.frozen_weights.fisher import fisher_score
 from papers.sequential_learning.frozen_weights.interventions import FrozenReset, NewClassifier, PairStart, SparseStart
 from papers.sequential_learning.frozen_weights.settings import (
     ALEXNET,
@@ -43,7 +50,8 @@ from papers.sequential_learning.frozen_weights.table1 import TABLE1
 from papers.sequential_learning.frozen_weights.table2 import TABLE2
 from papers.sequential_learning.frozen_weights.table3 import TABLE3
 from papers.sequential_learning.path import Process, Stage, Task
-from papers.sequential_learning.training import Passage
+from papers.sequential_learning.shown import Shown, image_set
+from papers.sequential_learning.training import Follower, Passage
 
 ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
 LENGTHS = {"source_epochs": 3, "epochs": 2, "source_decay": 0.9, "decay": 0.8}
@@ -400,10 +408,87 @@ def test_arms_of_a_replicate_begin_with_the_same_weights_drawn_as_the_framework_
     assert not torch.equal(seen[0].model[1].weight, seen[-1].model[1].weight)
 
 
-def test_missing_published_weights_are_the_users_mistake(tmp_path):
-    setting = next(cell.setting for cell in TABLE2.cells[Tier.FULL] if cell.source == "imagenet")
-    with pytest.raises(UsageError, match="resnet50"):
-        network(setting, 0, tmp_path)
+def hidden_ratios(model, images, labels):
+    """Return the norm of the gradient over that of the weights in every layer but the last, in evaluation mode."""
+    model.zero_grad()
+    F.cross_entropy(model.eval()(images), labels).backward()
+    layers = [module for module in model if isinstance(module, nn.Linear)][:-1]
+    return [(layer.weight.grad.norm() / layer.weight.norm()).item() for layer in layers]
+
+
+def test_ends_are_measured_for_each_run_as_it_would_be_alone():
+    models = [bn_mlp(hidden=8) for _ in range(2)]
+    for seed, model in enumerate(models):
+        initialise(model, "framework_uniform", seed)
+    with torch.no_grad():
+        models[1][1].weight[:, :32] = 1e-3
+        models[1][4].weight[0] = 1e-5
+    copies = copy.deepcopy(models)
+    data = image_set("digits-250", ENVIRONMENT.data_dir, ENVIRONMENT.device, True)
+    tasks = [Task("digits-250"), Task("digits-250", blur=0.25)]
+    program, shown = Program(models), Shown(data, tasks, [0, 1])
+    program.module.train()
+    ends = at_both_ends(program, shown, [Follower(model, (), seed) for seed, model in enumerate(models)])
+    assert program.module.training
+    assert set(ends) == set(ENDS)
+    train_images, _ = shown.fixed(torch.arange(250).expand(2, -1))
+    weights = 64 * 8 + 8 * 8 + 8 * 8 + 8 * 10
+    small = [
+        int((torch.cat([layer.weight.flatten() for layer in model if isinstance(layer, nn.Linear)]).abs() < 1e-4).sum())
+        / weights
+        for model in copies
+    ]
+    assert ends["small_share"].tolist() == pytest.approx(small)
+    assert small[1] >= 8 / weights
+    assert ends["below_hundredth"][1] >= (8 * 32 + 8) / weights
+    for run, model in enumerate(copies):
+        first, _, last = hidden_ratios(model, train_images[run], data.labels)
+        assert ends["early_plasticity"][run].item() == pytest.approx(first, rel=1e-4)
+        assert ends["late_plasticity"][run].item() == pytest.approx(last, rel=1e-4)
+        with torch.no_grad():
+            features = model[:-1](data.test_images)[None]
+            some = data.test_images[:500]
+            ahead, behind = (model(some + step * (blurred(some, 0.25) - some)) for step in (1e-2, -1e-2))
+        assert ends["fisher"][run].item() == pytest.approx(
+            fisher_score(features, data.test_labels, 10).item(), rel=1e-4
+        )
+        slope = ((ahead - behind) / 2e-2).norm(dim=1).mean().item()
+        assert ends["sensitivity"][run].item() == pytest.approx(slope, rel=1e-3)
+
+
+@pytest.fixture
+def published(monkeypatch):
+    """Stand in for published weights: an extractor of 4 features, and its last layer for 1000 classes."""
+
+    def backbone(name, folder):
+        assert (name, folder) == ("resnet50", ENVIRONMENT.data_dir / "weights")
+        extractor = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(-3))
+        for parameter in extractor.parameters():
+            nn.init.constant_(parameter, 0.1)
+        return extractor, nn.Linear(4, 1000)
+
+    monkeypatch.setattr(arms, "backbone", backbone)
+    monkeypatch.setattr(arms, "IMAGENET_SIDE", 8)
+    return replace(TINY, name="tiny/resnet50", standardise=False, imagenet="resnet50")
+
+
+def test_published_weights_get_a_classifier_of_the_target_by_the_seed(published):
+    model, again, other = (network(published, seed, ENVIRONMENT.data_dir) for seed in (3, 3, 4))
+    assert model[2].weight.shape == (10, 4)
+    assert (model[1][0].weight == 0.1).all()
+    assert torch.equal(model[2].weight, again[2].weight)
+    assert not torch.equal(model[2].weight, other[2].weight)
+    assert model[2].weight.abs().max() <= 0.5
+
+
+def test_a_network_with_published_weights_is_tuned_on_images_as_they_are(published):
+    cells = [Retrained(published, "imagenet", reset, rate=0.01) for reset in (False, True)]
+    plain, reset = train([Job(train, cell, 0) for cell in cells], ENVIRONMENT)
+    for metrics in (plain, reset):
+        assert "fisher" not in metrics.scalars  # nor sensitivity: these are measured on standardised images
+        assert "small_share_start" in metrics.scalars
+        assert len(metrics.curves["training_loss"]) == 2
+    assert plain.scalars["test_loss"] != reset.scalars["test_loss"]
 
 
 def test_tiny_arms_train_and_are_the_same_again():

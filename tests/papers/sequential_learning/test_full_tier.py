@@ -1,0 +1,124 @@
+"""The full tier's own path on small files of the true formats: images and weights from disk to metrics."""
+
+import hashlib
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torchvision import datasets, models
+
+from common.errors import UsageError
+from common.experiment import Environment, Job, Tier
+from papers.sequential_learning.frozen_weights import arms as frozen
+from papers.sequential_learning.frozen_weights import table2, table3
+from papers.sequential_learning.negative_pretraining import arms as negative
+from papers.sequential_learning.negative_pretraining import fig4, fig6
+from papers.sequential_learning.shown import image_set
+from tests.common.datasets.test_torchvision_sets import write_cifar, write_mnist
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch, tmp_path):
+    """Nothing from this machine's caches, and small images in place of 224x224."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(frozen, "IMAGENET_SIDE", 32)
+    image_set.cache_clear()
+    yield
+    image_set.cache_clear()
+
+
+@pytest.fixture
+def environment(tmp_path):
+    for name in ("MNIST", "FashionMNIST"):
+        write_mnist(tmp_path / name / "raw", train=16, test=20)
+    return Environment(torch.device("cpu"), tmp_path)
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """Random weights of ResNet-50 where the published ones are looked for, under a name that carries their digest."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        state = models.resnet50().state_dict()
+    torch.save(state, folder / "unnamed")
+    digest = hashlib.sha256((folder / "unnamed").read_bytes()).hexdigest()[:8]
+    (folder / "unnamed").rename(folder / f"resnet50-{digest}.pth")
+    monkeypatch.setattr(
+        models.ResNet50_Weights.IMAGENET1K_V1.value, "url", f"https://weights.invalid/resnet50-{digest}.pth"
+    )
+
+
+def short(cell):
+    """Return a cell of the full tier with one epoch a task and small batches."""
+    setting = replace(cell.setting, batch_size=8)
+    if isinstance(cell, negative.Arm):
+        return replace(cell, setting=setting, epochs=1, patience=1)
+    return replace(cell, setting=replace(setting, epochs=1, source_epochs=1))
+
+
+def measured(train, cells, environment):
+    found = list(train([Job(train, short(cell), 0) for cell in cells], environment))
+    for metrics in found:
+        assert math.isfinite(metrics.scalars["test_loss"])
+    return [metrics.scalars for metrics in found]
+
+
+def of(experiment, **fields):
+    """Return the full-tier cells of an experiment whose fields, or the setting's name, are as given."""
+    name = fields.pop("name")
+    cells = [cell for cell in experiment.cells[Tier.FULL] if cell.setting.name == name]
+    return [cell for cell in cells if all(getattr(cell, key) == value for key, value in fields.items())]
+
+
+def test_a_path_of_blurred_tasks_on_fashion_mnist(environment):
+    (arm,) = of(fig4.FIG4, name="fashion_mnist/resnet18", path="blur", tasks=4)
+    (scalars,) = measured(negative.train, [arm], environment)
+    assert set(scalars) == set(negative.METRICS)
+    assert scalars["all_epochs"] == 4.0
+
+
+def test_cifar_with_and_without_bias_resets(tmp_path, monkeypatch):
+    write_cifar(tmp_path, monkeypatch, datasets.CIFAR10, per_batch=3)
+    environment = Environment(torch.device("cpu"), tmp_path)
+    plain, both = measured(
+        negative.train, [of(fig6.FIG6, name="cifar10/resnet18", tasks=2, reset=r)[0] for r in ("", "12")], environment
+    )
+    assert plain["test_loss"] != both["test_loss"]
+
+
+def test_from_mnist_to_fashion_mnist_in_colour(environment):
+    cells = of(table2.TABLE2, name="fashion_mnist-rgb32/grouped_resnet", source="mnist-rgb32")
+    kept, reset = measured(frozen.train, cells, environment)
+    assert kept["double_tuples_before"] == reset["double_tuples_before"], "before any reset"
+    assert reset["double_pairs_start"] == 0.0
+    assert kept["test_loss"] != reset["test_loss"]
+
+
+def test_alexnet_and_all_cnn_from_blurred_to_sharp(tmp_path, monkeypatch):
+    write_cifar(tmp_path, monkeypatch, datasets.CIFAR10, per_batch=3)
+    environment = Environment(torch.device("cpu"), tmp_path)
+    for name in ("cifar10/alexnet32", "cifar10/all_cnn"):
+        (scalars,) = measured(frozen.train, of(table3.TABLE3, name=name, source="blur", reset=True), environment)
+        assert scalars["double_pairs_start"] == 0.0
+        assert scalars["triple_tuples"] >= 0.0
+
+
+def test_from_imagenet_weights(environment, weights):
+    cells = of(table2.TABLE2, name="fashion_mnist/resnet50")
+    kept, reset = measured(frozen.train, cells, environment)
+    assert set(kept) < set(frozen.METRICS)
+    assert kept["double_tuples_before"] == kept["double_tuples_start"]
+    assert reset["double_pairs_start"] == 0.0
+    assert kept["test_loss"] != reset["test_loss"]
+
+
+def test_missing_images_and_weights_are_named_with_how_to_get_them(tmp_path, environment):
+    (cell, _) = of(table2.TABLE2, name="kmnist/resnet50")
+    with pytest.raises(UsageError, match="no ImageNet weights for 'resnet50'"):
+        list(frozen.train([Job(frozen.train, cell, 0)], environment))
+    (arm,) = of(fig4.FIG4, name="mnist/resnet18", tasks=1)
+    with pytest.raises(UsageError, match="mnist"):
+        list(negative.train([Job(negative.train, arm, 0)], Environment(torch.device("cpu"), tmp_path / "nowhere")))
