@@ -38,11 +38,10 @@ def test_counting_after_every_epoch_of_resnet18(benchmark):
         wait()
 
     found = milliseconds(benchmark, {"training step": step, "count": counted}, ROUNDS, 1)
-    share = found["count"] / (STEPS_PER_EPOCH * found["training step"])
     print(
         f"\nResNet-18, batch {BATCH}, on {device}: a step {found['training step']:.0f} ms, a count {found['count']:.1f} ms"
     )
-    print(f"  counting after every epoch of {STEPS_PER_EPOCH} steps: {100 * share:.4f} % of its training")
+    print(f"  counting after every epoch of {STEPS_PER_EPOCH} steps: {100 * count_ms / (STEPS_PER_EPOCH * step_ms):.4f} % of its training")
 
 
 def wait():
