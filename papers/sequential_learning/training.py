@@ -15,7 +15,7 @@ from common.datasets.splits import train_validation_split
 from common.experiment import Environment
 from common.models.architecture import Architecture, build
 from common.models.operations import forward_operations
-from common.seeds import stream
+from common.seeds import global_draws, stream
 from common.train.early_stopping import EarlyStopping
 from common.train.optimizers import SGD, PerRunUpdate
 from common.train.program import Program
@@ -217,6 +217,7 @@ class _Training:
         self.validation = torch.stack([held_out for _, held_out in splits]).to(self.device)
         self.test = torch.arange(len(data.test_labels), device=self.device).expand(len(runs), -1)
         orders = [stream(s, f"order of stage {from_the_end}") for s in seeds]
+        self.dropout = stream(seeds[0], f"dropout of stage {from_the_end}")  # networks with dropout train alone
         self.epochs = shuffled_epochs(self.train, self.process.epochs, setting.batch_size, orders)
         self.rates = self.program.beside_parameters([stage.process.rate for stage in stages])
         self.decays = self.program.beside_parameters([stage.process.decay for stage in stages])
@@ -241,7 +242,8 @@ class _Training:
         initial, _ = self.program.evaluate(self.shown.fixed, self.train)
         ends = [self.measures.at_ends(self.program, self.shown, self.runs)]
         self._look()
-        train_epochs(self.program, self.epochs, self.shown.in_training, self._step, self._after)
+        with global_draws(self.dropout, self.device):
+            train_epochs(self.program, self.epochs, self.shown.in_training, self._step, self._after)
         if self.stopping is not None:
             self.stopping.restore()
         trained = self.program.evaluate(self.shown.fixed, self.train)

@@ -34,7 +34,10 @@ IMAGENET_FORWARD = 8.2e9  # operations of ResNet-50 on one image of 224x224, for
 STEP = 1e-2  # of the central difference behind the input sensitivity
 SENSITIVITY_IMAGES = 500
 PLASTICITY_IMAGES = 500
-COUNTED = tuple(f"{kind}_{unit}" for kind in ("double", "triple") for unit in ("pairs", "weights", "tuples"))
+COUNTED = (
+    *(f"{kind}_{unit}" for kind in ("double", "triple") for unit in ("pairs", "weights", "tuples")),
+    "shared_pairs",
+)
 ENDS = ("small_share", "below_hundredth", "early_plasticity", "late_plasticity", "sensitivity", "fisher")
 METRICS = (
     "test_loss",
@@ -122,8 +125,9 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
     for job in jobs:
         model = network(setting, job.seed, environment.data_dir)
         runs.append(Follower(model.to(environment.device), job.cell.learning_path(), job.seed))
-    for passages in follow(runs, setting, environment, Measures(at_every_epoch, at_both_ends)):
-        yield measure(passages)
+    followed = follow(runs, setting, environment, Measures(at_every_epoch, at_both_ends))
+    for run, passages in zip(runs, followed, strict=True):
+        yield measure(passages, has_pairs(run))
 
 
 def network(setting: FrozenSetting, seed: int, data_dir: Path) -> nn.Module:
@@ -139,14 +143,25 @@ def network(setting: FrozenSetting, seed: int, data_dir: Path) -> nn.Module:
 
 
 def at_every_epoch(program: Program, shown: Shown, runs: Sequence[Follower]) -> Mapping[str, Tensor]:
-    """Count mutually frozen weights, in all and at each interface, and take the norms of the pairs of Figure 4."""
+    """Count mutually frozen weights, in all and at each interface, and take the norms of the pairs of Figure 4.
+
+    Interfaces that residual connections share count for nothing but `shared_pairs`.
+    """
     found, parameters = interfaces(runs[0].model), program.parameters_of_runs()
-    counts = count(parameters, found)
-    seen = {**counts.totals(), "double_pairs_at": counts.double.pairs}
-    if any(isinstance(intervene, PairStart) for intervene in runs[0].path[0].before):
+    counts, pairs = count(parameters, found), []
+    for exclusive in (True, False):
+        chosen = [i for i, each in enumerate(found) if each.exclusive == exclusive]
+        pairs.append(counts.double.pairs[:, chosen])
+    seen = {**counts.totals(), "double_pairs_at": pairs[0], "shared_pairs": pairs[1].sum(1)}
+    if any(has_pairs(run) for run in runs):
         tracked = [track(run.model, intervention_draws(run.seed, 0, 0)) for run in runs]
         seen["pair_norms"] = norms(parameters, tracked, found)
     return seen
+
+
+def has_pairs(run: Follower) -> bool:
+    """Tell whether pairs of a run are followed (Figure 4)."""
+    return any(isinstance(intervene, PairStart) for intervene in run.path[0].before)
 
 
 def at_both_ends(program: Program, shown: Shown, runs: Sequence[Follower]) -> Mapping[str, Tensor]:
@@ -196,11 +211,11 @@ def _norms(program: Program, tensor: Tensor) -> Tensor:
     return own.flatten(1).square().sum(1).sqrt()
 
 
-def measure(passages: Sequence[Passage]) -> Metrics:
+def measure(passages: Sequence[Passage], pairs: bool) -> Metrics:
     """Measure a run: test loss and accuracy, frozen weights before, between and after, and what surrounds them.
 
-    `_before` is what pretraining left, before any reset and, without pretraining, what training began with; `_start`
-    is what training on the target began with.
+    `_before` is what pretraining left, before any reset and, without pretraining, what training began with; `_start` is
+    what training on the target began with. `pairs` tells whether there are followed ones.
     """
     last, first = passages[-1], passages[0]
     scalars = {
@@ -217,9 +232,9 @@ def measure(passages: Sequence[Passage]) -> Metrics:
     for name, (start, end) in last.ends.items():
         scalars[f"{name}_start"], scalars[name] = float(start), float(end)
     scalars |= growth(last.seen["double_pairs_at"])
-    if "pair_norms" in last.seen:
+    if pairs:
         scalars |= of_pairs(last.seen["pair_norms"])
-    return Metrics(scalars, curves_of(passages), sum(passage.seconds for passage in passages))
+    return Metrics(scalars, curves_of(passages, pairs), sum(passage.seconds for passage in passages))
 
 
 def growth(pairs: Tensor) -> dict[str, float]:
@@ -249,14 +264,14 @@ def of_pairs(norms_of_pairs: Tensor) -> dict[str, float]:
     }
 
 
-def curves_of(passages: Sequence[Passage]) -> dict[str, list[float]]:
+def curves_of(passages: Sequence[Passage], pairs: bool) -> dict[str, list[float]]:
     """Return one number an epoch over all stages: losses, counts, and counts and norms by interface."""
     curves = {"training_loss": [loss for passage in passages for loss in passage.loss]}
     for name in ("double_pairs", "triple_pairs"):
         curves[name] = [float(value) for passage in passages for value in passage.seen[name]]
     last = passages[-1].seen
-    for name, short in (("double_pairs_at", "pairs_at"), ("pair_norms", "norm_at")):
-        for number, values in enumerate(last[name].unbind(1) if name in last else (), start=1):
+    for name, short in (("double_pairs_at", "pairs_at"), *((("pair_norms", "norm_at"),) if pairs else ())):
+        for number, values in enumerate(last[name].unbind(1), start=1):
             curves[f"{short}_{number}"] = values.double().tolist()
     return curves
 

@@ -62,7 +62,8 @@ class NewClassifier:
         name = weight_layers(model)[-1]
         old = model.get_submodule(name)
         assert isinstance(old, nn.Linear)
-        new = nn.Linear(old.in_features, self.num_classes).to(old.weight)
+        new = nn.Linear(old.in_features, self.num_classes, device="meta", dtype=old.weight.dtype)
+        new = new.to_empty(device=old.weight.device)
         bound = old.in_features**-0.5
         for parameter in new.parameters():
             drawn = torch.rand(parameter.shape, generator=generator, dtype=torch.float64)

@@ -297,7 +297,7 @@ def passage(counts=None, ends=None, **fields):
 
 
 def test_counts_before_are_those_at_the_end_of_pretraining_and_those_at_the_start_come_after_a_reset():
-    metrics = measure([passage([1, 2, 7]), passage([3, 4, 5, 6])])
+    metrics = measure([passage([1, 2, 7]), passage([3, 4, 5, 6])], False)
     for number, name in enumerate(COUNTED, start=1):
         assert metrics.scalars[f"{name}_before"] == 7 * number
         assert metrics.scalars[f"{name}_start"] == 3 * number
@@ -306,7 +306,7 @@ def test_counts_before_are_those_at_the_end_of_pretraining_and_those_at_the_star
 
 
 def test_without_pretraining_the_counts_before_are_those_at_the_start():
-    scalars = measure([passage([3, 4, 6])]).scalars
+    scalars = measure([passage([3, 4, 6])], False).scalars
     assert [scalars[f"double_pairs{moment}"] for moment in ("_before", "_start", "")] == [3, 3, 6]
 
 
@@ -319,7 +319,7 @@ def test_a_run_is_measured_by_its_last_stage():
         train_accuracy=0.9,
         ends={"fisher": torch.tensor([0.25, 0.5]), "small_share": torch.tensor([0.125, 0.75])},
     )
-    scalars = measure([first, last]).scalars
+    scalars = measure([first, last], False).scalars
     expected = {"test_loss": 0.6, "test_accuracy": 0.8, "training_loss": 0.1, "training_accuracy": 0.9}
     expected |= {"fisher_start": 0.25, "fisher": 0.5, "small_share_start": 0.125, "small_share": 0.75}
     assert {name: scalars[name] for name in expected} == expected
@@ -353,7 +353,7 @@ def test_norms_of_pairs_are_summed_up_over_pairs():
         "pair_norm_peak": 9.0,
         "pairs_decayed": pytest.approx(1 / 3),  # one that ends as it began has not
     }
-    metrics = measure([passage([0, 0, 0], seen={"pair_norms": norms})])
+    metrics = measure([passage([0, 0, 0], seen={"pair_norms": norms})], True)
     assert metrics.scalars["pair_norm_peak"] == 9.0
     assert metrics.curves["norm_at_1"] == [1.0, 9.0, 0.5]
     assert metrics.curves["norm_at_3"] == [2.0, 2.0, 2.0]
@@ -361,7 +361,7 @@ def test_norms_of_pairs_are_summed_up_over_pairs():
 
 
 def test_curves_run_over_all_stages_and_interfaces_over_the_last():
-    curves = curves_of([passage([1, 2], loss=[0.5]), passage([3, 4, 5], loss=[0.4, 0.3])])
+    curves = curves_of([passage([1, 2], loss=[0.5]), passage([3, 4, 5], loss=[0.4, 0.3])], False)
     assert curves["training_loss"] == [0.5, 0.4, 0.3]
     assert curves["double_pairs"] == [1, 2, 3, 4, 5]
     assert curves["triple_pairs"] == [4, 8, 12, 16, 20]

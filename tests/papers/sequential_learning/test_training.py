@@ -522,3 +522,21 @@ def test_a_program_shares_what_its_paths_have_in_common():
 def test_operations_of_a_network_are_counted_on_images_of_the_data_set():
     # 64 x 100 + 100 x 100 + 100 x 10 products and sums
     assert training.forward_of(architecture(grouped_mlp), "digits-250") == 2 * (6_400 + 10_000 + 1_000)
+
+
+def with_dropout(seed):
+    model = torch.nn.Sequential(torch.nn.Flatten(-3), torch.nn.Dropout(), torch.nn.Linear(48, CLASSES)).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(0.01)
+    return Follower(model, (Stage(Task("tiny"), Process(0.1, 2, 0.0)),), seed)
+
+
+def test_dropout_depends_on_the_seed_alone():
+    single, pair = [with_dropout(1)], [with_dropout(2), with_dropout(1)]
+    before = torch.get_rng_state()
+    (alone,) = follow(single, UNHELD, ENVIRONMENT)
+    other, again = follow(pair, UNHELD, ENVIRONMENT)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert again[0].loss == alone[0].loss
+    assert other[0].loss != alone[0].loss
