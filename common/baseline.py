@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from common.experiment import Job
 from common.multiplicity import holm
 from common.pipeline.aggregate import Results
 from common.pipeline.check import Judged
-from common.pipeline.quantity import points, samples, where
+from common.pipeline.quantity import cells_of, points, samples
 from common.pipeline.record import write_atomically
 from common.pipeline.verdict import Verdict, p_value
 from common.provenance import provenance
@@ -75,8 +75,8 @@ def _circumstances(judged: Judged, results: Results) -> str:
     for quantity in judged.check.quantities:
         experiment = results.experiments[quantity.experiment]
         for point in points(judged.check):
-            cell = results.cell(quantity.experiment, where(quantity, point))
-            for seed in results.seeds(quantity.experiment):
+            cells = cells_of(quantity, point, results)
+            for cell, seed in product(cells, results.seeds(quantity.experiment)):
                 of = results.records[Job(experiment.run, cell, seed)].provenance
                 machine = {name: of["machine"][name] for name in ("system", "processor", "threads")}
                 made.add(json.dumps([of["versions"], machine, of["device"], of["together"]], sort_keys=True))

@@ -8,11 +8,11 @@ from math import factorial
 import numpy as np
 
 from common.errors import UsageError
-from common.expectations import Check, Claim, Quantity
+from common.expectations import Check, Claim
 from common.multiplicity import benjamini_hochberg, holm
 from common.pipeline.aggregate import Failed, Results
 from common.pipeline.kinds import exact, order, rate, trend, value
-from common.pipeline.quantity import Point, points, require_seeds, where
+from common.pipeline.quantity import cells_of, points, require_seeds
 from common.pipeline.sample import priors
 from common.pipeline.verdict import Finding, Verdict
 from common.statistics import ALPHA, Array
@@ -145,17 +145,12 @@ def _require_declared(check: Check, declared: Results) -> None:
             if metric not in metrics:
                 raise Failed(f"{quantity.experiment} does not measure '{metric}'; it measures {', '.join(metrics)}")
         for point in points(check):
-            _require_cells(quantity, where(quantity, point), declared)
+            fitting = len(cells_of(quantity, point, declared))
+            if quantity.against is not None and fitting < LEAST_CORRELATED:
+                raise Failed(
+                    f"{fitting} cells of {quantity.experiment} fit: a correlation takes at least {LEAST_CORRELATED}"
+                )
     require_seeds(check, declared)
-
-
-def _require_cells(quantity: Quantity, condition: Point, declared: Results) -> None:
-    if quantity.against is None:
-        declared.cell(quantity.experiment, condition)
-        return
-    fitting = len(declared.cells(quantity.experiment, condition))
-    if fitting < LEAST_CORRELATED:
-        raise Failed(f"{fitting} cells of {quantity.experiment} fit: a correlation takes at least {LEAST_CORRELATED}")
 
 
 def _require_decidable(check: Check, declared: Results, gating: int) -> None:

@@ -1,6 +1,7 @@
 """Numbers per seed for what a check names: metrics of cells, and their relations."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +33,17 @@ def points(check: Check) -> list[dict[str, Scalar]]:
 def where(quantity: Quantity, point: Point) -> dict[str, Scalar]:
     """Return a quantity's condition at a point; what the quantity says itself comes first."""
     return {**point, **quantity.cell}
+
+
+def cells_of(quantity: Quantity, point: Point, results: Results) -> list[Any]:
+    """Return the cells that a quantity reads at a point: one, or for a correlation all that fit.
+
+    Raises Failed where the one is none or many.
+    """
+    condition = where(quantity, point)
+    if quantity.against is not None:
+        return results.cells(quantity.experiment, condition)
+    return [results.cell(quantity.experiment, condition)]
 
 
 def measured(quantity: Quantity | float | None, point: Point, results: Results, unit: str = "none") -> Array:

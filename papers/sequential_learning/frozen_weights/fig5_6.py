@@ -50,12 +50,12 @@ FIG5 = experiment(
     "Mutually Frozen Weights, Fig. 5",
     SMALL,
     tuple(arm for net in (RESNET, ALL_CNN) for arm in all_of(net, WEIGHT_DECAYS, RATES)),
-    seeds=6,
+    seeds=5,
 )
 FIG6 = experiment(
     "frozen_fig6",
     "Mutually Frozen Weights, Fig. 6",
     aggregated(SMALL),
     aggregated(all_of(RESNET, WEIGHT_DECAYS, RATES)),
-    seeds=6,
+    seeds=5,
 )

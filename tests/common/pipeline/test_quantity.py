@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from common.expectations import Quantity
 from common.pipeline.aggregate import Failed
-from common.pipeline.quantity import best_seed, measured, points, samples, where
+from common.pipeline.quantity import best_seed, cells_of, measured, points, samples, where
 from tests.common.pipeline.toy import ALONG, RATES, find, one, order, pair, quantity, results, row, value
 
 SCORES = st.lists(st.tuples(*[st.integers(1, 64).map(float)] * 3), min_size=1, max_size=6)
@@ -62,6 +62,13 @@ def test_a_correlation_goes_over_all_cells_seed_by_seed():
     assert correlated([1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1]) == pytest.approx([-1.0])
     # ranks 0 to 5 against 1, 0, 3, 2, 5, 4: squared differences sum to 6, 1 - 6 * 6 / (6 * 35)
     assert correlated([1, 2, 3, 4, 5, 6], [2, 1, 4, 3, 6, 5]) == pytest.approx([1 - 36 / 210])
+
+
+def test_a_correlation_reads_every_cell_that_fits_and_any_other_quantity_one():
+    found = one([0.5])
+    whole = Quantity("table", "score", {"method": "a"}, against="validation_accuracy")
+    assert [cell.rate for cell in cells_of(whole, {}, found)] == list(RATES)
+    assert [cell.rate for cell in cells_of(quantity(rate=0.2), {}, found)] == [0.2]
 
 
 def test_a_correlation_of_what_is_the_same_everywhere_is_none():
