@@ -67,16 +67,3 @@ class Stage:
 
 
 LearningPath = tuple[Stage, ...]
-
-
-def require_path(path: LearningPath, source: Task, target: Task) -> LearningPath:
-    """Return the path; raise ValueError unless it leads from the source to the target task."""
-    if not path:
-        raise ValueError("a learning path has at least one task")
-    for end, place, expected, found in (
-        ("source", "first", source, path[0].task),
-        ("target", "last", target, path[-1].task),
-    ):
-        if found != expected:
-            raise ValueError(f"the path's {end} is {expected}, but its {place} task is {found}")
-    return path

@@ -5,7 +5,6 @@ import math
 import torch
 from torch import nn
 
-from papers.sequential_learning.frozen_weights.counting import of_one, small_share
 from papers.sequential_learning.frozen_weights.interfaces import interfaces, weight_layers
 from papers.sequential_learning.frozen_weights.reset import reset
 
@@ -40,11 +39,6 @@ def sparse_start(
         weight.masked_fill_((torch.rand(weight.shape, generator=generator) < sparsity).to(weight.device), 0.0)
     if kind == "mono":
         reset(model, constant, "one", generator)
-
-
-def measured_sparsity(model: nn.Module) -> float:
-    """Return the share of a network's weights, output layer included, that are below the counting threshold."""
-    return float(small_share(of_one(model), weight_layers(model)))
 
 
 def _kill_channels(model: nn.Module, probability: float, generator: torch.Generator) -> None:

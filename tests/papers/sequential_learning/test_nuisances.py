@@ -1,7 +1,7 @@
 import pytest
 
 from papers.sequential_learning.nuisances import PATHS, equal_positions, tasks_along
-from papers.sequential_learning.path import Process, Stage, Task, require_path
+from papers.sequential_learning.path import Process, Task
 
 
 def along(path, count):
@@ -92,19 +92,6 @@ def test_positions_that_do_not_lead_from_source_to_target_are_refused(positions)
 def test_an_unknown_path_is_refused():
     with pytest.raises(ValueError, match="no path 'rotate'; there are blur"):
         tasks_along("rotate", [0.0, 1.0], "digits")
-
-
-def test_a_path_with_other_ends_is_refused():
-    process = Process(0.1, 1, 0.0)
-    source, target = along("blur", 2)
-    whole = (Stage(source, process), Stage(target, process))
-    assert require_path(whole, source, target) == whole
-    with pytest.raises(ValueError, match="source"):
-        require_path(whole[1:], source, target)
-    with pytest.raises(ValueError, match="target"):
-        require_path(whole[:1], source, target)
-    with pytest.raises(ValueError, match="at least one task"):
-        require_path((), source, target)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from common.models.all_cnn import all_cnn_small
 from common.models.grouped import grouped_resnet
 from common.models.mlp import bn_mlp
 from common.train.program import Program
-from papers.sequential_learning.frozen_weights.counting import count, of_one
+from papers.sequential_learning.frozen_weights.counting import count, of_one, small_share
 from papers.sequential_learning.frozen_weights.interfaces import interfaces, weight_layers
 from papers.sequential_learning.frozen_weights.reset import identity, reset
-from papers.sequential_learning.frozen_weights.sparse import KINDS, measured_sparsity, sparse_start
+from papers.sequential_learning.frozen_weights.sparse import KINDS, sparse_start
 
 
 def filled(model):
@@ -28,6 +28,10 @@ def start(model, kind, sparsity, matching="root", constant=0.1, seed=0):
 
 def weight(model, layer):
     return model.get_parameter(f"{layer}.weight").detach()
+
+
+def measured_sparsity(model):
+    return float(small_share(of_one(model), weight_layers(model)))
 
 
 def counts(model):

@@ -1,0 +1,97 @@
+"""Steps that a GPU repeats by itself: captured once as a CUDA graph, then replayed without the host's operator calls.
+
+Small networks are bound by these calls, not by arithmetic; one graph holds forward and backward pass and the update.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Work = Callable[[Sequence[Tensor]], Tensor]
+"""Maps inputs to an output and changes the state in place; waits for nothing and decides nothing on the host."""
+
+WARM_UPS = 3  # runs before the capture, in which libraries choose algorithms and allocate their workspaces
+
+
+class Graph(Protocol):
+    """Work on fixed memory that can be repeated."""
+
+    def warm_up(self, work: Callable[[], None]) -> None:
+        """Run the work WARM_UPS times, off the main stream."""
+
+    def capture(self, work: Callable[[], None]) -> None:
+        """Take down what the work does, without doing it."""
+
+    def replay(self) -> None:
+        """Do it."""
+
+
+class CudaGraph:
+    """A CUDA graph."""
+
+    def __init__(self) -> None:
+        self.graph = torch.cuda.CUDAGraph()
+
+    def warm_up(self, work: Callable[[], None]) -> None:
+        """Run the work on a stream of its own, as captures ask for."""
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch does not type it
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UPS):
+                work()
+        torch.cuda.current_stream().wait_stream(stream)
+
+    def capture(self, work: Callable[[], None]) -> None:
+        """Record the work's kernels."""
+        with torch.cuda.graph(self.graph):
+            work()
+
+    def replay(self) -> None:
+        """Launch all kernels at once."""
+        self.graph.replay()
+
+
+class Captured:
+    """Work that is captured at its first call and replayed for all inputs of the same shapes; others run as they are.
+
+    `state` lists every tensor that the work changes in place. Warming up changes it too, so it is put back before the
+    capture: what a step computes does not depend on whether it is replayed.
+    """
+
+    def __init__(self, work: Work, state: Sequence[Tensor], new_graph: Callable[[], Graph] = CudaGraph) -> None:
+        self.work, self.state, self.new_graph = work, state, new_graph
+        self.graph: Graph | None = None
+        self.inputs: list[Tensor] = []
+        self.output = torch.empty(0)
+
+    def __call__(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Do the work and return its output; a replay's output is overwritten by the next one."""
+        if self.graph is None:
+            self._capture(inputs)
+        if [tensor.shape for tensor in inputs] != [tensor.shape for tensor in self.inputs]:
+            return self.work(inputs)
+        assert self.graph is not None
+        for own, given in zip(self.inputs, inputs, strict=True):
+            own.copy_(given)
+        self.graph.replay()
+        return self.output
+
+    def _capture(self, inputs: Sequence[Tensor]) -> None:
+        self.inputs = [tensor.clone() for tensor in inputs]
+        before = [tensor.detach().clone() for tensor in self.state]
+        self.graph = self.new_graph()
+        self.graph.warm_up(self._run)
+        with torch.no_grad():
+            for tensor, value in zip(self.state, before, strict=True):
+                tensor.copy_(value)
+        self.graph.capture(self._run)
+
+    def _run(self) -> None:
+        self.output = self.work(self.inputs)
+
+
+def repeated(work: Work, state: Sequence[Tensor], device: torch.device) -> Work:
+    """Return work as the device does it best: captured on a GPU, as it is elsewhere."""
+    return Captured(work, state) if device.type == "cuda" else work
