@@ -473,7 +473,7 @@ def published(monkeypatch):
 
 
 def test_published_weights_get_a_classifier_of_the_target_by_the_seed(published):
-    model, again, other = (network(published, seed, ENVIRONMENT.data_dir) for seed in (3, 3, 4))
+    model, again, other = (network(published, seed, ENVIRONMENT.weights) for seed in (3, 3, 4))
     assert model[2].weight.shape == (10, 4)
     assert (model[1][0].weight == 0.1).all()
     assert torch.equal(model[2].weight, again[2].weight)
