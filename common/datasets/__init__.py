@@ -27,7 +27,7 @@ _EMBEDDED: dict[str, Callable[[], ImageData]] = {
 class OnDisk:
     """A published data set: what reads it, and the files and folders under the data folder that it is read from.
 
-    `slow` ones take a second and more to decode, and are cached.
+    `slow` ones take seconds to minutes to decode, and are cached.
     """
 
     read: Callable[[Path], ImageData]

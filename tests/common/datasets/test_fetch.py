@@ -19,10 +19,10 @@ from common.datasets import ON_DISK, fetch, folder_sets, load, resisc45
 from common.datasets.fetch import main
 from tests.common.datasets import test_resisc45
 from tests.common.datasets.test_torchvision_sets import (
-    LETTERS,
     PATCHES,
     write_camelyon,
     write_cifar,
+    write_hdf5,
     write_idx,
     write_letters,
     write_mnist,
@@ -320,8 +320,8 @@ def test_check_says_what_is_there_missing_and_damaged_and_fetches_nothing(host, 
     write_mnist(root / "MNIST" / "raw")
     write_mnist(root / "KMNIST" / "raw")
     write_idx(root / "KMNIST" / "raw" / "t10k-labels-idx1-ubyte", np.arange(3))
-    write_letters(root)
-    load("emnist_letters", root)
+    write_camelyon(root)
+    load("patch_camelyon", root)
     code, out, errors = run(capsys, "--check", "--data-dir", root)
     assert code == 2
     assert len(errors) == 1
@@ -333,7 +333,7 @@ def test_check_says_what_is_there_missing_and_damaged_and_fetches_nothing(host, 
     assert "present  " in states["mnist"]
     assert "damaged: kmnist, test: 4 images need as many" in states["kmnist"]
     assert "12 + 4" not in states["kmnist"]
-    assert states["emnist_letters"].endswith("whole")
+    assert states["patch_camelyon"].endswith("whole")
     assert sum("missing" in row for row in rows) == 8
     assert host[1] == []
 
@@ -347,31 +347,31 @@ def test_check_of_a_named_set_that_is_missing_fails(tmp_path, capsys):
 
 
 def test_check_reads_files_whose_damage_the_cache_would_hide(tmp_path, capsys):
-    write_letters(tmp_path)
-    load("emnist_letters", tmp_path)
-    labels = tmp_path / "EMNIST" / "raw" / LETTERS.format("train", "labels-idx1")
-    stat, content = labels.stat(), bytearray(labels.read_bytes())
-    content[-1] = 99
-    labels.write_bytes(content)
+    write_camelyon(tmp_path)
+    load("patch_camelyon", tmp_path)
+    labels = tmp_path / "pcam" / PATCHES.format("train", "y")
+    stat = labels.stat()
+    write_hdf5(labels, "y", np.full((5, 1, 1, 1), 99, np.uint8))
     os.utime(labels, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    load("emnist_letters", tmp_path)
-    code, _, (error,) = run(capsys, "emnist_letters", "--check", "--data-dir", tmp_path)
+    assert labels.stat().st_size == stat.st_size
+    load("patch_camelyon", tmp_path)
+    code, _, (error,) = run(capsys, "patch_camelyon", "--check", "--data-dir", tmp_path)
     assert code == 2
-    assert "labels reach from 1 to 98" in error
+    assert "labels reach from 99 to 99" in error
 
 
 @pytest.mark.parametrize("state", ["none", "old", "damaged"])
 def test_check_says_how_the_cache_is_and_makes_none(tmp_path, capsys, state):
-    write_letters(tmp_path)
-    file = tmp_path / "cache" / "emnist_letters.safetensors"
+    write_camelyon(tmp_path)
+    file = tmp_path / "cache" / "patch_camelyon.safetensors"
     if state != "none":
-        load("emnist_letters", tmp_path)
+        load("patch_camelyon", tmp_path)
     if state == "old":
-        os.utime(tmp_path / "EMNIST" / "raw" / LETTERS.format("train", "labels-idx1"), ns=(1, 1))
+        os.utime(tmp_path / "pcam" / PATCHES.format("train", "y"), ns=(1, 1))
     if state == "damaged":
         file.write_bytes(file.read_bytes()[:-1])
     before = file.read_bytes() if file.exists() else None
-    code, out, _ = run(capsys, "emnist_letters", "--check", "--data-dir", tmp_path)
+    code, out, _ = run(capsys, "patch_camelyon", "--check", "--data-dir", tmp_path)
     assert code == 0
     assert out.splitlines()[2].endswith(state)
     assert (file.read_bytes() if file.exists() else None) == before
