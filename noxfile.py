@@ -65,6 +65,15 @@ def full(session: nox.Session) -> None:
 
 
 @nox.session
+def data(session: nox.Session) -> None:
+    """Fetch and verify data sets: `nox -s data -- cifar10 mnist [--data-dir D]`; `-- --check` says what is there."""
+    session.install("-e", ".[data]")
+    code = _run(session, "common.datasets.fetch", *session.posargs)
+    if code:
+        sys.exit(code)
+
+
+@nox.session
 def gate(session: nox.Session) -> None:
     """Judge all claims at once, from records: `nox -s gate -- --baseline ci/baselines/smoke.json [--accept REASON]`."""
     run(session, "common.gate")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.datasets import default_folder
+from common.datasets.problems import require_readable
 from common.errors import UsageError
 from common.experiment import Environment, Replicates, Tier
 from common.machine import device_of, require, set_up, workers_on
@@ -51,6 +52,7 @@ def _parser(package: Package) -> argparse.ArgumentParser:
     parser.add_argument("--scale", type=float, default=1.0, help="train for this share of the length, where declared")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:1")
     parser.add_argument("--data-dir", type=Path, help="data sets; default $PLASTICITY_BENCH_DATA, else ./data")
+    parser.add_argument("--weights-dir", type=Path, help="ImageNet weights; default: weights in the data folder")
     parser.add_argument("--results", type=Path, default=Path("results"), help="records and reports")
     parser.add_argument("--plan", action="store_true", help="list the jobs, their state and the time; run none")
     parser.add_argument("--report", action="store_true", help="judge the existing records again; run none")
@@ -69,11 +71,14 @@ def _request(options: argparse.Namespace) -> Request:
     device = device_of(options.device)
     if not (options.plan or options.report):
         require(device)
+        for option, folder in (("--data-dir", options.data_dir), ("--weights-dir", options.weights_dir)):
+            if folder is not None:
+                require_readable(option, folder)
     return Request(
         tier=Tier(options.tier),
         only=tuple(options.only),
         replicates=Replicates(options.first_seed, options.seeds),
         results=options.results,
-        environment=Environment(device, data, workers_on(device)),
+        environment=Environment(device, data, workers_on(device), options.weights_dir),
         train=not options.report,
     )

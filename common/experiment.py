@@ -51,11 +51,17 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Environment:
-    """Where jobs run: the device, the folder that holds the data sets, and how many processes train at once."""
+    """Where jobs run: the device, the folders of data sets and weights, and how many processes train at once."""
 
     device: torch.device
     data_dir: Path
     workers: int = 1
+    weights_dir: Path | None = None
+
+    @property
+    def weights(self) -> Path:
+        """Return the folder of pretrained weights: `weights_dir`, else "weights" among the data sets."""
+        return self.weights_dir or self.data_dir / "weights"
 
 
 Run = Callable[[Sequence["Job"], Environment], Iterable[Metrics]]

@@ -1,16 +1,18 @@
 """One door to every data set: `load`."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from common.datasets import caltech256, digits, folder_sets, procedural, resisc45, templates, torchvision_sets
+from common.datasets import cache, caltech256, digits, folder_sets, procedural, resisc45, templates, torchvision_sets
 from common.datasets.dataset import ImageData
+from common.datasets.problems import require_readable
 from common.datasets.splits import stratified_split, train_validation_split
 from common.errors import UsageError
 
-__all__ = ["ImageData", "default_folder", "load", "stratified_split", "train_validation_split"]
+__all__ = ["ON_DISK", "ImageData", "default_folder", "load", "stratified_split", "train_validation_split"]
 
 _EMBEDDED: dict[str, Callable[[], ImageData]] = {
     "digits": digits.digits,
@@ -19,11 +21,35 @@ _EMBEDDED: dict[str, Callable[[], ImageData]] = {
     "procedural40": partial(procedural.procedural, 40, train_per_class=30, test_per_class=10),
     "templates": partial(templates.templates, train_per_class=80, test_per_class=60, noise=0.5),
 }
-_ON_DISK: dict[str, Callable[[Path], ImageData]] = {
-    **{name: partial(torchvision_sets.torchvision_set, name) for name in torchvision_sets.TORCHVISION_SETS},
-    folder_sets.TINY_IMAGENET: folder_sets.tiny_imagenet,
-    caltech256.CALTECH256: caltech256.caltech256,
-    resisc45.RESISC45: resisc45.resisc45,
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """A published data set: what reads it, and the files and folders under the data folder that it is read from.
+
+    `slow` ones take seconds to minutes to decode, and are cached.
+    """
+
+    read: Callable[[Path], ImageData]
+    reader: str
+    sources: Callable[[], Sequence[str]]
+    slow: bool = True
+
+    def made_from(self, root: Path) -> str:
+        """Return what a cache must have been made from."""
+        return cache.fingerprint(root, self.sources(), self.reader)
+
+
+def _from_torchvision(name: str) -> OnDisk:
+    read, sources = partial(torchvision_sets.torchvision_set, name), partial(torchvision_sets.files, name)
+    return OnDisk(read, torchvision_sets.__name__, sources, name not in torchvision_sets.QUICK)
+
+
+ON_DISK: dict[str, OnDisk] = {
+    **{name: _from_torchvision(name) for name in torchvision_sets.TORCHVISION_SETS},
+    folder_sets.TINY_IMAGENET: OnDisk(folder_sets.tiny_imagenet, folder_sets.__name__, lambda: folder_sets.SOURCES),
+    caltech256.CALTECH256: OnDisk(caltech256.caltech256, caltech256.__name__, lambda: caltech256.SOURCES),
+    resisc45.RESISC45: OnDisk(resisc45.resisc45, resisc45.__name__, lambda: resisc45.SOURCES),
 }
 
 
@@ -32,17 +58,27 @@ def default_folder() -> Path:
     return Path(os.environ.get("PLASTICITY_BENCH_DATA", "data"))
 
 
-def load(name: str, data_dir: Path | None = None) -> ImageData:
+def load(name: str, data_dir: Path | None = None, *, cached: bool = True) -> ImageData:
     """Return a data set by name.
 
     "digits", "digits28", "procedural10", "procedural40" and "templates" need no files. The others are read from under
     `data_dir`, by default `default_folder()`, as uint8: "mnist", "fashion_mnist", "kmnist", "emnist_letters",
     "cifar10", "cifar100", "svhn" and "patch_camelyon" from the files that torchvision's own download leaves,
-    "tiny_imagenet", "caltech256" and "resisc45" from their folders of image files. Nothing is downloaded.
-    Raises UsageError for an unknown name, and where files are missing or damaged.
+    "tiny_imagenet", "caltech256" and "resisc45" from their folders of image files. Nothing is downloaded. Those that
+    are slow to decode are kept decoded in `data_dir`/cache, and read from there while their files stay as they are;
+    without `cached` the files themselves are read.
+    Raises UsageError for an unknown name, and where files are missing, damaged or cannot be read.
     """
     if name in _EMBEDDED:
         return _EMBEDDED[name]()
-    if name in _ON_DISK:
-        return _ON_DISK[name](data_dir or default_folder())
-    raise UsageError(f"no data set {name!r}; there are {', '.join([*_EMBEDDED, *_ON_DISK])}")
+    if name not in ON_DISK:
+        raise UsageError(f"no data set {name!r}; there are {', '.join([*_EMBEDDED, *ON_DISK])}")
+    root, found = data_dir or default_folder(), ON_DISK[name]
+    try:
+        if root.exists():
+            require_readable("the data folder", root)
+        if cached and found.slow:
+            return cache.through(name, root, found.sources(), found.reader, found.read)
+        return found.read(root)
+    except OSError as error:
+        raise UsageError(f"data set {name!r} cannot be read: {error}") from error

@@ -14,6 +14,7 @@ from common.datasets.problems import corrupt, missing
 from common.datasets.splits import stratified_split
 
 CALTECH256 = "caltech256"
+SOURCES = ("caltech256/256_ObjectCategories",)
 NUM_CLASSES = 256
 SIDE = 148
 TEST_SHARE = Fraction(1, 5)
@@ -26,13 +27,12 @@ def caltech256(root: Path) -> ImageData:
     That is the layout which torchvision's own download leaves. Class k is folder k + 1; the last folder,
     257.clutter, is left out. Every image is resized bilinearly with antialias, whatever its shape, to twice the
     74x74 pixels that FAST takes for the original size (Section 6.7). One fifth of every class, rounded down, are
-    test images, drawn once and for all. Every file is decoded on each call.
+    test images, drawn once and for all.
     Raises UsageError where files are missing or damaged.
     """
     categories = root / CALTECH256 / "256_ObjectCategories"
     if not categories.is_dir():
-        statement = f"from torchvision.datasets import Caltech256 as D; D({str(root)!r}, download=True)"
-        raise missing(CALTECH256, categories, f'python -c "{statement}"')
+        raise missing(CALTECH256, categories, root)
     files = [_files(categories, folder) for folder in _class_folders(categories)]
     labels = torch.arange(NUM_CLASSES).repeat_interleave(torch.tensor([len(own) for own in files]))
     train, test = stratified_split(labels, torch.Generator().manual_seed(0), share=TEST_SHARE)

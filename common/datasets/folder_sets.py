@@ -1,5 +1,6 @@
 """Tiny ImageNet: 64x64 photographs of 200 classes, in one folder for each class."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from common.datasets.image_files import read_rgb, stacked
 from common.datasets.problems import corrupt, missing
 
 TINY_IMAGENET = "tiny_imagenet"
-TINY_IMAGENET_URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
+SOURCES = tuple(f"tiny-imagenet-200/{part}" for part in ("wnids.txt", "train", "val"))
+NUM_CLASSES = 200
+TRAINING_PER_CLASS = 500
+VALIDATION_PER_CLASS = 50
 SIDE = 64
 
 
@@ -20,15 +24,17 @@ def tiny_imagenet(root: Path) -> ImageData:
     """Return Tiny ImageNet from `root`/tiny-imagenet-200, uint8 [N, 3, 64, 64].
 
     The official validation images serve as test images, because the labels of the official test images are
-    not public. A class's number is its place in wnids.txt. Every file is decoded on each call.
+    not public. A class's number is its place in wnids.txt.
     Raises UsageError where files are missing or damaged.
     """
     folder = root / "tiny-imagenet-200"
     for part in ("wnids.txt", "train", "val/images", "val/val_annotations.txt"):
         if not (folder / part).exists():
-            command = f"curl -O {TINY_IMAGENET_URL} && unzip tiny-imagenet-200.zip -d '{root}'"
-            raise missing(TINY_IMAGENET, folder / part, command)
-    wnids = (folder / "wnids.txt").read_text().split()
+            raise missing(TINY_IMAGENET, folder / part, root)
+    wnids = _text(folder / "wnids.txt").split()
+    if len(set(wnids)) != NUM_CLASSES or len(wnids) != NUM_CLASSES:
+        reason = f"{len(set(wnids))} classes, where {NUM_CLASSES} were published"
+        raise corrupt(TINY_IMAGENET, folder / "wnids.txt", reason)
     train = _training_files(folder, wnids)
     test = _validation_files(folder, wnids)
     return ImageData(TINY_IMAGENET, *_loaded(train), *_loaded(test), len(wnids))
@@ -38,15 +44,13 @@ _Labelled = list[tuple[Path, int]]
 
 
 def _training_files(folder: Path, wnids: Sequence[str]) -> _Labelled:
-    """List the images of train/<wnid>/images, which are equally many for all classes."""
+    """List the images of train/<wnid>/images, which must be as many as were published."""
     files: _Labelled = []
     for label, wnid in enumerate(wnids):
         images = folder / "train" / wnid / "images"
         own = sorted(images.glob("*.JPEG"))
-        per_class = len(files) // label if label else len(own)
-        if not own or len(own) != per_class:
-            reason = f"{len(own)} images, where other classes have {per_class}"
-            raise corrupt(TINY_IMAGENET, images, reason)
+        if len(own) != TRAINING_PER_CLASS:
+            raise corrupt(TINY_IMAGENET, images, f"{len(own)} images, where {TRAINING_PER_CLASS} were published")
         files += [(file, label) for file in own]
     return files
 
@@ -56,12 +60,24 @@ def _validation_files(folder: Path, wnids: Sequence[str]) -> _Labelled:
     annotations = folder / "val" / "val_annotations.txt"
     labels = {wnid: label for label, wnid in enumerate(wnids)}
     files: _Labelled = []
-    for number, line in enumerate(annotations.read_text().splitlines(), start=1):
+    for number, line in enumerate(_text(annotations).splitlines(), start=1):
         name, wnid, *_ = [*line.split("\t"), ""]
         if wnid not in labels:
             raise corrupt(TINY_IMAGENET, annotations, f"line {number} names no class of wnids.txt")
         files.append((folder / "val" / "images" / name, labels[wnid]))
+    counts = Counter(label for _, label in files)
+    for wnid, label in labels.items():
+        if counts[label] != VALIDATION_PER_CLASS:
+            reason = f"{counts[label]} images of {wnid}, where {VALIDATION_PER_CLASS} were published"
+            raise corrupt(TINY_IMAGENET, annotations, reason)
     return files
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise corrupt(TINY_IMAGENET, file, error) from error
 
 
 def _loaded(files: _Labelled) -> tuple[Tensor, Tensor]:

@@ -12,9 +12,7 @@ from common.datasets.image_files import read_rgb, stacked
 from common.datasets.problems import corrupt, missing
 
 RESISC45 = "resisc45"
-RESISC45_URL = (
-    "https://hf.co/datasets/isaaccorley/resisc45/resolve/883edc0eee77b2c84225472f10f126e3ed83fa6e/NWPU-RESISC45.zip"
-)
+SOURCES = ("NWPU-RESISC45",)
 NUM_CLASSES = 45
 PER_CLASS = 700
 SIDE = 256
@@ -27,13 +25,12 @@ def resisc45(root: Path) -> ImageData:
     numbers, the first 80 % of every class (001 to 560) are training images and the last 20 % (561 to 700) test images.
     That does no harm: the classes stay balanced, networks that are compared meet the same split, and neighbouring
     numbers, which may show neighbouring places, stay on one side, so the test is no easier for it. Accuracies
-    published for other splits compare only roughly. Every file is decoded on each call; all images take 6.2 GB.
+    published for other splits compare only roughly. All images take 6.2 GB.
     Raises UsageError where files are missing or damaged.
     """
     folder = root / "NWPU-RESISC45"
     if not folder.is_dir():
-        command = f"curl -LO {RESISC45_URL} && unzip NWPU-RESISC45.zip -d '{root}'"
-        raise missing(RESISC45, folder, command)
+        raise missing(RESISC45, folder, root)
     classes = sorted(path for path in folder.iterdir() if path.is_dir())
     if len(classes) != NUM_CLASSES:
         raise corrupt(RESISC45, folder, f"{len(classes)} class folders, where {NUM_CLASSES} were published")

@@ -29,7 +29,7 @@ LAST_LAYERS = {
 """The networks that `backbone` knows, by torchvision's names, and where their last linear layer sits."""
 
 _UNREADABLE = (EOFError, LookupError, OSError, RuntimeError, TypeError, ValueError, pickle.UnpicklingError)
-_NAMED_KEYS = 3
+_NAMED_KEYS = 10
 
 
 class ImageNetInput(nn.Module):
@@ -130,16 +130,17 @@ def _fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     Files from before BatchNorm counted its batches lack these counts, which then begin at 0.
     """
     own = network.state_dict()
-    misshapen = [
-        f"{key} {list(value.shape)} for {list(own[key].shape)}"
-        for key, value in state.items()
-        if key in own and value.shape != own[key].shape
-    ]
-    missing: Sequence[str] = ()
-    unexpected: Sequence[str] = ()
-    if not misshapen:
-        missing, unexpected = network.load_state_dict(state, strict=False, assign=True)
-    problems = {"missing": missing, "unexpected": unexpected, "of another shape": misshapen}
+    common = [(key, value, own[key]) for key, value in state.items() if key in own]
+    misshapen = {k: f"{k} {list(v.shape)} for {list(o.shape)}" for k, v, o in common if v.shape != o.shape}
+    mistyped = {k: f"{k} {v.dtype} for {o.dtype}" for k, v, o in common if v.dtype != o.dtype}
+    fitting = {key: value for key, value in state.items() if key not in misshapen and key not in mistyped}
+    missing, unexpected = network.load_state_dict(fitting, strict=False, assign=True)
+    problems = {
+        "missing": [key for key in missing if key not in misshapen and key not in mistyped],
+        "unexpected": unexpected,
+        "of another shape": [*misshapen.values()],
+        "of another type": [*mistyped.values()],
+    }
     found = [f"{what} {_few(keys)}" for what, keys in problems.items() if keys]
     if found:
         raise UsageError(f"weights {path} do not fit this version of torchvision's network: {'; '.join(found)}")

@@ -53,15 +53,15 @@ def source_of(setting: Setting, environment: Environment) -> Source:
     Raises UsageError where pretrained weights or data are missing.
     """
     side = RESIZED.get(setting.target, SIDE)
-    return _source(setting.network, setting.origin, setting.source, side, environment.data_dir, environment.device)
+    return _source(setting.network, setting.origin, setting.source, side, environment)
 
 
 @lru_cache(maxsize=4)
-def _source(network: str, origin: str, learnt: str, side: int | None, data_dir: Path, device: torch.device) -> Source:
-    before = _origin(network, origin, side, data_dir, device)
+def _source(network: str, origin: str, learnt: str, side: int | None, environment: Environment) -> Source:
+    before = _origin(network, origin, side, environment.weights, environment.device)
     if not learnt:
         return before
-    problem = task(learnt, data_dir, device)
+    problem = task(learnt, environment.data_dir, environment.device)
     model = adopt(before, problem.num_classes, FAN_IN, CLASSIFIER)
     schedule = Schedule(STEPS[learnt], BATCH, OPTIMIZERS["sgd"])
     (history,) = adapt([Run(model, RATE, RATE, ORDER)], schedule, problem, None)
@@ -69,9 +69,9 @@ def _source(network: str, origin: str, learnt: str, side: int | None, data_dir: 
     return Source(model.extractor, model.classifier, before.features, problem, history)
 
 
-def _origin(network: str, origin: str, side: int | None, data_dir: Path, device: torch.device) -> Source:
+def _origin(network: str, origin: str, side: int | None, weights: Path, device: torch.device) -> Source:
     if origin == "imagenet":
-        extractor, head = backbone(network, data_dir / "weights")
+        extractor, head = backbone(network, weights)
         extractor = nn.Sequential(ImageNetInput(side), extractor)
         return Source(extractor.to(device), head.to(device), head.in_features, None)
     extractor = small_cnn(batch_norm=int(network == "small_cnn"))

@@ -1,9 +1,13 @@
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
+import torch
 
 from common.cli import main
 from common.errors import UsageError
+from common.experiment import Environment
 from common.machine import device_of
 from tests.conftest import Setting
 
@@ -29,6 +33,39 @@ def test_bad_usage_is_one_line_and_code_2(toy_package, tmp_path, capsys, argumen
     assert len(captured.err.strip().splitlines()) == 1
     assert captured.out == ""
     assert not results.exists()
+
+
+@pytest.mark.parametrize("option", ["--data-dir", "--weights-dir"])
+def test_folders_that_cannot_be_read_are_one_line_and_code_2(toy_package, tmp_path, capsys, monkeypatch, option):
+    package, _ = toy_package
+    results, file = ["--results", str(tmp_path / "results")], tmp_path / "file"
+    file.write_text("")
+    for folder, why in ((file, "is not a folder"), (tmp_path / "none", "does not exist")):
+        assert main(package, [option, str(folder), *results]) == 2
+        assert capsys.readouterr().err == f"error: {option} {folder} {why}\n"
+        assert main(package, ["--plan", option, str(folder), *results]) == 0, "a plan needs no data"
+        capsys.readouterr()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert main(package, [option, str(tmp_path), *results]) == 2
+    assert capsys.readouterr().err == f"error: {option} {tmp_path} may not be read: permission denied\n"
+    assert not (tmp_path / "results").exists()
+
+
+def test_jobs_are_told_where_data_and_weights_are(toy_package, tmp_path, monkeypatch):
+    package, _ = toy_package
+    told = []
+    monkeypatch.setattr("common.cli.reproduce", lambda package, request: told.append(request.environment) or 0)
+    (tmp_path / "w").mkdir()
+    main(package, ["--data-dir", str(tmp_path)])
+    main(package, ["--data-dir", str(tmp_path), "--weights-dir", str(tmp_path / "w")])
+    assert [each.data_dir for each in told] == [tmp_path] * 2
+    assert [each.weights for each in told] == [tmp_path / "weights", tmp_path / "w"]
+
+
+def test_weights_are_looked_for_beside_the_data_where_no_folder_is_named():
+    cpu = torch.device("cpu")
+    assert Environment(cpu, Path("d")).weights == Path("d/weights")
+    assert Environment(cpu, Path("d"), weights_dir=Path("w")).weights == Path("w")
 
 
 @pytest.mark.parametrize("arguments", [["--seeds", "two"], ["--frobnicate"]])

@@ -123,20 +123,20 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
     setting: FrozenSetting = jobs[0].cell.setting
     runs = []
     for job in jobs:
-        model = network(setting, job.seed, environment.data_dir)
+        model = network(setting, job.seed, environment.weights)
         runs.append(Follower(model.to(environment.device), job.cell.learning_path(), job.seed))
     followed = follow(runs, setting, environment, Measures(at_every_epoch, at_both_ends))
     for run, passages in zip(runs, followed, strict=True):
         yield measure(passages, has_pairs(run))
 
 
-def network(setting: FrozenSetting, seed: int, data_dir: Path) -> nn.Module:
-    """Return the network that a run begins with; UsageError where published weights are missing."""
+def network(setting: FrozenSetting, seed: int, weights: Path) -> nn.Module:
+    """Return the network that a run begins with; UsageError where published ones are not in the folder `weights`."""
     if not setting.imagenet:
         model = build(setting.model)
         initialise(model, SCHEME, stream(seed, "initialisation"))
         return model
-    extractor, last = backbone(setting.imagenet, data_dir / "weights")
+    extractor, last = backbone(setting.imagenet, weights)
     model = nn.Sequential(ImageNetInput(IMAGENET_SIDE), extractor, last)
     NewClassifier(facts_of(setting.dataset).classes)(model, torch.Generator().manual_seed(stream(seed, "classifier")))
     return model

@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from common.datasets import load
+from common.datasets import folder_sets, load
 from common.errors import UsageError
 
 WNIDS = ["n02", "n01", "n03"]  # deliberately not sorted
@@ -12,6 +12,17 @@ WNIDS = ["n02", "n01", "n03"]  # deliberately not sorted
 def write_jpeg(path, colour, mode="RGB", side=64):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, (side, side), colour).save(path, format="JPEG", quality=95)
+
+
+@pytest.fixture(autouse=True)
+def few_images(monkeypatch):
+    for name, published, few in (
+        ("NUM_CLASSES", 200, 3),
+        ("TRAINING_PER_CLASS", 500, 2),
+        ("VALIDATION_PER_CLASS", 50, 1),
+    ):
+        assert getattr(folder_sets, name) == published
+        monkeypatch.setattr(folder_sets, name, few)
 
 
 @pytest.fixture
@@ -68,7 +79,7 @@ def test_missing_parts_are_named_with_the_command_that_gets_them(root, part):
     path = root / "tiny-imagenet-200" / part
     path.rename(root / "elsewhere")
     with pytest.raises(
-        UsageError, match=r"'tiny_imagenet' not found: there is no .*tiny-imagenet-200/.*curl"
+        UsageError, match=r"'tiny_imagenet' not found: there is no .*tiny-imagenet-200/.*nox -s data"
     ) as caught:
         load("tiny_imagenet", root)
     assert part in str(caught.value)
@@ -96,10 +107,31 @@ def test_empty_and_wrongly_sized_images_are_named(root):
 def test_half_unpacked_classes_are_named(root):
     images = root / "tiny-imagenet-200/train/n03/images"
     (images / "n03_1.JPEG").unlink()
-    with pytest.raises(UsageError, match=r"n03/images: 1 images, where other classes have 2"):
+    with pytest.raises(UsageError, match=r"n03/images: 1 images, where 2 were published"):
         load("tiny_imagenet", root)
     (images / "n03_0.JPEG").unlink()
     with pytest.raises(UsageError, match=r"n03/images: 0 images"):
+        load("tiny_imagenet", root)
+
+
+@pytest.mark.parametrize("wnids", ["n02\nn01\n", "n02\nn01\nn03\nn04\n", "n02\nn01\nn02\n", ""])
+def test_another_number_of_classes_is_named(root, wnids):
+    (root / "tiny-imagenet-200/wnids.txt").write_text(wnids)
+    with pytest.raises(UsageError, match=r"wnids\.txt: \d classes, where 3 were published"):
+        load("tiny_imagenet", root)
+
+
+def test_lost_annotations_are_named(root):
+    annotations = root / "tiny-imagenet-200/val/val_annotations.txt"
+    annotations.write_text("".join(annotations.read_text().splitlines(keepends=True)[:2]))
+    with pytest.raises(UsageError, match=r"val_annotations\.txt: 0 images of n01, where 1 were published"):
+        load("tiny_imagenet", root)
+
+
+@pytest.mark.parametrize("part", ["wnids.txt", "val/val_annotations.txt"])
+def test_text_that_is_none_is_named(root, part):
+    (root / "tiny-imagenet-200" / part).write_bytes(b"n02\xff\n")
+    with pytest.raises(UsageError, match=rf"{part}: .*can't decode"):
         load("tiny_imagenet", root)
 
 

@@ -1,8 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from common.datasets import load
+from common.datasets.problems import require_readable
 from common.errors import UsageError
 
 
@@ -30,3 +32,44 @@ def test_data_dir_is_the_argument_then_the_environment_then_data(monkeypatch, tm
     monkeypatch.delenv("PLASTICITY_BENCH_DATA")
     with pytest.raises(UsageError, match=f"no {Path('data')}/tiny"):
         load("tiny_imagenet")
+
+
+def test_a_data_folder_that_is_none_is_named(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(UsageError, match=f"^the data folder {file} is not a folder$"):
+        load("mnist", file)
+    with pytest.raises(UsageError, match=f"'mnist' not found: there is no {file / 'below'}"):
+        load("mnist", file / "below")
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "tiny_imagenet", "caltech256", "resisc45"])
+def test_a_data_folder_that_may_not_be_read_is_named(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(UsageError, match=f"^the data folder {tmp_path} may not be read: permission denied$"):
+        load(name, tmp_path)
+
+
+def test_a_folder_within_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    (tmp_path / "NWPU-RESISC45").mkdir()
+
+    def refused(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    message = rf"^data set 'resisc45' cannot be read: .*Permission denied: '{tmp_path / 'NWPU-RESISC45'}'$"
+    with pytest.raises(UsageError, match=message):
+        load("resisc45", tmp_path)
+
+
+def test_a_folder_behind_one_that_may_not_be_entered_is_named(monkeypatch):
+    def refused(folder):
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "exists", refused)
+    with pytest.raises(UsageError, match=r"^--data-dir /locked/data may not be read: Permission denied$"):
+        require_readable("--data-dir", Path("/locked/data"))
+
+
+def test_embedded_sets_need_no_folder(tmp_path):
+    assert load("digits", tmp_path / "nowhere").name == "digits"

@@ -184,7 +184,15 @@ def test_a_file_that_torch_did_not_write_is_refused(tmp_path, publish):
             lambda state: state.update({"fc.weight": torch.zeros(10, 512)}),
             r"network: of another shape fc\.weight \[10, 512\] for \[1000, 512\]$",
         ),
-        (lambda state: state.clear(), r"network: missing conv1\.weight, bn1\.weight, bn1\.bias and \d+ more$"),
+        (
+            lambda state: state.update({"bn1.weight": torch.ones(64, dtype=torch.float16)}),
+            r"network: of another type bn1\.weight torch\.float16 for torch\.float32$",
+        ),
+        (
+            lambda state: state.update({"fc.weight": torch.zeros(10, 512), "fc.bios": state.pop("fc.bias")}),
+            r"network: missing fc\.bias; unexpected fc\.bios; of another shape fc\.weight \[10, 512\] for .*$",
+        ),
+        (lambda state: state.clear(), r"network: missing conv1\.weight, bn1\.weight, bn1\.bias, .*, \S+ and \d+ more$"),
     ],
 )
 def test_weights_that_do_not_fit_are_named(tmp_path, publish, resnet, change, message):

@@ -117,8 +117,9 @@ def test_a_network_that_knows_nothing_has_no_source_task():
     assert (blank.head, blank.task, blank.history, blank.features) == (None, None, None, 64)
 
 
+@pytest.mark.parametrize("folder", [None, Path("elsewhere")])
 @pytest.mark.parametrize(("setting", "side"), [(RESNET, 128), (RESNEXT_CALTECH, None)])
-def test_a_pretrained_network_keeps_its_own_classifier_and_sees_resized_images(monkeypatch, setting, side):
+def test_a_pretrained_network_keeps_its_own_classifier_and_sees_resized_images(monkeypatch, setting, side, folder):
     asked = []
 
     def backbone(*arguments):
@@ -126,8 +127,8 @@ def test_a_pretrained_network_keeps_its_own_classifier_and_sees_resized_images(m
         return nn.Flatten(), nn.Linear(7, 1000)
 
     monkeypatch.setattr(sources, "backbone", backbone)
-    source = source_of(setting, ENVIRONMENT)
-    assert asked == [(setting.network, ENVIRONMENT.data_dir / "weights")]
+    source = source_of(setting, replace(ENVIRONMENT, weights_dir=folder))
+    assert asked == [(setting.network, folder or ENVIRONMENT.data_dir / "weights")]
     assert isinstance(source.extractor[0], ImageNetInput)
     assert source.extractor[0].side == side
     assert (source.head.out_features, source.features, source.task) == (1000, 7, None)

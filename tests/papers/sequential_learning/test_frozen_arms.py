@@ -456,12 +456,15 @@ def test_ends_are_measured_for_each_run_as_it_would_be_alone():
         assert ends["sensitivity"][run].item() == pytest.approx(slope, rel=1e-3)
 
 
+WEIGHTS = replace(ENVIRONMENT, weights_dir=Path("weights of ImageNet"))
+
+
 @pytest.fixture
 def published(monkeypatch):
     """Stand in for published weights: an extractor of 4 features, and its last layer for 1000 classes."""
 
     def backbone(name, folder):
-        assert (name, folder) == ("resnet50", ENVIRONMENT.data_dir / "weights")
+        assert (name, folder) == ("resnet50", Path("weights of ImageNet"))
         extractor = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(-3))
         for parameter in extractor.parameters():
             nn.init.constant_(parameter, 0.1)
@@ -473,7 +476,7 @@ def published(monkeypatch):
 
 
 def test_published_weights_get_a_classifier_of_the_target_by_the_seed(published):
-    model, again, other = (network(published, seed, ENVIRONMENT.data_dir) for seed in (3, 3, 4))
+    model, again, other = (network(published, seed, WEIGHTS.weights) for seed in (3, 3, 4))
     assert model[2].weight.shape == (10, 4)
     assert (model[1][0].weight == 0.1).all()
     assert torch.equal(model[2].weight, again[2].weight)
@@ -483,7 +486,7 @@ def test_published_weights_get_a_classifier_of_the_target_by_the_seed(published)
 
 def test_a_network_with_published_weights_is_tuned_on_images_as_they_are(published):
     cells = [Retrained(published, "imagenet", reset, rate=0.01) for reset in (False, True)]
-    plain, reset = train([Job(train, cell, 0) for cell in cells], ENVIRONMENT)
+    plain, reset = train([Job(train, cell, 0) for cell in cells], WEIGHTS)
     for metrics in (plain, reset):
         assert "fisher" not in metrics.scalars  # nor sensitivity: these are measured on standardised images
         assert "small_share_start" in metrics.scalars

@@ -1,0 +1,123 @@
+"""Decoded data sets kept beside their source files, one safetensors file each, so that only the first run decodes."""
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from common.datasets.dataset import ImageData
+from common.provenance import code_fingerprint
+
+FORMAT = "1"  # of the file; another number makes all caches old
+FOLDER = "cache"
+_ABANDONED = 3600.0  # seconds since the last byte of a file that nobody will finish
+_TENSORS = ("train_images", "train_labels", "test_images", "test_labels")
+
+
+class UnfitError(Exception):
+    """A cache that cannot be used; the message says why in a few words."""
+
+
+def file_of(name: str, root: Path) -> Path:
+    """Return the file of a data set's cache."""
+    return root / FOLDER / f"{name}.safetensors"
+
+
+def through(name: str, root: Path, sources: Sequence[str], reader: str, read: Callable[[Path], ImageData]) -> ImageData:
+    """Return `read(root)`, from the cache where one fits, else read and cached for the next time.
+
+    A cache fits while names, sizes and modification times of the source files, and the code of the module `reader`,
+    are what it was made from, and while its tensors have their checksum. Where it cannot be written, that is said on
+    stderr and the data are returned all the same.
+    """
+    made_from, file = fingerprint(root, sources, reader), file_of(name, root)
+    try:
+        return read_cache(name, file, made_from)
+    except UnfitError as error:
+        if file.exists():
+            print(f"data set {name!r}: its cache is {error}; it is made anew", file=sys.stderr)
+    data = read(root)
+    try:
+        _write(data, file, made_from)
+    except (OSError, SafetensorError) as error:
+        reason = " ".join(str(error).split())
+        print(f"data set {name!r} goes without a cache: {file} cannot be written: {reason}", file=sys.stderr)
+    return data
+
+
+def fingerprint(root: Path, sources: Sequence[str], reader: str) -> str:
+    """Return a SHA-256 of the source files' names, sizes and times, and of the code of the module that reads them.
+
+    `sources` are files, and folders with all that lies in them, under `root`; what is not there counts as nothing.
+    """
+    digest = hashlib.sha256(f"{FORMAT} {code_fingerprint(reader)}\n".encode())
+    for source in sources:
+        for fact in _facts(root, source):
+            digest.update(f"{fact}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _facts(root: Path, source: str) -> Iterator[str]:
+    """Yield folders and files of a source, named from `root` on, in an order that does not depend on the disk."""
+    if (root / source).is_file():
+        yield _of_file(root, source)
+    for folder, inner, files in os.walk(root / source):
+        inner.sort()
+        name = os.path.relpath(folder, root)
+        yield f"{name}/"
+        for file in sorted(files):
+            yield _of_file(root, os.path.join(name, file))
+
+
+def _of_file(root: Path, name: str) -> str:
+    found = os.stat(os.path.join(root, name))
+    return f"{name}\0{found.st_size}\0{found.st_mtime_ns}"
+
+
+def read_cache(name: str, file: Path, made_from: str) -> ImageData:
+    """Return a cached data set, its tensors mapped from the file; raise UnfitError where it cannot be used."""
+    if not file.exists():
+        raise UnfitError("none")
+    try:
+        with safe_open(file, framework="pt") as opened:
+            facts = opened.metadata() or {}
+            if facts.get("made_from") != made_from:
+                raise UnfitError("old")
+            tensors = {key: opened.get_tensor(key) for key in _TENSORS}
+        data = ImageData(name, **tensors, num_classes=int(facts["num_classes"]))
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise UnfitError("damaged") from error
+    if (facts.get("name"), facts.get("sha256")) != (name, data.fingerprint):
+        raise UnfitError("damaged")
+    return data
+
+
+def _write(data: ImageData, file: Path, made_from: str) -> None:
+    """Write a cache under another name first, so that under its own there is never half of one."""
+    facts = {
+        "format": FORMAT,
+        "name": data.name,
+        "num_classes": str(data.num_classes),
+        "made_from": made_from,
+        "sha256": data.fingerprint,
+    }
+    file.parent.mkdir(exist_ok=True)
+    for part in file.parent.glob(f"{file.name}.*.part"):  # of processes that were killed
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > _ABANDONED:
+                part.unlink()
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        part.touch()
+        mode = part.stat().st_mode  # as this user makes files; safetensors makes its own, which nobody else may read
+        save_file({key: getattr(data, key) for key in _TENSORS}, part, facts)
+        part.chmod(mode)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,311 @@
+import errno
+import os
+import shutil
+import struct
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors import SafetensorError, safe_open
+from torchvision import datasets
+
+import common.datasets
+from common.datasets import ON_DISK, cache, load
+from common.errors import UsageError
+from tests.common.datasets.test_torchvision_sets import (
+    PATCHES,
+    write_camelyon,
+    write_cifar,
+    write_hdf5,
+    write_mnist,
+    write_svhn,
+)
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Count how often source files are decoded, by the name of the data set."""
+    counted = []
+
+    def counting(name, found):
+        def read(root):
+            counted.append(name)
+            return found.read(root)
+
+        return replace(found, read=read)
+
+    counts = {name: counting(name, found) for name, found in ON_DISK.items()}
+    monkeypatch.setattr(common.datasets, "ON_DISK", counts)
+    return counted
+
+
+@pytest.fixture
+def patches(tmp_path):
+    write_camelyon(tmp_path)
+    return tmp_path
+
+
+def file_of(root, name="patch_camelyon"):
+    return root / "cache" / f"{name}.safetensors"
+
+
+def same(one, other):
+    assert (one.name, one.num_classes, one.fingerprint) == (other.name, other.num_classes, other.fingerprint)
+
+
+def test_every_slow_set_is_decoded_once_and_then_comes_from_its_cache(tmp_path, monkeypatch, reads):
+    write_svhn(tmp_path, monkeypatch)
+    write_camelyon(tmp_path)
+    write_cifar(tmp_path, monkeypatch, datasets.CIFAR10)
+    write_cifar(tmp_path, monkeypatch, datasets.CIFAR100)
+    for name in (names := ("cifar10", "cifar100", "patch_camelyon", "svhn")):
+        first, again = load(name, tmp_path), load(name, tmp_path)
+        assert reads.count(name) == 1
+        same(first, again)
+        assert again.train_images.dtype == torch.uint8
+        assert again.train_images.is_contiguous()
+    assert sorted(os.listdir(tmp_path / "cache")) == [f"{name}.safetensors" for name in names]
+
+
+QUICK = ["mnist", "fashion_mnist", "kmnist", "emnist_letters"]
+
+
+def test_quick_sets_have_no_cache(tmp_path, reads):
+    write_mnist(tmp_path / "MNIST" / "raw")
+    load("mnist", tmp_path)
+    load("mnist", tmp_path)
+    assert reads == ["mnist"] * 2
+    assert not (tmp_path / "cache").exists()
+    assert [name for name, found in ON_DISK.items() if not found.slow] == QUICK
+
+
+def test_the_files_themselves_are_read_where_no_cache_is_wanted(patches, reads):
+    load("patch_camelyon", patches, cached=False)
+    assert not (patches / "cache").exists()
+    load("patch_camelyon", patches)
+    load("patch_camelyon", patches, cached=False)
+    assert len(reads) == 3
+
+
+def test_metadata_say_what_the_cache_is_of(patches):
+    data = load("patch_camelyon", patches)
+    with safe_open(file_of(patches), framework="pt") as opened:
+        facts = opened.metadata()
+    assert facts == {
+        "format": "1",
+        "name": "patch_camelyon",
+        "num_classes": "2",
+        "made_from": ON_DISK["patch_camelyon"].made_from(patches),
+        "sha256": data.fingerprint,
+    }
+
+
+def touched(file):
+    os.utime(file, ns=(1, 1))
+
+
+def longer(file):
+    stat = file.stat()
+    write_hdf5(file, "x", np.random.default_rng(1).integers(0, 256, (6, 96, 96, 3), dtype=np.uint8))
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    labels = file.with_name(PATCHES.format("train", "y"))
+    stat = labels.stat()
+    write_hdf5(labels, "y", np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1) % 2)
+    os.utime(labels, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [touched, longer])
+def test_changed_source_files_make_it_anew(patches, reads, capsys, change):
+    load("patch_camelyon", patches)
+    change(patches / "pcam" / PATCHES.format("train", "x"))
+    changed = load("patch_camelyon", patches)
+    assert len(reads) == 2
+    assert capsys.readouterr().err == "data set 'patch_camelyon': its cache is old; it is made anew\n"
+    same(changed, load("patch_camelyon", patches))
+    assert len(reads) == 2
+    same(changed, load("patch_camelyon", patches, cached=False))
+
+
+def test_files_that_came_went_or_were_renamed_are_noticed(tmp_path):
+    for name in ("a/x", "a/b/y", "c"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+        os.utime(tmp_path / name, ns=(5, 5))
+
+    def fingerprint():
+        return cache.fingerprint(tmp_path, ("a", "c"), "common.datasets.cifar")
+
+    seen = [fingerprint()]
+    assert seen == [fingerprint()]
+    (tmp_path / "a" / "x").rename(tmp_path / "a" / "z")
+    seen.append(fingerprint())
+    (tmp_path / "a" / "new").mkdir()
+    seen.append(fingerprint())
+    (tmp_path / "a" / "b" / "y").unlink()
+    seen.append(fingerprint())
+    (tmp_path / "c").write_text("longer")
+    os.utime(tmp_path / "c", ns=(5, 5))
+    seen.append(fingerprint())
+    os.utime(tmp_path / "c", ns=(6, 6))
+    seen.append(fingerprint())
+    (tmp_path / "elsewhere").write_text("no source")
+    assert fingerprint() == seen[-1]
+    assert len({*seen}) == 6
+
+
+def test_a_moved_data_folder_keeps_its_caches(patches, reads, tmp_path_factory):
+    load("patch_camelyon", patches)
+    moved = tmp_path_factory.mktemp("moved") / "data"
+    shutil.copytree(patches, moved)
+    load("patch_camelyon", moved)
+    assert len(reads) == 1
+
+
+@pytest.mark.parametrize("what", ["reader", "format"])
+def test_other_code_or_another_format_make_it_anew(patches, reads, monkeypatch, what):
+    load("patch_camelyon", patches)
+    if what == "reader":
+        monkeypatch.setattr(cache, "code_fingerprint", lambda module: f"another {module}")
+    else:
+        monkeypatch.setattr(cache, "FORMAT", "2")
+    load("patch_camelyon", patches)
+    assert len(reads) == 2
+
+
+def flipped(place):
+    def flip(content):
+        content[place] ^= 1
+        return content
+
+    return flip
+
+
+def header(content):
+    return 8 + struct.unpack("<Q", content[:8])[0]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flipped(-1),
+        flipped(-5000),
+        lambda content: flipped(header(content))(content),
+        lambda content: content[:-1],
+        lambda content: content[: header(content) - 3],
+        lambda content: content[:5],
+        lambda content: b"",
+        lambda content: content.replace(b'"num_classes":"2"', b'"num_classes":"x"'),
+        lambda content: content.replace(b'"num_classes":"2"', b'"num_classos":"2"'),
+        lambda content: content.replace(b'"name":"patch_camelyon"', b'"name":"patch_camelyan"'),
+        lambda content: content.replace(b'"test_labels"', b'"test_labals"'),
+    ],
+)
+def test_a_damaged_cache_is_noticed_and_made_anew(patches, reads, capsys, damage):
+    first = load("patch_camelyon", patches)
+    good = file_of(patches).read_bytes()
+    file_of(patches).write_bytes(damage(bytearray(good)))
+    assert file_of(patches).read_bytes() != good
+    same(first, load("patch_camelyon", patches))
+    assert len(reads) == 2
+    assert capsys.readouterr().err == "data set 'patch_camelyon': its cache is damaged; it is made anew\n"
+    same(first, load("patch_camelyon", patches))
+    assert len(reads) == 2
+    assert len(file_of(patches).read_bytes()) == len(good)
+
+
+def test_every_flipped_bit_of_the_tensors_is_noticed(patches):
+    load("patch_camelyon", patches)
+    good, made_from = file_of(patches).read_bytes(), ON_DISK["patch_camelyon"].made_from(patches)
+    rng = np.random.default_rng(0)
+    for place in rng.integers(header(good), len(good), 100):
+        content = bytearray(good)
+        content[place] ^= 1 << rng.integers(8)
+        file_of(patches).write_bytes(content)
+        with pytest.raises(cache.UnfitError, match="damaged"):
+            cache.read_cache("patch_camelyon", file_of(patches), made_from)
+
+
+def test_the_cache_of_another_set_under_this_name_is_not_taken(patches, reads, monkeypatch):
+    write_svhn(patches, monkeypatch)
+    load("svhn", patches)
+    load("patch_camelyon", patches)
+    shutil.copy(file_of(patches, "svhn"), file_of(patches))
+    assert load("patch_camelyon", patches).num_classes == 2
+    assert len(reads) == 3
+
+
+def test_missing_source_files_are_named_although_there_is_a_cache(patches):
+    load("patch_camelyon", patches)
+    (patches / "pcam" / PATCHES.format("test", "y")).unlink()
+    with pytest.raises(UsageError, match=r"not found.*split_test_y\.h5"):
+        load("patch_camelyon", patches)
+
+
+def test_a_folder_that_cannot_be_written_costs_one_line_and_no_data(patches, capsys, reads):
+    (patches / "cache").write_text("a file where the folder would be")
+    first, again = load("patch_camelyon", patches), load("patch_camelyon", patches)
+    same(first, again)
+    assert len(reads) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert line.startswith(
+            f"data set 'patch_camelyon' goes without a cache: {file_of(patches)} cannot be written: "
+        )
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), SafetensorError("I/O error: No space left on device")]
+)
+def test_a_full_disk_leaves_no_half_a_cache(patches, capsys, monkeypatch, error):
+    def full(tensors, part, facts):
+        part.write_bytes(b"half")
+        raise error
+
+    monkeypatch.setattr(cache, "save_file", full)
+    data = load("patch_camelyon", patches)
+    assert len(data.train_labels) == 5
+    assert "cannot be written: " in (line := capsys.readouterr().err)
+    assert "No space left" in line
+    assert os.listdir(patches / "cache") == []
+
+
+def test_an_interrupted_writer_leaves_the_old_cache_and_its_remains_are_cleared_later(patches, monkeypatch):
+    load("patch_camelyon", patches)
+    touched(patches / "pcam" / PATCHES.format("train", "x"))
+    old = file_of(patches).read_bytes()
+
+    def killed(tensors, part, facts):
+        part.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(cache, "save_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            load("patch_camelyon", patches)
+    assert file_of(patches).read_bytes() == old
+    young, abandoned = (file_of(patches).with_name(f"patch_camelyon.safetensors.{pid}.part") for pid in (1, 2))
+    young.write_bytes(b"another process is at it")
+    abandoned.write_bytes(b"killed yesterday")
+    os.utime(abandoned, (time.time() - 86400,) * 2)
+    load("patch_camelyon", patches)
+    assert sorted(os.listdir(patches / "cache")) == ["patch_camelyon.safetensors", young.name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such permissions")
+def test_a_cache_may_be_read_by_whom_this_user_lets_read(patches):
+    before = os.umask(0o027)
+    try:
+        load("patch_camelyon", patches)
+    finally:
+        os.umask(before)
+    assert file_of(patches).stat().st_mode & 0o777 == 0o640
+
+
+def test_a_change_to_cached_images_in_memory_does_not_reach_the_file(patches):
+    first = load("patch_camelyon", patches)
+    mapped = load("patch_camelyon", patches)
+    mapped.train_images.fill_(7)
+    same(first, load("patch_camelyon", patches))
