@@ -93,8 +93,11 @@ def _weights_file(name: str, url: str, folder: Path) -> Path:
     file = Path(urlparse(url).path).name
     cache = Path(torch.hub.get_dir()) / "checkpoints"
     for path in (folder / file, cache / file):
-        if path.is_file():
-            return path
+        try:
+            if path.is_file():
+                return path
+        except OSError as error:
+            raise UsageError(f"weights {path} cannot be read: {error.strerror}") from error
     call = f"torch.hub.load_state_dict_from_url({url!r}, model_dir={str(folder)!r}, check_hash=True)"
     raise UsageError(
         f"no ImageNet weights for {name!r}: {file} is neither in {folder} nor in {cache}; "

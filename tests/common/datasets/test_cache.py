@@ -128,6 +128,16 @@ def test_changed_source_files_make_it_anew(patches, reads, capsys, change):
     same(changed, load("patch_camelyon", patches, cached=False))
 
 
+def test_who_reads_the_old_cache_keeps_it_while_another_takes_its_place(patches):
+    load("patch_camelyon", patches)
+    os.link(file_of(patches), patches / "old")  # stands for a process that has mapped it
+    old = (patches / "old").read_bytes()
+    longer(patches / "pcam" / PATCHES.format("train", "x"))
+    load("patch_camelyon", patches)
+    assert (patches / "old").read_bytes() == old
+    assert file_of(patches).read_bytes() != old
+
+
 def test_files_that_came_went_or_were_renamed_are_noticed(tmp_path):
     for name in ("a/x", "a/b/y", "c"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -129,6 +129,16 @@ def test_missing_weights_are_named_with_the_command_that_gets_them(tmp_path, mon
     assert called == {"url": (url,), "model_dir": str(tmp_path / "folder"), "check_hash": True}
 
 
+def test_a_folder_that_may_not_be_read_is_named(tmp_path, publish, resnet, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    file = publish(write(tmp_path, resnet.state_dict()))
+    monkeypatch.setattr(Path, "is_file", refused)
+    with pytest.raises(UsageError, match=f"^weights {file} cannot be read: Permission denied$"):
+        backbone("resnet18", tmp_path)
+
+
 def test_unknown_name_lists_all_names(tmp_path):
     with pytest.raises(
         ValueError, match="'resnet19'; there are resnet18, resnet50, vgg19, densenet201, resnext101_32x8d"
