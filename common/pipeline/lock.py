@@ -26,7 +26,7 @@ def held(folder: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise UsageError(
-            f"results folder {folder} is in use by {_holder(folder)}; wait for it to end, or name another with --results"
+            f"results folder {folder} is in use by {_holder(folder)}; wait for it, or name another with --results"
         ) from None
     except OSError as error:
         raise UsageError(f"results folder {folder} cannot be locked: {error.strerror}") from None

@@ -77,8 +77,8 @@ def train_stage(
     """Train all runs of a program through one stage, in place; nothing is read back to the host.
 
     `own` [R, n] names the images of the stage, on which it is measured at its end. Optimizer statistics begin at zero;
-    parameters, and BatchNorm's running statistics, go on from where they are. `rates` holds one rate a run. A stage that
-    the checkpoint has finished leaves the program as it is: the stage in progress, which comes after, brings its state.
+    parameters, and BatchNorm's running statistics, go on from where they are. `rates` holds one rate a run. A stage
+    that the checkpoint has finished leaves the program as it is: the stage in progress, a later one, brings its state.
     """
     if checkpoint.result is not None:
         return StageHistory(**checkpoint.result)

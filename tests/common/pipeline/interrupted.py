@@ -1,7 +1,7 @@
-"""Run small experiments of every training loop in processes of their own, and kill those at random moments.
+"""Run small experiments of every training loop in processes of their own, and kill those: after saves, and any time.
 
 `python -m tests.common.pipeline.interrupted FOLDER SECONDS` writes FOLDER/summary.json: for every loop how often it was
-killed, how often inside a save, and which of its records differ from those of a run that nobody interrupted.
+killed in either way, how often inside a save, and which of its records differ from those of a run that nobody interrupted.
 """
 
 import json
@@ -21,6 +21,7 @@ from common.models.architecture import architecture
 from common.models.grouped import grouped_cnn
 from common.pipeline import Package, Request, train
 from common.provenance import provenance
+from common.train.checkpoint import CheckpointFile
 from common.train.schedules import DropAtEpochs
 from papers.fast import settings as fast
 from papers.fast import sources
@@ -38,6 +39,7 @@ from papers.sequential_learning.negative_pretraining import settings as negative
 from papers.sequential_learning.shown import image_set
 
 SEEDS = 2
+SAVES = {"fast": 11, "plasticity, stacked": 2, "negative pretraining": 3}  # in place of 1, until the process dies
 sources.STEPS = dict.fromkeys(sources.STEPS, 30)
 
 DIGITS = replace(
@@ -135,12 +137,27 @@ def run(loop: str, folder: Path, every: float | None) -> None:
         raise RuntimeError("a job failed")
 
 
-def child(loop: str, folder: Path, every: float | None) -> int:
+def die_after(saves: int) -> None:
+    """Kill this process once it has saved training so often."""
+    save, left = CheckpointFile.save, [saves]
+
+    def counting(file: CheckpointFile) -> None:
+        save(file)
+        left[0] -= bool(file.tree)
+        if not left[0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    CheckpointFile.save = counting
+
+
+def child(loop: str, folder: Path, every: float | None, saves: int = 0) -> int:
     """Run in a process of its own, which needs no imports any more, and return its id."""
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
+            if saves:
+                die_after(saves)
             run(loop, folder, every)
             code = 0
         finally:
@@ -154,9 +171,9 @@ def ended(pid: int, seconds: float) -> bool:
     while time.monotonic() < until:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
-            if status:
+            if status not in (0, signal.SIGKILL):
                 raise RuntimeError(f"ended with status {status}")
-            return True
+            return not status
         time.sleep(0.001)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
@@ -173,29 +190,36 @@ def records(folder: Path) -> dict[str, object]:
     return found
 
 
+def differing(whole: Path, other: Path) -> list[str]:
+    """Return the keys of the records that are not equal, bit for bit, and the checkpoints that are left."""
+    expected, found = records(whole), records(other)
+    left = [path.name for path in (other / "full" / "toy").rglob("*.safetensors")]
+    return left + sorted(key for key in expected | found if expected.get(key) != found.get(key))
+
+
 def main(folder: Path, seconds: float) -> None:
     """Kill every loop for about so many seconds, then let it end."""
     set_up()
     prepare()
     draw, summary = random.Random(), {}
     for loop in LOOPS:
-        whole, parts = folder / f"{loop}, whole", folder / loop
+        whole, steps, parts = (folder / f"{loop}, {kind}" for kind in ("whole", "by saves", "at random"))
         started = time.monotonic()
         assert ended(child(loop, whole, None), 600.0)
         length = time.monotonic() - started
+        deaths = 0
+        while not ended(child(loop, steps, 0.0, SAVES.get(loop, 1)), 600.0):
+            deaths += 1
         kills, saves, until = 0, 0, time.monotonic() + seconds
         while not ended(child(loop, parts, 0.0), draw.uniform(0.0, length / 2) if time.monotonic() < until else 600.0):
             kills += 1
             saves += any((parts / "full" / "toy").rglob(".tmp-*"))
-        expected, found = records(whole), records(parts)
-        different = sorted(key for key in expected | found if expected.get(key) != found.get(key))
-        left = [path.name for path in (parts / "full" / "toy").rglob("*") if path.suffix == ".safetensors"]
         summary[loop] = {
-            "jobs": len(expected),
+            "jobs": len(records(whole)),
+            "deaths": deaths,
             "kills": kills,
             "in a save": saves,
-            "different": different,
-            "left": left,
+            "different": [differing(whole, steps), differing(whole, parts)],
             "seconds": round(length, 2),
         }
         print(loop, summary[loop], file=sys.stderr)
