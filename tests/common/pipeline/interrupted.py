@@ -1,7 +1,7 @@
 """Run small experiments of every training loop in processes of their own, and kill those: after saves, and any time.
 
-`python -m tests.common.pipeline.interrupted FOLDER SECONDS` writes FOLDER/summary.json: for every loop how often it was
-killed in either way, how often inside a save, and which of its records differ from those of a run that nobody interrupted.
+`python -m tests.common.pipeline.interrupted FOLDER SECONDS` writes FOLDER/summary.json: for every loop how often it
+was killed in either way, how often inside a save, and which records differ from those of a run that nobody interrupted.
 """
 
 import json
@@ -19,6 +19,7 @@ from common.experiment import DECLARED, Environment, Experiment, Job, Tier
 from common.machine import set_up
 from common.models.architecture import architecture
 from common.models.grouped import grouped_cnn
+from common.models.vgg import vgg_mini
 from common.pipeline import Package, Request, train
 from common.provenance import provenance
 from common.train.checkpoint import CheckpointFile
@@ -39,17 +40,22 @@ from papers.sequential_learning.negative_pretraining import settings as negative
 from papers.sequential_learning.shown import image_set
 
 SEEDS = 2
-SAVES = {"fast": 11, "plasticity, stacked": 2, "negative pretraining": 3}  # in place of 1, until the process dies
+SAVES = {"fast": 17, "plasticity, stacked": 2, "frozen weights": 2, "negative pretraining": 3}  # until it dies; else 1
 sources.STEPS = dict.fromkeys(sources.STEPS, 30)
 
 DIGITS = replace(
-    freezenet.DIGITS, recipe=replace(freezenet.DIGITS.recipe, epochs=6, schedule=DropAtEpochs((2,))), name="short"
+    freezenet.DIGITS, recipe=replace(freezenet.DIGITS.recipe, epochs=4, schedule=DropAtEpochs((2,))), name="short"
 )
-TEXTURES = replace(freezenet.TEXTURES_10, recipe=replace(freezenet.TEXTURES_10.recipe, epochs=3), name="short")
+TEXTURES = replace(
+    freezenet.TEXTURES_10,
+    model=architecture(vgg_mini, num_classes=10, width=9),
+    recipe=replace(freezenet.TEXTURES_10.recipe, epochs=2, batch_size=120),
+    name="wide",
+)
 RELABELLED = replace(plasticity.DIGITS, pretraining=5, epochs=4, averaged=2, required=0.0, name="short")
 WIDE = replace(
     plasticity.TEMPLATES,
-    model=architecture(grouped_cnn, width=40, depth=1),
+    model=architecture(grouped_cnn, width=33, depth=1),
     batch_size=100,
     pretraining=2,
     epochs=2,

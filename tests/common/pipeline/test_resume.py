@@ -334,7 +334,7 @@ def _alive(pid):
 
 def test_every_training_loop_killed_at_random_moments_ends_with_the_records_of_an_undisturbed_run(tmp_path):
     assert "fork" in multiprocessing.get_all_start_methods()
-    command = [sys.executable, "-m", "tests.common.pipeline.interrupted", str(tmp_path), "1.0"]
+    command = [sys.executable, "-m", "tests.common.pipeline.interrupted", str(tmp_path), "0.5"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     summary = json.loads((tmp_path / "summary.json").read_text())
