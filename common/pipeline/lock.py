@@ -28,8 +28,8 @@ def held(folder: Path) -> Iterator[None]:
         raise UsageError(
             f"results folder {folder} is in use by {_holder(folder)}; wait for it, or name another with --results"
         ) from None
-    except OSError as error:
-        raise UsageError(f"results folder {folder} cannot be locked: {error.strerror}") from None
+    except (OSError, NotImplementedError) as error:
+        raise UsageError(f"results folder {folder} cannot be locked: {error}") from None
     try:
         for part in folder.rglob(f"{atomic.TEMPORARY}*"):
             part.unlink(missing_ok=True)

@@ -17,27 +17,27 @@ def checkpoint_of(group: Sequence[Job], store: Store, environment: Environment) 
     return CheckpointFile(store.folder / CHECKPOINTS, _owner(group, environment), environment.checkpoint_seconds)
 
 
-def begun(jobs: Sequence[Job], store: Store, environment: Environment) -> Iterator[list[Job]]:
+def begun(jobs: Sequence[Job], missing: Sequence[Job], store: Store, environment: Environment) -> Iterator[list[Job]]:
     """Yield the groups that an interrupted run began and did not finish, in the same company as then.
 
     What networks of one program compute depends, in the last bits, on their company. Checkpoints that are damaged or
     were made by other code are deleted with a line on stderr. Others that do not fit are left alone: they belong to
-    another device, other experiments or other seeds.
+    another device, other experiments or other seeds. `missing` are those of the jobs that have no record.
     """
     by_key = {job.key: job for job in jobs}
     code = {job.fields["run"]: job.code for job in jobs}
-    missing = {job.key for job in jobs if store.read(job) is None}
+    open_keys = {job.key for job in missing}
     for path in sorted((store.folder / CHECKPOINTS).glob(f"*{SUFFIX}")):
         try:
             owner = owner_of(path)
         except ValueError as error:
             _delete(path, f"it is damaged ({error})")
             continue
-        left = missing & set(owner.jobs)
+        left = open_keys & set(owner.jobs)
         if owner.code != code.get(owner.run, owner.code):
             _delete(path, "it was made by other code")
         elif set(owner.jobs) <= by_key.keys() and owner.device == environment.device.type:
-            missing -= left
+            open_keys -= left
             if left:
                 yield [by_key[key] for key in owner.jobs]
             else:

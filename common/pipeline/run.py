@@ -38,7 +38,7 @@ def run_missing(
     records.
     """
     missing = [job for job in jobs if store.read(job) is None]
-    again = list(begun(jobs, store, environment))
+    again = list(begun(jobs, missing, store, environment))
     company = {job for group in again for job in group}
     fresh = groups([job for job in missing if job not in company])
     todo = again + sorted(fresh, key=lambda group: -sum(work[job.key] for job in group))
