@@ -13,6 +13,8 @@ from common.machine import device_of, require, set_up, workers_on
 from common.pipeline import Package, Request, at_scale, reproduce
 from common.pipeline.plan import plan
 
+CHECKPOINT_SECONDS = {Tier.SMOKE: None, Tier.FULL: 180.0}  # the groups of smoke take seconds
+
 
 def main(package: Package, arguments: Sequence[str] | None = None) -> int:
     """Parse the command line, do what it asks, and return the exit code.
@@ -36,7 +38,7 @@ def main(package: Package, arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\ninterrupted: finished jobs are kept; the same command goes on from there", file=sys.stderr)
+        print("\ninterrupted: what is done is kept; the same command goes on from there", file=sys.stderr)
         return 130
 
 
@@ -79,6 +81,12 @@ def _request(options: argparse.Namespace) -> Request:
         only=tuple(options.only),
         replicates=Replicates(options.first_seed, options.seeds),
         results=options.results,
-        environment=Environment(device, data, workers_on(device), options.weights_dir),
+        environment=Environment(
+            device,
+            data,
+            workers_on(device),
+            options.weights_dir,
+            checkpoint_seconds=CHECKPOINT_SECONDS[Tier(options.tier)],
+        ),
         train=not options.report,
     )

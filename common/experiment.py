@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 
 from common.provenance import code_fingerprint
+from common.train.checkpoint import NOWHERE, Checkpoint
 
 
 class Tier(StrEnum):
@@ -51,17 +52,28 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Environment:
-    """Where jobs run: the device, the folders of data sets and weights, and how many processes train at once."""
+    """Where jobs run: the device, the folders of data sets and weights, and how many processes train at once.
+
+    Training is saved every `checkpoint_seconds` (None: never). In a call of a run function, `checkpoint` is where its
+    training goes on from and saves to, and `measured` holds, by key, jobs of the call that have a record already.
+    """
 
     device: torch.device
     data_dir: Path
     workers: int = 1
     weights_dir: Path | None = None
+    checkpoint_seconds: float | None = None
+    checkpoint: Checkpoint = field(default=NOWHERE, compare=False)
+    measured: Mapping[str, Metrics] = field(default_factory=dict, compare=False)
 
     @property
     def weights(self) -> Path:
         """Return the folder of pretrained weights: `weights_dir`, else "weights" among the data sets."""
         return self.weights_dir or self.data_dir / "weights"
+
+    def known(self, job: "Job") -> list[Metrics]:
+        """Return what a job measured before this call was interrupted, or nothing: then it has to be trained."""
+        return [self.measured[job.key]] if job.key in self.measured else []
 
 
 Run = Callable[[Sequence["Job"], Environment], Iterable[Metrics]]
@@ -82,8 +94,13 @@ class Job:
     @cached_property
     def key(self) -> str:
         """Return 16 hexadecimal digits that name the job."""
-        text = json.dumps({"code": _fingerprint(self.run), **self.fields}, sort_keys=True)
+        text = json.dumps({"code": self.code, **self.fields}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def code(self) -> str:
+        """Return a hash of the code that the run function rests on."""
+        return _fingerprint(self.run)
 
     @cached_property
     def fields(self) -> dict[str, Any]:

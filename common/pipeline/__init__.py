@@ -14,7 +14,9 @@ from common.pipeline import report
 from common.pipeline.aggregate import Results, aggregate
 from common.pipeline.check import all_at_once, check_claims, fails, require_fit
 from common.pipeline.expand import expand, select
-from common.pipeline.record import Store
+from common.pipeline.lock import held
+from common.pipeline.record import Store, writable
+from common.pipeline.resume import CHECKPOINTS
 from common.pipeline.run import run_missing
 
 Figures = Callable[[Results, Path], list[Path]]
@@ -98,9 +100,11 @@ def train(package: Package, experiments: Sequence[Experiment], request: Request)
     work = {job.key: e.work(job.cell) for e in experiments for job in e.jobs(tier, replicates)}
     store = Store(request.results / tier / package.name)
     store.open()
+    writable(store.folder / CHECKPOINTS)
     done = sum(store.path(job).exists() for job in jobs)
     print(f"{package.name} {tier}: {len(jobs)} jobs, {done} already done", file=sys.stderr)
-    return run_missing(jobs, work, store, request.environment)
+    with held(store.folder):
+        return run_missing(jobs, work, store, request.environment)
 
 
 def read_results(

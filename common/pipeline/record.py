@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common import atomic
 from common.errors import UsageError
 from common.experiment import Job, Metrics
 
@@ -105,20 +105,7 @@ def writable(folder: Path) -> None:
 
 def write_atomically(path: Path, text: str) -> None:
     """Write a text file so that readers see the old or the new content, never a part; raises UsageError."""
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=".tmp-", delete=False, encoding="utf-8"
-        ) as temporary:
-            try:
-                temporary.write(text)
-                temporary.flush()
-                os.fsync(temporary.fileno())
-                os.replace(temporary.name, path)
-            except BaseException:
-                Path(temporary.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+    atomic.write(path, text.encode())
 
 
 def _record(content: Mapping[str, Any]) -> Record:

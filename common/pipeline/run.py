@@ -3,21 +3,26 @@
 import hashlib
 import json
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 
 import torch
 from tqdm import tqdm
 
 from common.errors import UsageError
-from common.experiment import Environment, Job
+from common.experiment import Environment, Job, Metrics
 from common.machine import set_up
 from common.pipeline.record import Record, Store
+from common.pipeline.resume import begun, checkpoint_of
 from common.provenance import provenance
+from common.train.checkpoint import Checkpoint
 
 GROUP = 20  # jobs of one call: enough to hide the overhead of a step, few enough for the caches
 QUIET_SECONDS = 10.0  # between two lines of progress where the output is not a terminal
@@ -28,16 +33,22 @@ def run_missing(
 ) -> dict[str, str]:
     """Run every job without a record and return the errors of those that failed, by key.
 
-    `work` weighs the jobs, by key: the longest groups start first, and the time left follows from it. A job
-    that fails takes no other with it; jobs that are done when the run is interrupted keep their records.
+    `work` weighs the jobs, by key: groups that were begun before start first, then the longest, and the time left
+    follows from it. A job that fails takes no other with it; jobs that are done when the run is interrupted keep their
+    records.
     """
     missing = [job for job in jobs if store.read(job) is None]
-    todo = sorted(groups(missing), key=lambda group: -sum(work[job.key] for job in group))
+    again = list(begun(jobs, missing, store, environment))
+    company = {job for group in again for job in group}
+    fresh = groups([job for job in missing if job not in company])
+    todo = again + sorted(fresh, key=lambda group: -sum(work[job.key] for job in group))
     errors: dict[str, str] = {}
     with Progress(len(missing), sum(work[job.key] for job in missing)) as progress:
+        unfinished = {job.key for job in missing}
 
         def done(job: Job) -> None:
-            progress.advance(work[job.key])
+            if job.key in unfinished:
+                progress.advance(work[job.key])
 
         workers = min(environment.workers, len(todo))
         if workers < 2:
@@ -77,7 +88,16 @@ def _in_workers(
 
 def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interruption means
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     set_up()
+
+
+def _end_with_parent() -> None:
+    """End this process once its parent is gone, even where it was killed: nobody else would."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def groups(jobs: Sequence[Job]) -> Iterator[list[Job]]:
@@ -97,12 +117,19 @@ def run_group(
 
     Where the group fails as a whole, its unfinished jobs run again one at a time.
     """
+    checkpoint = checkpoint_of(group, store, environment)
     try:
-        _run_together(group, store, environment, done)
+        checkpoint.begin()
+        call = replace(
+            environment, checkpoint=Checkpoint(checkpoint, checkpoint.tree), measured=_measured(group, store)
+        )
+        _run_together(group, store, call, done)
+        checkpoint.remove()
         return {}
     except UsageError:
         raise
     except Exception as error:
+        checkpoint.remove()
         unfinished = [job for job in group if store.read(job) is None]
         if len(unfinished) > 1:
             parts = [run_group([job], store, environment, done) for job in unfinished]
@@ -119,9 +146,15 @@ def _run_together(group: Sequence[Job], store: Store, environment: Environment, 
     for job, metrics in zip(group, group[0].run(group, environment), strict=True):
         now = time.perf_counter()
         seconds = now - started if metrics.seconds is None else metrics.seconds
-        store.write(job, Record(metrics, seconds, provenance() | where))
+        if job.key not in environment.measured:
+            store.write(job, Record(metrics, seconds, provenance() | where))
+            done(job)
         started = now
-        done(job)
+
+
+def _measured(group: Sequence[Job], store: Store) -> dict[str, Metrics]:
+    records = {job.key: store.read(job) for job in group}
+    return {key: record.metrics for key, record in records.items() if record is not None}
 
 
 def together(group: Sequence[Job]) -> str:

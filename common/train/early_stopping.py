@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from common.train.checkpoint import State, copy_into
 from common.train.program import Program
 
 
@@ -37,6 +38,18 @@ class EarlyStopping:
         self.program.keep(better, self.state)
         self.training &= self.epochs - self.best_epoch < self.patience
         return self.training
+
+    def state_dict(self) -> State:
+        """Return how far every run has come, and its best state."""
+        return {"runs": self._of_runs(), "best": self.state}
+
+    def load_state_dict(self, saved: State) -> None:
+        """Go on from there."""
+        copy_into(self._of_runs(), saved["runs"])
+        copy_into(list(self.state.values()), [saved["best"][name] for name in self.state])
+
+    def _of_runs(self) -> list[Tensor]:
+        return [self.best_loss, self.best_epoch, self.epochs, self.training]
 
     def restore(self) -> None:
         """Take every run back to its best epoch; one that never had a finite loss stays as it is."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
+from common.train.checkpoint import NOWHERE, Checkpoint, State, copy_into, set_states, states
 from common.train.optimizers import SGD, SGDUpdate
 from common.train.program import Program
 from common.train.schedules import Schedule
@@ -76,21 +77,23 @@ def fit(
     images: Tensor,
     labels: Tensor,
     observe: Observer | None = None,
+    checkpoint: Checkpoint = NOWHERE,
 ) -> list[History]:
     """Train all runs in place and return their histories in the same order.
 
     `images` [N, C, H, W] (float) and `labels` [N] hold training and validation images together, already on
     the device of the models. Runs whose networks stack are trained as one program, the others one after
     another; what a run computes does not depend on its neighbours but for floating-point rounding.
-    `observe` is called with a run before training and after each epoch and returns scalar tensors.
+    `observe` is called with a run before training and after each epoch and returns scalar tensors. What the
+    checkpoint holds is not trained again.
     Raises ValueError where runs differ in the number of images.
     """
     if len({(len(run.train), len(run.validation)) for run in runs}) > 1:
         raise ValueError("runs trained together need equal numbers of training and validation images")
     histories: dict[int, History] = {}
-    for group in _groups(runs):
+    for number, group in enumerate(_groups(runs)):
         members = [runs[i] for i in group]
-        results = _Group(members, recipe, images, labels, observe).train()
+        results = _Group(members, recipe, images, labels, observe).histories(checkpoint.part(str(number)))
         histories.update(zip(group, results, strict=True))
     return [histories[i] for i in range(len(runs))]
 
@@ -126,28 +129,68 @@ class _Group:
         )
         self.orders = [torch.Generator().manual_seed(run.seed) for run in runs]
         self.draws = [torch.Generator(images.device).manual_seed(run.seed) for run in runs]
+        self.validation = torch.stack([run.validation for run in runs]).to(images.device)
         self.best = self.program.state()
+        self.best_correct = torch.full((len(runs),), -1, device=images.device)
+        self.best_epoch = torch.zeros_like(self.best_correct)
+        self.losses: list[Tensor] = []
+        self.accuracies: list[Tensor] = []
+        self.observed: list[dict[str, Tensor]] = []
+        self.started = time.perf_counter()
 
-    def train(self) -> list[History]:
-        """Run all epochs; nothing is read back to the host before the end."""
-        started = time.perf_counter()
-        device = self.images.device
-        validation = torch.stack([run.validation for run in self.runs]).to(device)
-        best = torch.full((len(self.runs),), -1, device=device)
-        best_epoch = torch.zeros_like(best)
-        losses, accuracies, observed = [], [], [self._observe()]
-        for epoch in range(self.recipe.epochs):
-            losses.append(self._train_epoch(epoch))
-            correct = self.program.correct(self.images, self.labels, validation)
-            better = correct > best
-            best = torch.where(better, correct, best)
-            best_epoch.masked_fill_(better, epoch + 1)
+    def histories(self, checkpoint: Checkpoint) -> list[History]:
+        """Train, or return what came of it before."""
+        if (done := checkpoint.result) is not None:
+            self.program.load(done["program"])
+            return [History(**history) for history in done["histories"]]
+        if (begun := checkpoint.begun()) is not None:
+            self.load_state_dict(begun)
+        self._train(checkpoint)
+        seconds = (time.perf_counter() - self.started) / len(self.runs)
+        histories = [replace(history, seconds=seconds) for history in self._histories()]
+        checkpoint.finish(lambda: {"program": self.program.state(), "histories": [vars(own) for own in histories]})
+        return histories
+
+    def _train(self, checkpoint: Checkpoint) -> None:
+        """Run all epochs that are left; nothing is read back to the host but for a checkpoint."""
+        if not self.observed:
+            self.observed.append(self._observe())
+        for epoch in range(len(self.losses), self.recipe.epochs):
+            self.losses.append(self._train_epoch(epoch))
+            correct = self.program.correct(self.images, self.labels, self.validation)
+            better = correct > self.best_correct
+            self.best_correct = torch.where(better, correct, self.best_correct)
+            self.best_epoch.masked_fill_(better, epoch + 1)
             self.program.keep(better, self.best)
-            accuracies.append(correct / validation.shape[1])
-            observed.append(self._observe())
-        histories = self._histories(torch.stack(losses), torch.stack(accuracies), best_epoch, observed)
-        seconds = (time.perf_counter() - started) / len(self.runs)
-        return [replace(history, seconds=seconds) for history in histories]
+            self.accuracies.append(correct / self.validation.shape[1])
+            self.observed.append(self._observe())
+            checkpoint.save(self.state_dict)
+
+    def state_dict(self) -> State:
+        """Return all that training goes on from."""
+        return {
+            "program": self.program.module.state_dict(),
+            "update": self.update.state_dict(),
+            "generators": states([*self.orders, *self.draws]),
+            "best": self.best,
+            "of_runs": [self.best_correct, self.best_epoch],
+            "losses": torch.stack(self.losses),
+            "accuracies": torch.stack(self.accuracies),
+            "observed": self.observed,
+            "seconds": time.perf_counter() - self.started,
+        }
+
+    def load_state_dict(self, saved: State) -> None:
+        """Go on from there."""
+        device = self.images.device
+        self.program.load(saved["program"])
+        self.update.load_state_dict(saved["update"])
+        set_states([*self.orders, *self.draws], saved["generators"])
+        copy_into(list(self.best.values()), [saved["best"][name] for name in self.best])
+        copy_into([self.best_correct, self.best_epoch], saved["of_runs"])
+        self.losses, self.accuracies = (list(saved[name].to(device)) for name in ("losses", "accuracies"))
+        self.observed = saved["observed"]
+        self.started -= saved["seconds"]
 
     def _train_epoch(self, epoch: int) -> Tensor:
         """Return each run's mean loss over the epoch, [R]."""
@@ -178,8 +221,12 @@ class _Group:
             batches = [transform(b, generator) for b, generator in zip(batches, self.draws, strict=True)]
         return torch.stack(batches)
 
-    def _observe(self) -> list[Mapping[str, Tensor]]:
-        return [self.observe(run) for run in self.runs] if self.observe else [{} for _ in self.runs]
+    def _observe(self) -> dict[str, Tensor]:
+        """Return the observer's numbers of all runs, [R] by name."""
+        if self.observe is None:
+            return {}
+        seen = [self.observe(run) for run in self.runs]
+        return {name: torch.stack([of_run[name] for of_run in seen]) for name in seen[0]}
 
     def _frozen(self, name: str) -> Tensor | None:
         """Return where the program's parameter is frozen, shaped like it, or None."""
@@ -188,20 +235,15 @@ class _Group:
         masks = [run.mask[name] for run in self.runs]
         return ~(torch.stack(masks) if self.program.stacked else masks[0]).to(self.images.device)
 
-    def _histories(
-        self,
-        losses: Tensor,
-        accuracies: Tensor,
-        best_epoch: Tensor,
-        observed: Sequence[Sequence[Mapping[str, Tensor]]],
-    ) -> list[History]:
+    def _histories(self) -> list[History]:
+        losses, accuracies = torch.stack(self.losses), torch.stack(self.accuracies)
         return [
             History(
                 train_loss=losses[:, r].tolist(),
                 validation_accuracy=accuracies[:, r].tolist(),
-                best_epoch=int(best_epoch[r]),
+                best_epoch=int(self.best_epoch[r]),
                 best_state=self.program.of_run(self.best, r),
-                observed={name: [float(seen[r][name]) for seen in observed] for name in observed[0][r]},
+                observed={name: [float(seen[name][r]) for seen in self.observed] for name in self.observed[0]},
                 seconds=0.0,
                 strategy=self.program.strategy,
             )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from common.train.checkpoint import State, copy_into
+
 
 @dataclass(frozen=True)
 class SGD:
@@ -103,6 +105,14 @@ class SGDUpdate:
             is_first_step=False,
         )
 
+    def state_dict(self) -> State:
+        """Return the buffers."""
+        return {"buffers": self.buffers}
+
+    def load_state_dict(self, saved: State) -> None:
+        """Go on from saved buffers."""
+        copy_into(self.buffers, saved["buffers"])
+
 
 class PerRunUpdate:
     """The state of any optimizer for one list of parameters whose runs have rates and weight decays of their own.
@@ -139,6 +149,16 @@ class PerRunUpdate:
         directions = self._directions(gradients)
         for parameter, direction, rate in zip(self.parameters, directions, rates, strict=True):
             parameter.addcmul_(direction, rate, value=-1.0)
+
+    def state_dict(self) -> State:
+        """Return the buffers and the number of steps."""
+        return {"first": self.first, "second": self.second, "steps": self.steps}
+
+    def load_state_dict(self, saved: State) -> None:
+        """Go on from saved buffers."""
+        copy_into(self.first, saved["first"])
+        copy_into(self.second, saved["second"])
+        self.steps = saved["steps"]
 
     def _directions(self, gradients: Sequence[Tensor]) -> Sequence[Tensor]:
         if isinstance(self.rule, SGD | Nesterov):

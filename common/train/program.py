@@ -82,6 +82,12 @@ class Program:
         return {name: value.detach().clone() for name, value in self.module.state_dict().items()}
 
     @torch.no_grad()
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take all runs to a state."""
+        for name, value in self.module.state_dict().items():
+            value.copy_(state[name])
+
+    @torch.no_grad()
     def keep(self, where: Tensor, kept: Mapping[str, Tensor]) -> None:
         """Copy the present state of some runs, bool [R], into a state."""
         for name, value in self.module.state_dict().items():

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
 
+from common.train.checkpoint import NOWHERE, Checkpoint, State
 from common.train.optimizers import Optimizer, PerRunUpdate
 from common.train.program import Program
 
@@ -64,31 +66,57 @@ class Data:
 
 
 def train_stage(
-    program: Program, epochs: Iterable[Epoch], own: Tensor, optimizer: Optimizer, rates: Sequence[float], data: Data
+    program: Program,
+    epochs: Iterable[Epoch],
+    own: Tensor,
+    optimizer: Optimizer,
+    rates: Sequence[float],
+    data: Data,
+    checkpoint: Checkpoint = NOWHERE,
 ) -> StageHistory:
     """Train all runs of a program through one stage, in place; nothing is read back to the host.
 
     `own` [R, n] names the images of the stage, on which it is measured at its end. Optimizer statistics begin at zero;
-    parameters, and BatchNorm's running statistics, go on from where they are. `rates` holds one rate a run.
+    parameters, and BatchNorm's running statistics, go on from where they are. `rates` holds one rate a run. A stage
+    that the checkpoint has finished leaves the program as it is: the stage in progress, a later one, brings its state.
     """
+    if checkpoint.result is not None:
+        return StageHistory(**checkpoint.result)
     started = time.perf_counter()
     update = PerRunUpdate(optimizer, list(program.parameters.values()))
     shaped = program.beside_parameters(rates)
     everything = torch.arange(len(data.test_labels), device=own.device).expand(program.runs, -1)
     losses: list[Tensor] = []
     tests: list[Tensor] = []
+    if (begun := checkpoint.begun()) is not None:
+        program.load(begun["program"])
+        update.load_state_dict(begun["update"])
+        losses, tests = (list(begun[name].to(own.device)) for name in ("losses", "tests"))
+        started -= begun["seconds"]
+
+    def state() -> State:
+        measured = {
+            "losses": torch.stack(losses),
+            "tests": torch.stack(tests),
+            "seconds": time.perf_counter() - started,
+        }
+        return {"program": program.module.state_dict(), "update": update.state_dict(), **measured}
 
     def after(loss: Tensor) -> bool:
         losses.append(loss)
         tests.append(program.correct(data.test_images, data.test_labels, everything) / len(data.test_labels))
+        checkpoint.save(state)
         return False
 
     def present(batch: Tensor) -> tuple[Tensor, Tensor]:
         return data.images[batch], data.labels[batch]
 
-    train_epochs(program, epochs, present, lambda gradients: update.step(gradients, shaped), after)
+    left = islice(epochs, len(losses), None)  # orders of images are drawn again, and passed over
+    train_epochs(program, left, present, lambda gradients: update.step(gradients, shaped), after)
     train = program.correct(data.images, data.labels, own) / own.shape[1]
-    return StageHistory(torch.stack(losses), torch.stack(tests), train, time.perf_counter() - started)
+    history = StageHistory(torch.stack(losses), torch.stack(tests), train, time.perf_counter() - started)
+    checkpoint.finish(lambda: vars(history))
+    return history
 
 
 def shuffled_epochs(own: Tensor, epochs: int, batch_size: int, seeds: Sequence[int]) -> Iterable[Epoch]:

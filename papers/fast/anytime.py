@@ -7,11 +7,13 @@ tested on the target task, and on the source task with the classifier that was r
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor
 
 from common.train.batches import StratifiedBatches
+from common.train.checkpoint import NOWHERE, Checkpoint, State, copy_into, set_states, states
 from common.train.optimizers import Optimizer, PerRunUpdate
 from common.train.program import Program, right
 from papers.fast.adoption import Adopted
@@ -74,13 +76,16 @@ class History:
     seconds: float
 
 
-def adapt(runs: Sequence[Run], schedule: Schedule, target: Task, source: Task | None) -> list[History]:
+def adapt(
+    runs: Sequence[Run], schedule: Schedule, target: Task, source: Task | None, checkpoint: Checkpoint = NOWHERE
+) -> list[History]:
     """Adapt all models in place as one program and return their histories in the same order.
 
-    Nothing is read back to the host before the end, but for the switch of a warm-up, which is a decision of every step.
+    Nothing is read back to the host before the end, but for the switch of a warm-up, which is a decision of every step,
+    and for a checkpoint.
     Raises UsageError where batches cannot be stratified.
     """
-    return _Adaptation(runs, schedule, target, source).histories()
+    return _Adaptation(runs, schedule, target, source).histories(checkpoint)
 
 
 class _Adaptation:
@@ -100,26 +105,34 @@ class _Adaptation:
         self.best = torch.full((len(runs),), -1, device=device)
         self.best_step = torch.zeros_like(self.best)
         self.best_state = self.program.state()
+        self.updates = 0
+        self.validated: list[Tensor] = []
+        self.deployed: list[Tensor] = []
+        self.norms: list[Tensor] = []
+        self.started = time.perf_counter()
         self.program.training_mode()
 
-    def histories(self) -> list[History]:
-        """Walk through all steps, then read what was measured."""
-        started = time.perf_counter()
-        schedule, validated, deployed, norms = self.schedule, [], [], []
+    def histories(self, checkpoint: Checkpoint) -> list[History]:
+        """Walk through all steps that are left, then read what was measured."""
+        if (begun := checkpoint.begun()) is not None:
+            self.load_state_dict(begun)
+        schedule = self.schedule
         at_validation, at_checkpoint = set(schedule.validations), set(schedule.checkpoints)
-        batches = self._batches()
-        for step in range(schedule.steps + 1):
+        batches = islice(self._batches(), self.updates, None)  # orders are drawn again, and passed over
+        for step in range(self.updates, schedule.steps + 1):
             if step in at_validation:
-                validated.append(self._validate(step))
+                self.validated.append(self._validate(step))
             if step in at_checkpoint:
-                deployed.append(self._deployed())
-                norms.append(self._norm())
+                self.deployed.append(self._deployed())
+                self.norms.append(self._norm())
             if step < schedule.steps:
                 self._step(next(batches))
-        tested = torch.stack(deployed).tolist()  # [checkpoints, tasks, runs]
-        numbers = torch.stack(norms).tolist(), torch.stack(validated).tolist()
+                self.updates = step + 1
+                checkpoint.save(self.state_dict)
+        tested = torch.stack(self.deployed).tolist()  # [checkpoints, tasks, runs]
+        numbers = torch.stack(self.norms).tolist(), torch.stack(self.validated).tolist()
         ends = self.best_step.tolist(), self.warm_up.switched_at.tolist() if self.warm_up else None
-        seconds = (time.perf_counter() - started) / len(self.runs)
+        seconds = (time.perf_counter() - self.started) / len(self.runs)
         return [
             History(
                 target=[tasks[0][r] for tasks in tested],
@@ -133,6 +146,35 @@ class _Adaptation:
             )
             for r in range(len(self.runs))
         ]
+
+    def state_dict(self) -> State:
+        """Return all that goes on after `updates` steps."""
+        return {
+            "program": self.program.module.state_dict(),
+            "update": self.update.state_dict(),
+            "generators": states(self.draws),
+            "best_state": self.best_state,
+            "of_runs": self._of_runs(),
+            "updates": self.updates,
+            "measured": [torch.stack(own) for own in (self.validated, self.deployed, self.norms)],
+            "seconds": time.perf_counter() - self.started,
+        }
+
+    def load_state_dict(self, saved: State) -> None:
+        """Go on from there."""
+        self.program.load(saved["program"])
+        self.update.load_state_dict(saved["update"])
+        set_states(self.draws, saved["generators"])
+        copy_into(list(self.best_state.values()), [saved["best_state"][name] for name in self.best_state])
+        copy_into(self._of_runs(), saved["of_runs"])
+        self.updates = saved["updates"]
+        on_device = (own.to(self.best.device) for own in saved["measured"])
+        self.validated, self.deployed, self.norms = (list(own) for own in on_device)
+        self.started -= saved["seconds"]
+
+    def _of_runs(self) -> list[Tensor]:
+        own = self.warm_up
+        return [self.best, self.best_step, *([own.accepted, own.stale, own.warming, own.switched_at] if own else [])]
 
     def _batches(self) -> Iterator[Tensor]:
         """Yield the indices of every step's batches, [R, B]."""

@@ -26,6 +26,8 @@ STEPS = {"digits": 600, "digits-0-4": 600, "cifar100": 57_000}  # 120 epochs of 
 BATCH = 100
 RESIZED = {"caltech256": None}  # sides that images are resized to: these already have theirs
 SIDE = 128
+SOURCE = "source"
+"""The part of a checkpoint that holds the source model, which all jobs of a call share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +54,11 @@ def source_of(setting: Setting, environment: Environment) -> Source:
 
     Raises UsageError where pretrained weights or data are missing.
     """
-    side = RESIZED.get(setting.target, SIDE)
-    return _source(setting.network, setting.origin, setting.source, side, environment)
+    source = _source(setting.network, setting.origin, setting.source, RESIZED.get(setting.target, SIDE), environment)
+    if source.history is not None:  # whatever is interrupted from here on need not train it again
+        history = source.history
+        environment.checkpoint.part(SOURCE).finish(lambda: vars(history))
+    return source
 
 
 @lru_cache(maxsize=4)
@@ -64,7 +69,11 @@ def _source(network: str, origin: str, learnt: str, side: int | None, environmen
     problem = task(learnt, environment.data_dir, environment.device)
     model = adopt(before, problem.num_classes, FAN_IN, CLASSIFIER)
     schedule = Schedule(STEPS[learnt], BATCH, OPTIMIZERS["sgd"])
-    (history,) = adapt([Run(model, RATE, RATE, ORDER)], schedule, problem, None)
+    part = environment.checkpoint.part(SOURCE)
+    if part.result is not None:
+        history = History(**part.result)
+    else:
+        (history,) = adapt([Run(model, RATE, RATE, ORDER)], schedule, problem, None, part)
     model.load_state_dict(history.best_state)
     return Source(model.extractor, model.classifier, before.features, problem, history)
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from common.experiment import Environment, Job, Metrics
 from common.seeds import stream
+from common.train.checkpoint import Checkpoint
 from common.train.evaluate import BATCH, accuracy, evaluation_mode
 from common.train.stacking import stackable
 from papers.fast.adoption import distance
@@ -44,19 +45,25 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
     target = task(setting.target, environment.data_dir, environment.device)
     if not stackable(source.extractor):
         for job in jobs:
-            yield from _together([job], source, target)
+            part = environment.checkpoint.part(job.key)
+            yield from environment.known(job) or _together([job], source, target, part)
+            part.clear()
         return
     programs: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
         programs.setdefault((job.cell.optimizer, job.cell.warm_up), []).append(job)
     measured: dict[Job, Metrics] = {}
-    for group in programs.values():
-        measured |= zip(group, _together(group, source, target), strict=True)
+    for number, group in enumerate(programs.values()):
+        part = environment.checkpoint.part(str(number))
+        measured |= zip(group, _together(group, source, target, part), strict=True)
     yield from (measured[job] for job in jobs)
 
 
-def _together(jobs: Sequence[Job], source: Source, target: Task) -> Iterator[Metrics]:
-    """Fine-tune jobs of one optimizer and one kind of warm-up as one program."""
+def _together(jobs: Sequence[Job], source: Source, target: Task, checkpoint: Checkpoint) -> Iterator[Metrics]:
+    """Fine-tune jobs of one optimizer and one kind of warm-up as one program, and measure each."""
+    if checkpoint.result is not None:
+        yield from (Metrics(**metrics) for metrics in checkpoint.result)
+        return
     cell: Cell = jobs[0].cell
     setting = cell.setting
     schedule = Schedule(setting.steps, setting.batch_size, OPTIMIZERS[cell.optimizer], setting.every_step, cell.warm_up)
@@ -70,8 +77,10 @@ def _together(jobs: Sequence[Job], source: Source, target: Task) -> Iterator[Met
         for job in jobs
     ]
     before = {name: value.detach().clone() for name, value in source.extractor.named_parameters()}
-    for run, history in zip(runs, adapt(runs, schedule, target, source.task), strict=True):
-        yield measure(run, history, schedule, target, before)
+    histories = adapt(runs, schedule, target, source.task, checkpoint)
+    measured = [measure(run, own, schedule, target, before) for run, own in zip(runs, histories, strict=True)]
+    checkpoint.finish(lambda: [vars(metrics) for metrics in measured])
+    yield from measured
 
 
 def measure(run: Run, history: History, schedule: Schedule, target: Task, before: dict[str, Tensor]) -> Metrics:

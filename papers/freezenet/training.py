@@ -17,6 +17,7 @@ from common.models.init import initialise
 from common.models.operations import forward_operations
 from common.models.weights import weight_tensors
 from common.seeds import stream
+from common.train.checkpoint import Checkpoint
 from common.train.evaluate import accuracy
 from common.train.fit import History, Observer, TrainingRun, fit
 from common.train.stacking import stackable
@@ -85,11 +86,22 @@ def train(jobs: Sequence[Job], environment: Environment, observe: Observer | Non
     setting: Setting = jobs[0].cell.setting
     data = images_of(setting.dataset, environment.data_dir, environment.device)
     together = stackable(build(setting.model))
-    for group in [jobs] if together else [[job] for job in jobs]:
-        prepared = [prepare(job.cell, job.seed, data) for job in group]
-        histories = fit([p.run for p in prepared], setting.recipe, data.images, data.labels, observe)
-        for item, history in zip(prepared, histories, strict=True):
-            yield measure(item, history, data)
+    if together:
+        yield from _train(jobs, data, environment.checkpoint, observe)
+        return
+    for job in jobs:
+        part = environment.checkpoint.part(job.key)
+        yield from environment.known(job) or _train([job], data, part, observe)
+        part.clear()
+
+
+def _train(jobs: Sequence[Job], data: Images, checkpoint: Checkpoint, observe: Observer | None) -> Iterator[Metrics]:
+    """Train one network a job, together where they stack, and measure each."""
+    prepared = [prepare(job.cell, job.seed, data) for job in jobs]
+    recipe = jobs[0].cell.setting.recipe
+    histories = fit([p.run for p in prepared], recipe, data.images, data.labels, observe, checkpoint)
+    for item, history in zip(prepared, histories, strict=True):
+        yield measure(item, history, data)
 
 
 def work(cell: Cell) -> float:

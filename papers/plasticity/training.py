@@ -12,6 +12,7 @@ from common.models.architecture import build
 from common.models.init import initialise
 from common.models.operations import forward_operations
 from common.seeds import stream
+from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.program import Program
 from common.train.stacking import stackable
 from common.train.stages import Data, StageHistory, shuffled_epochs, train_stage
@@ -50,15 +51,18 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
     data = data_of(setting.dataset, environment.data_dir, environment.device)
     runs = [prepare(job.cell, job.seed, data) for job in jobs]
     if not stackable(runs[0].model):
-        for run in runs:
-            yield from together([run], data)
+        for job, run in zip(jobs, runs, strict=True):
+            part = environment.checkpoint.part(job.key)
+            yield from environment.known(job) or together([run], data, part)
+            part.clear()
         return
     programs: dict[object, list[int]] = {}
     for i, run in enumerate(runs):
         programs.setdefault(_shape(run), []).append(i)
     measured: dict[int, Metrics] = {}
-    for members in programs.values():
-        measured |= zip(members, together([runs[i] for i in members], data), strict=True)
+    for number, members in enumerate(programs.values()):
+        part = environment.checkpoint.part(str(number))
+        measured |= zip(members, together([runs[i] for i in members], data, part), strict=True)
     yield from (measured[i] for i in range(len(runs)))
 
 
@@ -81,7 +85,7 @@ def _shape(run: Run) -> object:
     return cell.optimizer, lengths, cell.gamma is None, tuple(len(own) for own in run.sets)
 
 
-def together(runs: Sequence[Run], data: Data) -> Iterator[Metrics]:
+def together(runs: Sequence[Run], data: Data, checkpoint: Checkpoint = NOWHERE) -> Iterator[Metrics]:
     """Train runs of one shape through all stages and measure each."""
     cell = runs[0].cell
     program, optimizer = Program([run.model for run in runs]), OPTIMIZERS[cell.optimizer]
@@ -92,7 +96,8 @@ def together(runs: Sequence[Run], data: Data) -> Iterator[Metrics]:
         for stage, own in enumerate(sets[:-1]):
             epochs = _shuffled(runs, own, cell.scaled(cell.pretraining), stage)
             pretraining_rates = [run.cell.pretraining_rate for run in runs]
-            histories.append(train_stage(program, epochs, own, optimizer, pretraining_rates, data))
+            part = checkpoint.part(str(stage))
+            histories.append(train_stage(program, epochs, own, optimizer, pretraining_rates, data, part))
         for run in runs:
             reset(run.model, run.cell.groups, stream(run.seed, "reset"))
         length = cell.scaled(cell.setting.epochs) + cell.scaled(cell.extra)
@@ -102,7 +107,7 @@ def together(runs: Sequence[Run], data: Data) -> Iterator[Metrics]:
         gammas = [run.cell.gamma or 0.0 for run in runs]
         length = cell.scaled(cell.setting.epochs)
         last = smooth_epochs(sets[0], sets[-1], gammas, length, cell.setting.batch_size, seeds)
-    histories.append(train_stage(program, last, sets[-1], optimizer, rates, data))
+    histories.append(train_stage(program, last, sets[-1], optimizer, rates, data, checkpoint.part("last")))
     seconds = sum(history.seconds for history in histories) / len(runs)
     for r, run in enumerate(runs):
         yield measure(run.cell, [_of_run(history, r) for history in histories], _updates(run), seconds)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +17,12 @@ from common.experiment import Environment
 from common.models.architecture import Architecture, build
 from common.models.operations import forward_operations
 from common.seeds import global_draws, stream
+from common.train.checkpoint import Checkpoint, State, copy_into, set_states, states
 from common.train.early_stopping import EarlyStopping
 from common.train.optimizers import SGD, PerRunUpdate
 from common.train.program import Program
 from common.train.stacking import stackable
-from common.train.stages import shuffled_epochs, train_epochs
+from common.train.stages import Epoch, shuffled_epochs, train_epochs
 from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.path import LearningPath, Stage, Task
 from papers.sequential_learning.shown import ImageSet, Shown, image_set
@@ -102,7 +104,7 @@ def follow(
 
     What several runs of a seed have in common, from the first task on, is trained once. Networks that stack train as
     one program where their paths have the same shape; what a run computes does not depend on its neighbours but for
-    floating-point rounding.
+    floating-point rounding. What the environment's checkpoint holds is not trained again.
     """
     counts = Counter(prefix for run in runs for prefix in prefixes(run))
     kept = Kept({prefix for prefix, count in counts.items() if count > 1})
@@ -115,7 +117,11 @@ def follow(
     for i in range(len(runs)):
         if i not in found:
             own = [runs[j] for j in group_of[i]]
-            stages = [_stage(own, number, setting, environment, measures, kept) for number in range(len(own[0].path))]
+            part = environment.checkpoint.part(str(i))
+            stages = [
+                _stage(own, number, setting, environment, measures, kept, part.part(str(number)))
+                for number in range(len(own[0].path))
+            ]
             found |= zip(group_of[i], map(list, zip(*stages, strict=True)), strict=True)
         yield found.pop(i)
 
@@ -149,6 +155,7 @@ def _stage(
     environment: Environment,
     measures: Measures,
     kept: Kept,
+    checkpoint: Checkpoint,
 ) -> list[Passage]:
     """Take all runs through one stage: train one run of every prefix that is new, and copy what it becomes."""
     keys = [prefixes(run)[number] for run in runs]
@@ -156,11 +163,12 @@ def _stage(
     for key, run in zip(keys, runs, strict=True):
         if key not in kept.networks:
             new.setdefault(key, run)
-    trained = _train(list(new.values()), number, setting, environment, measures) if new else []
+    trained = _train(list(new.values()), number, setting, environment, measures, checkpoint) if new else []
     passages = dict(zip(new, trained, strict=True))
     for key, passage in passages.items():
         if key in kept.shared:
             kept.networks[key] = copy.deepcopy(new[key].model), replace(passage, seconds=0.0)
+    checkpoint.finish(lambda: _result(passages, kept))
     for key, run in zip(keys, runs, strict=True):
         if new.get(key) is not run:
             run.model = copy.deepcopy(kept.networks[key][0])
@@ -169,18 +177,39 @@ def _stage(
     ]
 
 
+def _result(passages: Mapping[Prefix, Passage], kept: Kept) -> State:
+    """Return what came of a stage: its passages, and the networks that other runs go on from."""
+    networks = [kept.networks[key][0].state_dict() if key in kept.shared else None for key in passages]
+    return {"passages": [vars(passage) for passage in passages.values()], "networks": networks}
+
+
+def _again(runs: Sequence[Follower], result: State) -> list[Passage]:
+    """Return the passages of a stage that is finished; networks that no run goes on from stay as they are."""
+    for run, network in zip(runs, result["networks"], strict=True):
+        if network is not None:
+            run.model.load_state_dict(network)
+    return [Passage(**passage) for passage in result["passages"]]
+
+
 def _train(
-    runs: Sequence[Follower], number: int, setting: Setting, environment: Environment, measures: Measures
+    runs: Sequence[Follower],
+    number: int,
+    setting: Setting,
+    environment: Environment,
+    measures: Measures,
+    checkpoint: Checkpoint,
 ) -> list[Passage]:
     """Intervene in all networks, then train them on the task of one stage."""
     stages = [run.path[number] for run in runs]
     for run, stage in zip(runs, stages, strict=True):
         for position, intervene in enumerate(stage.before):
             intervene(run.model, intervention_draws(run.seed, number, position))
+    if checkpoint.result is not None:
+        return _again(runs, checkpoint.result)
     data = image_set(stages[0].task.dataset, environment.data_dir, environment.device, setting.standardise)
     seeds = [run.seed for run in runs]
     from_the_end = number - len(runs[0].path)  # so that arms share the order of the target task, however many go before
-    return _Training(runs, stages, data, setting, seeds, from_the_end, measures).passages()
+    return _Training(runs, stages, data, setting, seeds, from_the_end, measures).passages(checkpoint)
 
 
 def intervention_draws(seed: int, stage: int, position: int) -> torch.Generator:
@@ -228,6 +257,9 @@ class _Training:
         self.losses: list[Tensor] = []
         self.validation_losses: list[Tensor] = []
         self.seen: list[Mapping[str, Tensor]] = []
+        self.initial: Tensor | None = None
+        self.at_ends: list[Mapping[str, Tensor]] = []
+        self.started = time.perf_counter()
 
     def _early_stopping(self) -> EarlyStopping | None:
         if self.process.patience is None:
@@ -236,21 +268,69 @@ class _Training:
             raise ValueError("early stopping needs images to validate on: the setting's share of them is 0")
         return EarlyStopping(self.program, self.process.patience, self.device)
 
-    def passages(self) -> list[Passage]:
+    def passages(self, checkpoint: Checkpoint) -> list[Passage]:
         """Train, and measure every run with the weights that it hands on."""
-        started = time.perf_counter()
-        initial, _ = self.program.evaluate(self.shown.fixed, self.train)
-        ends = [self.measures.at_ends(self.program, self.shown, self.runs)]
-        self._look()
+        if (begun := checkpoint.begun()) is not None:
+            self.load_state_dict(begun)
+        else:
+            self.initial, _ = self.program.evaluate(self.shown.fixed, self.train)
+            self.at_ends.append(self.measures.at_ends(self.program, self.shown, self.runs))
+            self._look()
+
+        def after(losses: Tensor) -> bool:
+            ends = self._after(losses)
+            if not ends:
+                checkpoint.save(self.state_dict)
+            return ends
+
         with global_draws(self.dropout, self.device):
-            train_epochs(self.program, self.epochs, self.shown.in_training, self._step, self._after)
+            train_epochs(self.program, self._epochs_left(), self.shown.in_training, self._step, after)
         if self.stopping is not None:
             self.stopping.restore()
         trained = self.program.evaluate(self.shown.fixed, self.train)
         tested = self.program.evaluate(self.shown.to_test, self.test)
-        ends.append(self.measures.at_ends(self.program, self.shown, self.runs))
-        measured = torch.stack([initial, *trained, *tested]).cpu()
-        return self._passages(measured, _by_name(ends), (time.perf_counter() - started) / self.program.runs)
+        self.at_ends.append(self.measures.at_ends(self.program, self.shown, self.runs))
+        assert self.initial is not None
+        measured = torch.stack([self.initial, *trained, *tested]).cpu()
+        seconds = (time.perf_counter() - self.started) / self.program.runs
+        return self._passages(measured, _by_name(self.at_ends), seconds)
+
+    def state_dict(self) -> State:
+        """Return all that training goes on from."""
+        return {
+            "program": self.program.module.state_dict(),
+            "update": self.update.state_dict(),
+            "stopping": self.stopping.state_dict() if self.stopping else None,
+            "rates": self.rates,
+            "generators": states(self.shown.draws),
+            "losses": self.losses,
+            "validation_losses": self.validation_losses,
+            "seen": self.seen,
+            "initial": self.initial,
+            "at_ends": self.at_ends,
+            "seconds": time.perf_counter() - self.started,
+        }
+
+    def load_state_dict(self, saved: State) -> None:
+        """Go on from there."""
+        self.program.load(saved["program"])
+        self.update.load_state_dict(saved["update"])
+        if self.stopping:
+            self.stopping.load_state_dict(saved["stopping"])
+        copy_into(self.rates, saved["rates"])
+        set_states(self.shown.draws, saved["generators"])
+        for name in ("losses", "validation_losses", "seen", "initial", "at_ends"):
+            setattr(self, name, _on(self.device, saved[name]))
+        self.started -= saved["seconds"]
+
+    def _epochs_left(self) -> Iterator[Epoch]:
+        """Yield the batches of every epoch that is left; orders are drawn again and passed over.
+
+        What dropout draws in an epoch follows from the seed and the epoch's number.
+        """
+        for number, epoch in islice(enumerate(self.epochs), len(self.losses), None):
+            torch.manual_seed(stream(self.dropout, f"epoch {number}"))
+            yield epoch
 
     def _step(self, gradients: list[Tensor]) -> None:
         self.update.step(gradients, self.rates)
@@ -295,6 +375,15 @@ class _Training:
                 )
             )
         return passages
+
+
+def _on(device: torch.device, saved: State) -> State:
+    """Move what was measured back to the device."""
+    if isinstance(saved, Tensor):
+        return saved.to(device)
+    if isinstance(saved, dict):
+        return {name: value.to(device) for name, value in saved.items()}
+    return [_on(device, value) for value in saved]
 
 
 def _by_name(moments: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

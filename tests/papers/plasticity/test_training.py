@@ -56,7 +56,7 @@ def stages_seen(monkeypatch):
     """Note what every stage begins with, and its batches, images, optimizer and rates."""
     seen = []
 
-    def noting(program, epochs, own, optimizer, rates, data):
+    def noting(program, epochs, own, optimizer, rates, data, *checkpoint):
         epochs = list(epochs)
         seen.append((program.state(), torch.stack(epochs), own, optimizer, list(rates)))
         return train_stage(program, epochs, own, optimizer, rates, data)

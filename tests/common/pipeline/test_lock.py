@@ -1,0 +1,71 @@
+import platform
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from common.errors import UsageError
+from common.pipeline import reproduce
+from common.pipeline.lock import held
+from tests import conftest
+
+
+@pytest.fixture
+def another(tmp_path):
+    """A process that holds a folder and waits."""
+    folder = tmp_path / "results" / "smoke" / "toy"
+    folder.mkdir(parents=True)
+    code = (
+        "import sys, time; from pathlib import Path; from common.pipeline.lock import held\n"
+        "with held(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process, folder
+        process.kill()
+
+
+def test_a_second_process_is_refused_by_name_until_the_first_is_gone_however_it_goes(
+    another, toy_package, request_for, capsys
+):
+    process, folder = another
+    package, _ = toy_package
+    with pytest.raises(UsageError) as caught:
+        reproduce(package, request_for())
+    assert str(caught.value) == (
+        f"results folder {folder} is in use by process {process.pid} on {platform.node()}; "
+        "wait for it, or name another with --results"
+    )
+    assert conftest.CALLS == []
+    assert not list(folder.glob("*.json"))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert reproduce(package, request_for()) == 0
+
+
+def test_another_folder_can_be_used_meanwhile(another, toy_package, request_for, tmp_path):
+    package, _ = toy_package
+    assert reproduce(package, request_for(results=tmp_path / "others")) == 0
+
+
+def test_records_can_be_judged_while_another_process_trains(another, toy_package, request_for):
+    package, _ = toy_package
+    assert reproduce(package, request_for(train=False)) == 1
+
+
+def test_what_a_killed_process_was_writing_is_cleared_away_and_nothing_else(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    for name in (".tmp-a", "checkpoints/.tmp-b", "record.json", "checkpoints/one.safetensors"):
+        (tmp_path / name).write_text("half")
+    with held(tmp_path):
+        assert sorted(path.name for path in tmp_path.rglob("*.*") if path.name[1:] not in ("lock", "holder")) == [
+            "one.safetensors",
+            "record.json",
+        ]
+
+
+def test_a_folder_can_be_held_again(tmp_path):
+    for _ in range(2):
+        with held(tmp_path):
+            pass
