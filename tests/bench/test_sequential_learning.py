@@ -38,10 +38,10 @@ def test_counting_after_every_epoch_of_resnet18(benchmark):
         wait()
 
     found = milliseconds(benchmark, {"training step": step, "count": counted}, ROUNDS, 1)
-    print(
-        f"\nResNet-18, batch {BATCH}, on {device}: a step {found['training step']:.0f} ms, a count {found['count']:.1f} ms"
-    )
-    print(f"  counting after every epoch of {STEPS_PER_EPOCH} steps: {100 * count_ms / (STEPS_PER_EPOCH * step_ms):.4f} % of its training")
+    step_ms, count_ms = found["training step"], found["count"]
+    share = 100 * count_ms / (STEPS_PER_EPOCH * step_ms)
+    print(f"\nResNet-18, batch {BATCH}, on {device}: a step {step_ms:.0f} ms, a count {count_ms:.1f} ms")
+    print(f"  counting after every epoch of {STEPS_PER_EPOCH} steps: {share:.4f} % of its training")
 
 
 def wait():
