@@ -105,8 +105,8 @@ def work(cell: Cell) -> Work:
 _SIZES = {  # images to train on, images to test on, their shape
     "digits": (1437, 360, (1, 8, 8)),
     "digits28": (1437, 360, (1, 28, 28)),
-    "procedural10": (1200, 600, (3, 16, 16)),
-    "procedural40": (1200, 600, (3, 16, 16)),
+    "procedural10": (1200, 400, (3, 16, 16)),
+    "procedural40": (1200, 400, (3, 16, 16)),
     "mnist": (60_000, 10_000, (1, 28, 28)),
     "cifar10": (50_000, 10_000, (3, 32, 32)),
     "cifar100": (50_000, 10_000, (3, 32, 32)),
