@@ -120,7 +120,7 @@ def _measure(device: torch.device, seconds: float) -> Speeds:
     call = _call(device, seconds)
     return Speeds(
         _rate([_product(side, device) for side in _SIDES[device.type]], call, device, seconds),
-        _rate([_convolution(*maps, device) for maps in _MAPS[device.type]], call, device, seconds),
+        _rate([_convolution(*maps, device) for maps in _MAPS[device.type]], call, device, seconds, calls=3),
         _bandwidth(device, seconds),
         call,
     )
@@ -130,9 +130,9 @@ Task = tuple[float, Callable[[], object]]
 """A number of operations, and what computes them."""
 
 
-def _rate(tasks: list[Task], call: float, device: torch.device, seconds: float) -> Rate:
-    """Return the rate of a small and a large task; the model counts the call itself apart."""
-    (small, small_time), (large, large_time) = ((n, seconds_of(task, device, seconds)) for n, task in tasks)
+def _rate(tasks: list[Task], call: float, device: torch.device, seconds: float, calls: int = 1) -> Rate:
+    """Return the rate of a small and a large task of so many calls each, which the model counts apart."""
+    (small, small_time), (large, large_time) = ((n, seconds_of(task, device, seconds) / calls) for n, task in tasks)
     return Rate(small, small / max(small_time - call, 0.2 * small_time), large, large / large_time)
 
 
@@ -142,9 +142,16 @@ def _product(side: int, device: torch.device) -> Task:
 
 
 def _convolution(batch: int, channels: int, side: int, device: torch.device) -> Task:
+    """Return a convolution of training: forward, and back to its maps and its kernel, which is slower."""
     maps = torch.randn(batch, channels, side, side, device=device).contiguous(memory_format=torch.channels_last)
     kernel = torch.randn(channels, channels, 3, 3, device=device).contiguous(memory_format=torch.channels_last)
-    return 2.0 * batch * side**2 * 9 * channels**2, lambda: F.conv2d(maps, kernel, padding=1)
+    inputs = (maps.requires_grad_(), kernel.requires_grad_())
+    gradient = torch.ones_like(maps)
+
+    def step() -> object:
+        return torch.autograd.grad(F.conv2d(maps, kernel, padding=1), inputs, gradient)
+
+    return 2.0 * batch * side**2 * 9 * channels**2, step
 
 
 def _bandwidth(device: torch.device, seconds: float) -> float:
