@@ -90,13 +90,17 @@ class Case:
 
 def cases(quick: bool) -> list[Case]:
     """Return the cases at full size, or small enough for a CPU."""
+
+    def runs(setting: Setting, seeds: int) -> tuple[tuple[Cell, int], ...]:
+        return tuple((Cell(setting, "baseline", 0.0), seed) for seed in range(seeds))
+
     seeds = 1 if quick else TABLE2.seeds[Tier.FULL]
     grid = tuple((cell, seed) for cell in TABLE2.cells[Tier.FULL] for seed in range(seeds))
     large = [("vgg16-d", VGG_CIFAR10), ("resnet-18", RESNET)]
     return [
         Case("lenet-5-caffe grid", grid, 1, 28, 100, 3 if quick else 540),
         *(
-            Case(name, ((Cell(setting, "baseline", 0.0), 0),), 3, 32, 16 if quick else 128, 2 if quick else 150)
+            Case(name, runs(setting, 2 if quick else 1), 3, 32, 16 if quick else 128, 1 if quick else 150)
             for name, setting in large
         ),
     ]
@@ -383,17 +387,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--only", action="append", default=[], metavar="CASE", help="start of a case's name; repeatable"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="timed rounds after the one that warms up")
+    parser.add_argument(
+        "--rounds", type=int, help="timed rounds after the one that warms up; default 5, with --quick 1"
+    )
     parser.add_argument("--loaders", type=int, help="loading processes of the DataLoader; default 4, with --quick 0")
     parser.add_argument(
         "--output", type=Path, help=f"file to write; default {RESULTS.name}/<device>.json beside this one"
     )
     options = parser.parse_args(arguments)
+    rounds = options.rounds if options.rounds is not None else 1 if options.quick else 5
     chosen = [c for c in cases(options.quick) if not options.only or c.name.startswith(tuple(options.only))]
     try:
         device = device_of(options.device)
         require(device)
-        if not chosen or options.rounds < 1:
+        if not chosen or rounds < 1:
             raise UsageError(f"--only: the cases are {', '.join(c.name for c in cases(False))}; --rounds is at least 1")
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -403,7 +410,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = []
     for case in chosen:
         print(f"{case.name}: {len(case.runs)} runs of {case.steps} steps", file=sys.stderr, flush=True)
-        results.append(contest(case, device, options.rounds, loaders, ceilings))
+        results.append(contest(case, device, rounds, loaders, ceilings))
     slug = re.sub(r"[^a-z0-9]+", "-", device_name(device).lower()).strip("-")
     path = options.output or RESULTS / f"{slug}-{device.type}{'-quick' if options.quick else ''}.json"
     content = {
