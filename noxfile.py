@@ -124,3 +124,9 @@ def bench(session: nox.Session) -> None:
     """Time the engine against plain training loops, side by side, and print the ratios."""
     session.install("-e", ".[tests]")
     session.run("pytest", "tests/bench", "--benchmark-only", "-s", *session.posargs)
+
+
+@nox.session(name="bench-full")
+def bench_full(session: nox.Session) -> None:
+    """Time the engine at the papers' own size, on a GPU: `nox -s bench-full -- --device cuda [--quick]`."""
+    run(session, "benchmarks.full_scale")

@@ -12,6 +12,7 @@ from common.experiment import Environment, Replicates, Tier
 from common.machine import device_of, require, set_up, workers_on
 from common.pipeline import Package, Request, at_scale, reproduce
 from common.pipeline.plan import plan
+from common.pipeline.probe import probe
 
 CHECKPOINT_SECONDS = {Tier.SMOKE: None, Tier.FULL: 180.0}  # the groups of smoke take seconds
 
@@ -29,10 +30,12 @@ def main(package: Package, arguments: Sequence[str] | None = None) -> int:
             print("\n".join(f"{e.name:16} {e.source}" for e in package.experiments))
             return 0
         package, request = at_scale(package, options.scale), _request(options)
+        set_up()
+        if options.probe:
+            probe(request.environment, request.results)
         if options.plan:
             print(plan(package, request))
             return 0
-        set_up()
         return reproduce(package, request)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -57,6 +60,7 @@ def _parser(package: Package) -> argparse.ArgumentParser:
     parser.add_argument("--weights-dir", type=Path, help="ImageNet weights; default: weights in the data folder")
     parser.add_argument("--results", type=Path, default=Path("results"), help="records and reports")
     parser.add_argument("--plan", action="store_true", help="list the jobs, their state and the time; run none")
+    parser.add_argument("--probe", action="store_true", help="with --plan: first measure the device, for 20 seconds")
     parser.add_argument("--report", action="store_true", help="judge the existing records again; run none")
     parser.add_argument("--list", action="store_true", help="list the experiments")
     return parser
@@ -71,7 +75,9 @@ def _request(options: argparse.Namespace) -> Request:
         raise UsageError(f"--first-seed {options.first_seed}: seeds are 0 or more")
     data = options.data_dir or default_folder()
     device = device_of(options.device)
-    if not (options.plan or options.report):
+    if options.probe and not options.plan:
+        raise UsageError("--probe measures the device for a plan: give --plan too")
+    if options.probe or not (options.plan or options.report):
         require(device)
         for option, folder in (("--data-dir", options.data_dir), ("--weights-dir", options.weights_dir)):
             if folder is not None:

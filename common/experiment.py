@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
+from common.models.operations import Work
 from common.provenance import code_fingerprint
 from common.train.checkpoint import NOWHERE, Checkpoint
 
@@ -135,8 +136,7 @@ class Experiment:
     """One table or figure: its source, its grid of cells and its number of seeds for each tier.
 
     `run` takes jobs whose cells share a setting and yields one `Metrics` per job, in order; `metrics`
-    names the scalars that it measures. `work` estimates the floating-point operations of one job, for the
-    plan.
+    names the scalars that it measures. `work` estimates what one job asks of a device, for the plan.
     """
 
     name: str
@@ -145,7 +145,7 @@ class Experiment:
     metrics: Sequence[str]
     cells: Mapping[Tier, Sequence[Any]]
     seeds: Mapping[Tier, int]
-    work: Callable[[Any], float]
+    work: Callable[[Any], Work]
 
     def jobs(self, tier: Tier, replicates: Replicates = DECLARED) -> list[Job]:
         """Return cells x seeds."""

@@ -7,9 +7,15 @@ import sys
 import torch
 
 from common.errors import UsageError
+from common.provenance import provenance
 
 MOST_WORKERS = 16  # each holds its own copy of the libraries, about 0.4 GiB
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's names for what mallopt sets
+_REMEDIES = (  # for what torch says of CUDA, lower case
+    ("too old", "update the NVIDIA driver, or install a torch wheel for an older CUDA"),
+    ("no nvidia driver", "install one, or use --device cpu"),
+    ("not compiled", "install a torch wheel with CUDA, or use --device cpu"),
+)
 
 
 def device_of(name: str) -> torch.device:
@@ -24,10 +30,55 @@ def device_of(name: str) -> torch.device:
 
 
 def require(device: torch.device) -> None:
-    """Raise UsageError where the device is not on this machine."""
-    count = torch.cuda.device_count() if device.type == "cuda" else 1
+    """Raise UsageError where the device is not on this machine or cannot compute, with torch's reason."""
+    if device.type == "cpu":
+        count = 1
+    else:
+        try:
+            torch.cuda.init()  # type: ignore[no-untyped-call]  # raises what device_count keeps to itself
+            count = torch.cuda.device_count()
+        except (AssertionError, RuntimeError) as error:
+            raise UsageError(_no_cuda(device, error)) from None
     if (device.index or 0) >= count:
-        raise UsageError(f"device '{device}' was asked for, but {count} CUDA devices are here; use --device cpu")
+        raise UsageError(f"device '{device}' was asked for, but there are {count} of its kind here; use --device cpu")
+    try:
+        torch.ones(1, device=device).add_(1.0)
+    except (AssertionError, RuntimeError) as error:
+        raise UsageError(_no_cuda(device, error)) from None
+
+
+def _no_cuda(device: torch.device, error: Exception) -> str:
+    """Return in one line what torch says, and what to do."""
+    reason = " ".join(str(error).split()).rstrip(".")
+    remedy = next((what for sign, what in _REMEDIES if sign in reason.lower()), "check nvidia-smi, or use --device cpu")
+    wheel = f"torch {torch.__version__}, built for CUDA {torch.version.cuda or '(none)'}"
+    return f"device '{device}' was asked for, but {wheel}, cannot use it: {reason}; {remedy}"
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of a GPU, of the processor for the CPU, or `cuda` where there is no GPU."""
+    if device.type == "cpu":
+        return str(provenance()["machine"]["processor"])
+    return torch.cuda.get_device_name(device) if torch.cuda.is_available() else device.type
+
+
+def memory_of(device: torch.device) -> int | None:
+    """Return the memory of a GPU in bytes, or None: a CPU's is shared with everything else."""
+    return torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
+
+
+def require_memory(device: torch.device, needed: float, what: str) -> None:
+    """Raise UsageError where a GPU's memory cannot hold so many bytes, which `what` needs."""
+    has = memory_of(device)
+    if has is not None and needed > has:
+        raise UsageError(
+            f"{device_name(device)} has {_gibibytes(has)} of memory, but {what} needs about {_gibibytes(needed)} even "
+            "alone, without data; use another GPU, or leave it out with --only"
+        )
+
+
+def _gibibytes(size: float) -> str:
+    return f"{size / 2**30:.3g} GiB"
 
 
 def workers_on(device: torch.device) -> int:

@@ -1,26 +1,169 @@
-"""How much work a network is, for plans and for the order of jobs."""
+"""How much work a network is, for plans, for the order of jobs, and for what fits a device."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 
+from common.models.architecture import Architecture, build
 from common.models.weights import WEIGHT_LAYERS
+from common.train.evaluate import BATCH
+from common.train.stacking import stackable
+
+_FLOAT = 4  # bytes
+_STEP_CALLS = 10  # operator calls of a step beside its layers and parameters: indexing, the loss, bookkeeping
+_VIEWS = (nn.Flatten, nn.Identity)
 
 
-def forward_operations(model: nn.Module, size: tuple[int, ...]) -> int:
-    """Count the floating-point operations of one image's forward pass, a multiplication and an addition a weight.
+@dataclass(frozen=True)
+class Work:
+    """What a job asks of a device.
 
-    `size` is the image's shape. Only convolutions and linear layers count. The model is left in evaluation mode.
+    `operations` are floating-point, `convolved` those of them in convolutions. `bytes` go to and from memory. `calls`
+    counts operators, `products` those of them that multiply matrices or convolve; where jobs stack, they make them
+    together. `memory` is the most that the job alone holds at once, in bytes, without data.
     """
-    operations = 0
+
+    operations: float = 0.0
+    convolved: float = 0.0
+    bytes: float = 0.0
+    calls: float = 0.0
+    products: float = 0.0
+    memory: float = 0.0
+    stacks: bool = False
+
+    def __add__(self, other: "Work") -> "Work":
+        return Work(
+            self.operations + other.operations,
+            self.convolved + other.convolved,
+            self.bytes + other.bytes,
+            self.calls + other.calls,
+            self.products + other.products,
+            max(self.memory, other.memory),
+            self.stacks or other.stacks,
+        )
+
+    def __mul__(self, times: float) -> "Work":
+        return Work(
+            times * self.operations,
+            times * self.convolved,
+            times * self.bytes,
+            times * self.calls,
+            times * self.products,
+            self.memory,
+            self.stacks,
+        )
+
+
+@dataclass(frozen=True)
+class NetworkCost:
+    """What a network is, and what its forward pass takes for one image.
+
+    `operations` count a multiplication and an addition a weight of convolutions and linear layers; `convolved` are
+    those in convolutions, `first` those of the first such layer. `activations` are the values that all layers put out,
+    `largest` those of one layer. `layers` counts all of them, `products` convolutions and linear layers, `tensors` and
+    `parameters` what is trained. `stacks` tells whether many such networks train as one program.
+    """
+
+    operations: int = 0
+    convolved: int = 0
+    first: int = 0
+    activations: int = 0
+    largest: int = 0
+    layers: int = 0
+    products: int = 0
+    tensors: int = 0
+    parameters: int = 0
+    stacks: bool = False
+
+    def training(self, images: float, batch_size: int, epochs: float = 1, buffers: int = 1) -> Work:
+        """Return the work of training: forward, backward without the gradient of the images, and the update.
+
+        `buffers` is the number of values that the optimizer keeps for a parameter. A step reads the weights forward
+        and backward, writes and reads gradients, reads and writes weights and buffers; a layer's output is written,
+        read twice, and so is its gradient.
+        """
+        steps, shown = epochs * math.ceil(images / batch_size), epochs * images
+        backward = 2 * self.operations - self.first
+        held = self.parameters * (3 + buffers) + (self.activations + 2 * self.largest) * min(batch_size, images)
+        return Work(
+            operations=shown * (self.operations + backward),
+            convolved=shown * (3 * self.convolved - (self.first if self.convolved else 0)),
+            bytes=_FLOAT * (steps * self.parameters * (6 + 2 * buffers) + shown * 6 * self.activations),
+            calls=steps * (2 * self.layers + self.products + self.tensors * (1 + 2 * buffers) + _STEP_CALLS),
+            products=steps * max(3 * self.products - 1, 0),
+            memory=_FLOAT * held,
+            stacks=self.stacks,
+        )
+
+    def evaluation(self, images: float, times: float = 1) -> Work:
+        """Return the work of forward passes over so many images, so many times."""
+        parts = math.ceil(images / BATCH)
+        return Work(
+            operations=times * images * self.operations,
+            convolved=times * images * self.convolved,
+            bytes=_FLOAT * times * (parts * self.parameters + 2 * images * self.activations),
+            calls=times * parts * (self.layers + 4),
+            products=times * parts * self.products,
+            memory=_FLOAT * (self.parameters + 2 * self.largest * min(images, BATCH)),
+            stacks=self.stacks,
+        )
+
+
+@lru_cache
+def architecture_cost(architecture: Architecture, size: tuple[int, ...]) -> NetworkCost:
+    """Return the cost of a network of `common.models` on images of one shape."""
+    return network_cost(lambda: build(architecture), size)
+
+
+@lru_cache
+def published_cost(name: str, side: int) -> NetworkCost:
+    """Return the cost of one of torchvision's networks, by its name there, on images [3, side, side]."""
+    from torchvision import models  # slow to import: only who asks for these networks waits
+
+    return network_cost(lambda: models.get_model(name), (3, side, side))
+
+
+def network_cost(builder: Callable[[], nn.Module], size: tuple[int, ...]) -> NetworkCost:
+    """Return the cost of the network that `builder` returns; nothing is computed, and no memory is taken for it.
+
+    `size` is the shape of one image. Only convolutions and linear layers count as operations.
+    """
+    found = NetworkCost()
 
     def count(layer: nn.Module, inputs: object, output: Tensor) -> None:
-        nonlocal operations
-        positions = output[0, 0].numel() if output.dim() == 4 else 1
-        operations += 2 * positions * layer.get_parameter("weight").numel()
+        nonlocal found
+        values = output[0].numel()
+        found = replace(
+            found,
+            activations=found.activations + values,
+            largest=max(found.largest, values),
+            layers=found.layers + 1,
+        )
+        if isinstance(layer, WEIGHT_LAYERS):
+            positions = output[0, 0].numel() if output.dim() > 2 else 1
+            operations = 2 * positions * layer.get_parameter("weight").numel()
+            found = replace(
+                found,
+                operations=found.operations + operations,
+                convolved=found.convolved + (0 if isinstance(layer, nn.Linear) else operations),
+                first=found.first or operations,
+                products=found.products + 1,
+            )
 
-    handles = [layer.register_forward_hook(count) for layer in model.modules() if isinstance(layer, WEIGHT_LAYERS)]
-    with torch.no_grad():
-        model.eval()(torch.zeros(1, *size))
-    for handle in handles:
-        handle.remove()
-    return operations
+    with torch.device("meta"), torch.no_grad():
+        model = builder().eval()
+        leaves = [layer for layer in model.modules() if not any(layer.children()) and not isinstance(layer, _VIEWS)]
+        for layer in leaves:
+            layer.register_forward_hook(count)
+        model(torch.zeros(1, *size))
+    parameters = list(model.parameters())
+    return replace(
+        found,
+        tensors=len(parameters),
+        parameters=sum(parameter.numel() for parameter in parameters),
+        stacks=stackable(model),
+    )

@@ -10,11 +10,14 @@ from common import expectations
 from common.errors import UsageError
 from common.expectations import Claim
 from common.experiment import DECLARED, Environment, Experiment, Replicates, Tier
+from common.machine import require_memory
 from common.pipeline import report
 from common.pipeline.aggregate import Results, aggregate
 from common.pipeline.check import all_at_once, check_claims, fails, require_fit
+from common.pipeline.cost import ASSUMED, predicted, work_of
 from common.pipeline.expand import expand, select
 from common.pipeline.lock import held
+from common.pipeline.probe import cached
 from common.pipeline.record import Store, writable
 from common.pipeline.resume import CHECKPOINTS
 from common.pipeline.run import run_missing
@@ -75,10 +78,13 @@ def reproduce(package: Package, request: Request) -> int:
     results = read_results(package, experiments, tier, replicates, request.results, errors)
     judged = all_at_once(check_claims(claims, results))
     folder = request.results / tier / f"{package.name}-report"
-    report.write(judged, claims, tier, package.name, folder)
+    devices = report.devices_of(results.records.values())
+    report.write(judged, claims, tier, package.name, folder, devices)
     figures = package.figures(results, folder)
     print(report.console(judged))
     print(f"\n{report.summary(judged, claims, tier)}")
+    if len(devices) > 1:
+        print(report.mixed(devices))
     print(f"report: {folder / 'report.md'}, {len(figures)} figures beside it")
     for message in errors.values():
         print(f"a job failed: {message}", file=sys.stderr)
@@ -97,14 +103,19 @@ def train(package: Package, experiments: Sequence[Experiment], request: Request)
     """Run the jobs that have no record yet, and return the errors of those that failed, by key."""
     tier, replicates = request.tier, request.replicates
     jobs = expand(experiments, tier, replicates)
-    work = {job.key: e.work(job.cell) for e in experiments for job in e.jobs(tier, replicates)}
     store = Store(request.results / tier / package.name)
     store.open()
     writable(store.folder / CHECKPOINTS)
+    work = work_of(experiments, tier, replicates)
+    for job in jobs:
+        if not store.path(job).exists():
+            require_memory(request.environment.device, work[job.key].memory, str(job))
     done = sum(store.path(job).exists() for job in jobs)
     print(f"{package.name} {tier}: {len(jobs)} jobs, {done} already done", file=sys.stderr)
+    probe = cached(request.environment, request.results)
+    speeds = probe.speeds if probe else ASSUMED[request.environment.device.type]
     with held(store.folder):
-        return run_missing(jobs, work, store, request.environment)
+        return run_missing(jobs, predicted(jobs, work, speeds), store, request.environment)
 
 
 def read_results(

@@ -1,44 +1,99 @@
 """What a command would run, its state and its time, without a device or data."""
 
-from tabulate import tabulate
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from common.experiment import Job
+from tabulate import SEPARATING_LINE, tabulate
+
+from common.machine import device_name
 from common.pipeline import Package, Request
+from common.pipeline.cost import ASSUMED, predicted, work_of
 from common.pipeline.expand import expand, select
+from common.pipeline.probe import cached
 from common.pipeline.record import Store
-from common.pipeline.run import duration
+from common.pipeline.report import device_of
+from common.pipeline.run import duration, groups
 
-ASSUMED_SPEED = {"cpu": 5e10, "cuda": 5e12}  # operations a second of one job, until records say better
-HEADERS = ("experiment", "source", "setting", "jobs", "done", "shared", "to run", "time")
+HEADERS = ("experiment", "source", "jobs", "done", "shared", "to run", "time", "times from")
 
 
 def plan(package: Package, request: Request) -> str:
-    """Return a table with one row for each setting of an experiment, and the total time.
+    """Return a table with one row for each experiment, and the total time.
 
-    A job that an earlier row has already is counted as shared: it runs once. Time is the work of the jobs
-    to run over the speed of the finished ones of this tier and the number of jobs at once.
+    A job that an earlier row has already is counted as shared: it runs once. Times are predicted by the model of
+    `common.pipeline.cost`; where this device has finished jobs of an experiment, by the measured time of these as a
+    multiple of the predicted one.
     """
     experiments = select(package.experiments, request.only)
-    store = Store(request.results / request.tier / package.name)
-    done = {job.key: store.read(job) for job in expand(experiments, request.tier, request.replicates)}
-    work = {job.key: e.work(job.cell) for e in experiments for job in e.jobs(request.tier, request.replicates)}
-    seconds = sum(record.wall_seconds for record in done.values() if record)
-    worked = sum(work[key] for key, record in done.items() if record)
-    device, workers = request.environment.device.type, request.environment.workers
-    speed = workers * (worked / seconds if worked else ASSUMED_SPEED[device])
-    rows: list[list[object]] = []
-    planned: set[str] = set()
+    tier, replicates, environment = request.tier, request.replicates, request.environment
+    store, jobs = Store(request.results / tier / package.name), expand(experiments, tier, replicates)
+    found = {job.key: store.read(job) for job in jobs}
+    device, probe = device_name(environment.device), cached(environment, request.results)
+    speeds = probe.speeds if probe else ASSUMED[environment.device.type]
+    work = work_of(experiments, tier, replicates)
+    measured = {key: record.wall_seconds for key, record in found.items() if record and device_of(record) == device}
+    whole = predicted(jobs, work, speeds)
+    missing = [job for job in jobs if found[job.key] is None]
+    left = predicted(missing, work, speeds)
+    rows: list[list[object] | str] = []
+    owner: dict[str, str] = {}
     for experiment in experiments:
-        settings: dict[str, list[Job]] = {}
-        for job in experiment.jobs(request.tier, request.replicates):
-            settings.setdefault(job.cell.setting.name, []).append(job)
-        for name, jobs in settings.items():
-            own = [job for job in jobs if job.key not in planned]
-            planned |= {job.key for job in own}
-            missing = [job for job in own if done[job.key] is None]
-            time = duration(sum(work[job.key] for job in missing) / speed)
-            counts = (len(jobs), len(own) - len(missing), len(jobs) - len(own), len(missing))
-            rows.append([experiment.name, experiment.source, name, *counts, time])
-    total = duration(sum(work[key] for key, record in done.items() if record is None) / speed)
-    basis = "at the speed of the finished jobs" if worked else f"assuming {speed:.0e} operations a second"
-    return f"{tabulate(rows, HEADERS)}\n\nto run: {total}, {workers} jobs at once on {device} ({basis})"
+        own = experiment.jobs(tier, replicates)
+        correction = Correction.of([job.key for job in own], whole, measured)
+        new = [job for job in own if owner.setdefault(job.key, experiment.name) == experiment.name]
+        to_run = [job.key for job in new if found[job.key] is None]
+        left |= {key: correction.seconds(left[key]) for key in to_run}
+        time = duration(sum(left[key] for key in to_run) / environment.workers)
+        counts = (len(own), len(new) - len(to_run), len(own) - len(new), len(to_run))
+        basis = "its records" if correction.jobs else "the probe" if probe else "assumed speeds"
+        rows.append([experiment.name, experiment.source, *counts, time, basis if to_run else ""])
+    total = makespan([sum(left[job.key] for job in group) for group in groups(missing)], environment.workers)
+    rows += [
+        SEPARATING_LINE,
+        ["total", "", len(jobs), len(jobs) - len(missing), "", len(missing), duration(total), ""],
+    ]
+    at_once = f"{environment.workers} processes" if environment.workers > 1 else "one process"
+    source = (
+        f"a probe of {probe.device} on {probe.date}"
+        if probe
+        else f"speeds assumed of any {environment.device.type}; --plan --probe measures this one in 20 s"
+    )
+    return (
+        f"{tabulate(rows, HEADERS, disable_numparse=True, colalign=_ALIGNED)}\n\n"
+        f"times: {at_once} on {device}, from {source}\n"
+        "they leave out loading data and starting; a row is its share of all processes, while in the total the longest "
+        "groups of jobs keep a process each"
+    )
+
+
+_ALIGNED = ("left", "left", "right", "right", "right", "right", "right", "left")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What finished jobs say of the others of their experiment: their number, and their times beside the model's."""
+
+    jobs: int
+    measured: float
+    predicted: float
+
+    @staticmethod
+    def of(keys: Iterable[str], predicted: Mapping[str, float], measured: Mapping[str, float]) -> "Correction":
+        """Compare the measured jobs among `keys` with their predictions."""
+        done = [key for key in keys if key in measured]
+        return Correction(len(done), sum(measured[key] for key in done), sum(predicted[key] for key in done))
+
+    def seconds(self, predicted: float) -> float:
+        """Return the time of another job; the mean of the finished ones where the model counts no work."""
+        if not self.jobs:
+            return predicted
+        return predicted * self.measured / self.predicted if self.predicted else self.measured / self.jobs
+
+
+def makespan(lengths: Sequence[float], workers: int) -> float:
+    """Return when all are done, where the longest start first and every worker takes one at a time."""
+    busy = [0.0] * workers
+    for length in sorted(lengths, reverse=True):
+        heapq.heappush(busy, heapq.heappop(busy) + length)
+    return max(busy)

@@ -4,9 +4,10 @@ import json
 import shutil
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tabulate import tabulate
@@ -15,7 +16,7 @@ from common.expectations import Check, Claim, Reported
 from common.experiment import Tier
 from common.pipeline.check import Judged, fails
 from common.pipeline.junit import junit
-from common.pipeline.record import writable, write_atomically
+from common.pipeline.record import Record, writable, write_atomically
 from common.pipeline.verdict import Verdict, show, show_gap
 from common.provenance import provenance
 
@@ -27,6 +28,7 @@ _ORDER = (
     Verdict.REPRODUCED,
     Verdict.NOT_RUN,
 )
+NOT_SAID: Mapping[str, int] = MappingProxyType({})
 HEADERS = ("claim", "source", "paper", "ours", "verdict", "gate", "why")
 
 
@@ -85,16 +87,44 @@ def summary(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier) -> st
     )
 
 
-def write(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str, folder: Path) -> None:
+def devices_of(records: Iterable[Record]) -> dict[str, int]:
+    """Count the records of every device: a GPU by its name, a CPU by that of the processor."""
+    return dict(Counter(device_of(record) for record in records))
+
+
+def device_of(record: Record) -> str:
+    """Return the name of the device that a record comes from, as `common.machine.device_name` gives it."""
+    device = record.provenance.get("device", "unknown device")
+    return str(record.provenance["machine"]["processor"] if device == "cpu" else device)
+
+
+def mixed(devices: Mapping[str, int]) -> str:
+    """Return a line that names the devices which the records come from, with their numbers of records."""
+    names = ", ".join(f"{name} ({count})" for name, count in sorted(devices.items(), key=lambda item: -item[1]))
+    return f"mixed devices: these records come from {len(devices)}, which round differently: {names}"
+
+
+def write(
+    judged: Sequence[Judged],
+    claims: Sequence[Claim],
+    tier: Tier,
+    package: str,
+    folder: Path,
+    devices: Mapping[str, int] = NOT_SAID,
+) -> None:
     """Write report.md, report.json and junit.xml into the folder; raise UsageError where it cannot be written."""
     writable(folder)
-    write_atomically(folder / "report.md", markdown(judged, claims, tier, package))
+    write_atomically(folder / "report.md", markdown(judged, claims, tier, package, devices))
     write_atomically(folder / "junit.xml", junit(judged, claims, tier, package))
-    write_atomically(folder / "report.json", json.dumps(as_json(judged, claims, tier, package), indent=1) + "\n")
+    write_atomically(
+        folder / "report.json", json.dumps(as_json(judged, claims, tier, package, devices), indent=1) + "\n"
+    )
 
 
-def markdown(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str) -> str:
-    """Return the whole report as Markdown."""
+def markdown(
+    judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str, devices: Mapping[str, int] = NOT_SAID
+) -> str:
+    """Return the whole report as Markdown; it names the `devices` of the records where there are several."""
     rows = [[table_cell(text) for text in row(j)] for j in worst_first(judged)]
     untested = [[c.id, table_cell(c.untestable[tier])] for c in claims if tier in c.untestable]
     note = (
@@ -103,6 +133,7 @@ def markdown(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, pack
         if tier is Tier.SMOKE
         else ""
     )
+    note += f"**{table_cell(mixed(devices))}.**\n\n" if len(devices) > 1 else ""
     return (
         f"# {package}, {tier.value} tier\n\n{note}```\n{summary(judged, claims, tier)}\n```\n\n"
         + tabulate(rows, HEADERS, tablefmt="github", disable_numparse=True)
@@ -120,12 +151,15 @@ def table_cell(text: str) -> str:
     return " ".join(text.split()).translate(_MARKUP)
 
 
-def as_json(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str) -> dict[str, Any]:
+def as_json(
+    judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str, devices: Mapping[str, int]
+) -> dict[str, Any]:
     """Return the whole report as plain values."""
     return {
         "package": package,
         "tier": tier.value,
         "provenance": provenance(),
+        "devices": dict(devices),
         "declared": len(claims),
         "untestable": {c.id: c.untestable[tier] for c in claims if tier in c.untestable},
         "claims": [

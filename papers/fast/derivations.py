@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch
 
 from common.experiment import Environment, Experiment, Job, Metrics, Tier
+from common.models.operations import Work
 from common.seeds import stream
 from common.train.batches import StratifiedBatches
 from papers.fast import by_hand, identities
@@ -84,7 +85,7 @@ DERIVATIONS = Experiment(
     metrics=METRICS,
     cells=dict.fromkeys(Tier, SHAPES),
     seeds=dict.fromkeys(Tier, 5),
-    work=lambda shape: 1e7 * shape.classes,
+    work=lambda shape: Work(1e7 * shape.classes, products=1e4),
 )
 
 
@@ -124,5 +125,5 @@ ADP = Experiment(
     metrics=("adp_off", "checkpoints_off", "gaps_off"),
     cells=dict.fromkeys(Tier, (Cell(OTHER_DIGITS, ZERO, 0.05, 0.005),)),
     seeds=dict.fromkeys(Tier, 1),
-    work=lambda cell: 1e10,
+    work=lambda cell: Work(1e10, products=1e4),
 )

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from common.experiment import Environment, Job, Metrics
+from common.models.architecture import architecture
+from common.models.operations import NetworkCost, Work, architecture_cost, published_cost
+from common.models.small_cnn import small_cnn
 from common.seeds import stream
 from common.train.checkpoint import Checkpoint
 from common.train.evaluate import BATCH, accuracy, evaluation_mode
@@ -14,7 +17,7 @@ from papers.fast.adoption import distance
 from papers.fast.adp import checkpoints, last_validation
 from papers.fast.anytime import History, Run, Schedule, adapt
 from papers.fast.settings import OPTIMIZERS, Cell, Setting
-from papers.fast.sources import Source, adopt, source_of
+from papers.fast.sources import SIDE, Source, adopt, source_of
 from papers.fast.tasks import Task, task
 
 CHECKPOINTS = tuple(checkpoints(144))  # those that every run reaches
@@ -182,14 +185,6 @@ def measure_source(jobs: Sequence[Job], environment: Environment) -> Iterator[Me
         )
 
 
-FORWARD = {  # floating-point operations for one image; the large networks at 128 x 128
-    "small_cnn": 0.19e6,
-    "small_cnn_plain": 0.19e6,
-    "resnet18": 1.2e9,
-    "vgg19": 12.8e9,
-    "densenet201": 2.8e9,
-    "resnext101_32x8d": 10.8e9,
-}
 IMAGES = {  # to validate with and to test on
     "digits": (110, 360),
     "digits-rotated": (110, 360),
@@ -202,17 +197,28 @@ IMAGES = {  # to validate with and to test on
 }
 
 
-def work(cell: Cell) -> float:
-    """Estimate the floating-point operations of one job: training, validations, and tests at the checkpoints."""
+BUFFERS = {"sgd": 1, "nesterov": 1, "adam": 2, "radam": 2}  # values that an optimizer keeps for a parameter
+
+
+def work(cell: Cell) -> Work:
+    """Estimate the work of one job: training, validations, and tests at the checkpoints."""
     setting = cell.setting
     schedule = Schedule(setting.steps, setting.batch_size, OPTIMIZERS[cell.optimizer], setting.every_step)
     validation, test = IMAGES[setting.target]
     source_test = IMAGES[setting.source][1] if setting.source else 0
-    images = 3 * setting.steps * setting.batch_size + len(schedule.validations) * validation
-    images += len(schedule.checkpoints) * (test + source_test)
-    return FORWARD[setting.network] * images
+    cost = cost_of(setting.network)
+    training = cost.training(setting.batch_size, setting.batch_size, setting.steps, BUFFERS[cell.optimizer])
+    validations = cost.evaluation(validation, len(schedule.validations))
+    return training + validations + cost.evaluation(test + source_test, len(schedule.checkpoints))
 
 
-def work_of_source(cell: Cell) -> float:
-    """Estimate the floating-point operations of one test of a source model; its training happens once for all seeds."""
-    return FORWARD[cell.setting.network] * IMAGES[cell.setting.source][1]
+def work_of_source(cell: Cell) -> Work:
+    """Estimate the work of one test of a source model; its training happens once for all seeds."""
+    return cost_of(cell.setting.network).evaluation(IMAGES[cell.setting.source][1])
+
+
+def cost_of(network: str) -> NetworkCost:
+    """Return what a network of the settings costs on the images that it is given."""
+    if network.startswith("small_cnn"):
+        return architecture_cost(architecture(small_cnn, batch_norm=int(network == "small_cnn")), (1, 8, 8))
+    return published_cost(network, SIDE)

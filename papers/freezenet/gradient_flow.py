@@ -1,6 +1,7 @@
 """The gradient norms of Section 4.3: at initialisation, and along training."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.experiment import Environment, Job, Metrics
+from common.models.operations import Work
 from common.models.weights import weight_tensors
 from common.train.fit import TrainingRun
 from papers.freezenet.saliency import scoring_mode
@@ -83,11 +85,11 @@ def gradient_norms(run: TrainingRun, data: Images, batch_size: int) -> dict[str,
     }
 
 
-def work(cell: Cell) -> float:
-    """Estimate the operations of one pass over the training set."""
-    return training_work(cell) / cell.setting.recipe.epochs
+def work(cell: Cell) -> Work:
+    """Estimate the work of one pass over the training set, for one network after another."""
+    return replace(training_work(cell) * (1 / cell.setting.recipe.epochs), stacks=False)
 
 
-def traced_work(cell: Cell) -> float:
-    """Estimate the operations of training with one more pass an epoch."""
-    return 2 * training_work(cell)
+def traced_work(cell: Cell) -> Work:
+    """Estimate the work of training with one more pass an epoch."""
+    return training_work(cell) + training_work(cell)

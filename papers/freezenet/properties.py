@@ -16,6 +16,7 @@ from common.experiment import Environment, Experiment, Job, Metrics, Tier
 from common.models.architecture import Architecture, architecture, build
 from common.models.init import initialise
 from common.models.lenet import lenet5_caffe, lenet_300_100
+from common.models.operations import Work
 from common.models.vgg import vgg16_d, vgg_mini
 from common.models.weights import parameter_counts, weight_tensors
 from common.seeds import stream
@@ -284,9 +285,9 @@ def zero_backflow(jobs: Sequence[Job], environment: Environment) -> Iterator[Met
         yield Metrics({"largest_gradient_before": max(float(g.abs().max()) for g in gradients)})
 
 
-def nothing(cell: PropertyCell) -> float:
+def nothing(cell: PropertyCell) -> Work:
     """Count no work: properties take a moment."""
-    return 0.0
+    return Work()
 
 
 _ALGORITHM_CELLS = (

@@ -9,6 +9,7 @@ import torch
 from common.experiment import Environment, Experiment, Job, Metrics, Tier
 from common.models.architecture import Architecture, architecture, build
 from common.models.lenet import lenet5_caffe, lenet_300_100
+from common.models.operations import Work
 from common.models.resnet import resnet34
 from common.models.vgg import vgg16_d
 from common.models.weights import parameter_counts
@@ -98,5 +99,5 @@ SIZES = Experiment(
     metrics=METRICS,
     cells={Tier.SMOKE: _CELLS, Tier.FULL: _CELLS},
     seeds={Tier.SMOKE: 1, Tier.FULL: 1},
-    work=lambda cell: 0.0,
+    work=lambda cell: Work(),
 )

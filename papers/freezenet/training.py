@@ -14,7 +14,7 @@ from common.datasets.splits import train_validation_split
 from common.experiment import Environment, Job, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
-from common.models.operations import forward_operations
+from common.models.operations import Work, architecture_cost
 from common.models.weights import weight_tensors
 from common.seeds import stream
 from common.train.checkpoint import Checkpoint
@@ -104,28 +104,26 @@ def _train(jobs: Sequence[Job], data: Images, checkpoint: Checkpoint, observe: O
         yield measure(item, history, data)
 
 
-def work(cell: Cell) -> float:
-    """Estimate the floating-point operations of one job: forward and backward over all epochs."""
-    images, size = _SIZES[cell.setting.dataset]
-    trained = images * (1 - Fraction(cell.setting.validation))
-    return 3.0 * _forward(cell.setting, size) * float(trained) * cell.setting.recipe.epochs
+def work(cell: Cell) -> Work:
+    """Estimate the work of one job: training, a validation after every epoch, and what is measured at the end."""
+    setting, recipe = cell.setting, cell.setting.recipe
+    images, test, size = _SIZES[setting.dataset]
+    trained = float(images * (1 - Fraction(setting.validation)))
+    cost = architecture_cost(setting.model, size)
+    training = cost.training(trained, recipe.batch_size, recipe.epochs)
+    return training + cost.evaluation(images - trained, recipe.epochs) + cost.evaluation(trained + 3 * test)
 
 
-_SIZES = {
-    "digits": (1437, (1, 8, 8)),
-    "digits28": (1437, (1, 28, 28)),
-    "procedural10": (1200, (3, 16, 16)),
-    "procedural40": (1200, (3, 16, 16)),
-    "mnist": (60_000, (1, 28, 28)),
-    "cifar10": (50_000, (3, 32, 32)),
-    "cifar100": (50_000, (3, 32, 32)),
-    "tiny_imagenet": (100_000, (3, 64, 64)),
+_SIZES = {  # images to train on, images to test on, their shape
+    "digits": (1437, 360, (1, 8, 8)),
+    "digits28": (1437, 360, (1, 28, 28)),
+    "procedural10": (1200, 400, (3, 16, 16)),
+    "procedural40": (1200, 400, (3, 16, 16)),
+    "mnist": (60_000, 10_000, (1, 28, 28)),
+    "cifar10": (50_000, 10_000, (3, 32, 32)),
+    "cifar100": (50_000, 10_000, (3, 32, 32)),
+    "tiny_imagenet": (100_000, 10_000, (3, 64, 64)),
 }
-
-
-@lru_cache
-def _forward(setting: Setting, size: tuple[int, int, int]) -> int:
-    return forward_operations(build(setting.model), size)
 
 
 def prepare(cell: Cell, seed: int, data: Images) -> Prepared:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +9,7 @@ from torch import Tensor, nn
 from common.experiment import Environment, Job, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
-from common.models.operations import forward_operations
+from common.models.operations import Work, architecture_cost
 from common.seeds import stream
 from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.program import Program
@@ -189,11 +188,6 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-@lru_cache
-def _forward(setting: Setting) -> int:
-    return forward_operations(build(setting.model), SIZES[setting.dataset][1])
-
-
 SIZES = {  # images to train on, their shape, images to test on
     "cifar10": (50_000, (3, 32, 32), 10_000),
     "templates": (800, (1, 12, 12), 600),
@@ -201,11 +195,16 @@ SIZES = {  # images to train on, their shape, images to test on
 }
 
 
-def work(cell: Cell) -> float:
-    """Estimate the floating-point operations of one job: all stages, and a test after every epoch."""
-    images, _, test = SIZES[cell.setting.dataset]
+BUFFERS = {"sgd": 1, "momentum": 1, "rmsprop": 2, "adam": 2}  # values that an optimizer keeps for a parameter
+
+
+def work(cell: Cell) -> Work:
+    """Estimate the work of one job: all stages, and a test after every epoch."""
+    images, size, test = SIZES[cell.setting.dataset]
+    cost, batch, buffers = architecture_cost(cell.setting.model, size), cell.setting.batch_size, BUFFERS[cell.optimizer]
     tuning = cell.scaled(cell.setting.epochs) + cell.scaled(cell.extra)
     pretraining = cell.scaled(cell.pretraining)
-    of_stages = sum((stage + 1) / (cell.stages + 1) for stage in range(cell.stages)) * pretraining * images
-    epochs = tuning + cell.stages * pretraining
-    return _forward(cell.setting) * (3.0 * (tuning * images + of_stages) + epochs * test)
+    total = cost.training(images, batch, tuning, buffers) + cost.evaluation(test, tuning + cell.stages * pretraining)
+    for stage in range(1, cell.stages + 1):
+        total += cost.training(images * stage / (cell.stages + 1), batch, pretraining, buffers)
+    return total

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
 from itertools import islice
 
 import torch
@@ -14,8 +13,8 @@ from torch import Tensor, nn
 
 from common.datasets.splits import train_validation_split
 from common.experiment import Environment
-from common.models.architecture import Architecture, build
-from common.models.operations import forward_operations
+from common.models.architecture import Architecture
+from common.models.operations import NetworkCost, architecture_cost
 from common.seeds import global_draws, stream
 from common.train.checkpoint import Checkpoint, State, copy_into, set_states, states
 from common.train.early_stopping import EarlyStopping
@@ -391,7 +390,6 @@ def _by_name(moments: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     return {name: torch.stack([moment[name] for moment in moments]).cpu() for name in moments[0]}
 
 
-@lru_cache
-def forward_of(model: Architecture, dataset: str) -> int:
-    """Count the floating-point operations of one image's forward pass, for the plan."""
-    return forward_operations(build(model), facts_of(dataset).shape)
+def cost_of(model: Architecture, dataset: str) -> NetworkCost:
+    """Return what a network costs on the images of a data set, for the plan."""
+    return architecture_cost(model, facts_of(dataset).shape)

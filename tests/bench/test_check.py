@@ -7,6 +7,7 @@ import pytest
 
 from common.expectations import Check, Claim, Quantity, Reported
 from common.experiment import DECLARED, Experiment, Metrics, Tier
+from common.models.operations import Work
 from common.pipeline.aggregate import Results
 from common.pipeline.check import all_at_once, check_claims
 from common.pipeline.record import Record
@@ -56,7 +57,9 @@ def claims():
 @pytest.fixture
 def results():
     cells = tuple(Cell(claim, point) for claim in range(CLAIMS) for point in range(3))
-    experiment = Experiment("drawn", "", run, ("accuracy",), {Tier.SMOKE: cells}, {Tier.SMOKE: SEEDS}, lambda cell: 0.0)
+    experiment = Experiment(
+        "drawn", "", run, ("accuracy",), {Tier.SMOKE: cells}, {Tier.SMOKE: SEEDS}, lambda cell: Work()
+    )
     rng = np.random.default_rng(0)
     records = {
         job: Record(Metrics({"accuracy": 0.9 + 0.002 * job.cell.point + float(rng.normal(0, 0.005))}), 0.0, {})

@@ -5,10 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from common import machine
 from common.cli import main
 from common.errors import UsageError
 from common.experiment import Environment
-from common.machine import device_of
+from common.machine import device_name, device_of
+from common.models.operations import Work
+from common.pipeline import probe
+from common.pipeline.cost import Rate, Speeds
 from tests.conftest import Setting
 
 
@@ -20,6 +24,9 @@ from tests.conftest import Setting
         (["--seeds", "0"], "--seeds 0: at least one seed"),
         (["--seeds", "-3"], "--seeds -3: at least one seed"),
         (["--device", "cuda:99"], "device 'cuda:99' was asked for"),
+        (["--device", "cpu:3"], "device 'cpu:3' was asked for, but there are 1 of its kind here"),
+        (["--probe"], "--probe measures the device for a plan: give --plan too"),
+        (["--plan", "--probe", "--device", "cuda:99"], "device 'cuda:99' was asked for"),
         (["--device", "abacus"], "unknown device 'abacus'"),
         (["--device", "meta"], "unknown device 'meta'"),
     ],
@@ -87,11 +94,11 @@ def test_plan_lists_jobs_and_state_and_runs_nothing(toy_package, tmp_path, capsy
     results = ["--results", str(tmp_path / "results")]
     assert main(package, ["--plan", *results]) == 0
     first = capsys.readouterr().out
-    assert "table         Table 9   toy            30       0         0        30" in first
+    assert "table         Table 9       30       0         0        30" in first
     assert main(package, results) == 0
     capsys.readouterr()
     assert main(package, ["--plan", *results]) == 0
-    assert "table         Table 9   toy            30      30         0         0" in capsys.readouterr().out
+    assert "table         Table 9       30      30         0         0" in capsys.readouterr().out
 
 
 def test_report_judges_existing_records_and_runs_nothing(toy_package, tmp_path, capsys):
@@ -167,3 +174,45 @@ def test_a_scale_is_a_share_of_the_length(toy_package, capsys, scale):
 def test_a_package_without_lengths_cannot_be_scaled(toy_package, capsys):
     assert main(toy_package[0], ["--scale", "0.5"]) == 2
     assert "the lengths of papers/toy cannot be scaled" in capsys.readouterr().err
+
+
+def test_a_plan_probes_the_device_where_asked_and_says_so(toy_package, tmp_path, capsys, monkeypatch):
+    speeds = Speeds(Rate(1e6, 1e9, 1e9, 1e9), Rate(1e6, 1e9, 1e9, 1e9), 1e9, 1e-6)
+    calls = []
+    monkeypatch.setattr(probe, "measure", lambda environment: calls.append(environment) or speeds)
+    results = ["--results", str(tmp_path / "results")]
+    assert main(toy_package[0], ["--plan", "--probe", *results]) == 0
+    assert "from a probe of" in capsys.readouterr().out
+    assert main(toy_package[0], ["--plan", *results]) == 0
+    assert "from a probe of" in capsys.readouterr().out
+    assert len(calls) == 1
+
+
+def test_a_report_of_records_from_two_devices_names_them(toy_package, tmp_path, capsys, monkeypatch):
+    package, results = toy_package[0], tmp_path / "results"
+    main(package, ["--results", str(results)])
+    assert "mixed devices" not in capsys.readouterr().out
+    next((results / "smoke" / "toy").glob("*.json")).unlink()
+    monkeypatch.setattr("common.pipeline.run._device", lambda environment: "NVIDIA Slide Rule")
+    main(package, ["--results", str(results)])
+    line = (
+        f"mixed devices: these records come from 2, which round differently: {device_name(torch.device('cpu'))} (29), "
+    )
+    assert f"{line}NVIDIA Slide Rule (1)" in capsys.readouterr().out
+    assert line in (results / "smoke" / "toy-report" / "report.md").read_text()
+
+
+def test_a_gpu_without_the_memory_for_one_job_is_named_before_anything_runs(toy_package, tmp_path, capsys, monkeypatch):
+    from tests import conftest
+
+    (experiment,) = toy_package[0].experiments
+    package = replace(toy_package[0], experiments=(replace(experiment, work=lambda cell: Work(memory=3 * 2**30)),))
+    monkeypatch.setattr(machine, "memory_of", lambda device: 2 * 2**30)
+    monkeypatch.setattr(machine, "device_name", lambda device: "NVIDIA Slide Rule")
+    assert main(package, ["--results", str(tmp_path / "results")]) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert line.startswith("error: NVIDIA Slide Rule has 2 GiB of memory, but method=a, rate=0.1, setting=toy, seed 0")
+    assert "needs about 3 GiB even alone" in line
+    assert conftest.CALLS == []
+    monkeypatch.setattr(machine, "memory_of", lambda device: 4 * 2**30)
+    assert main(package, ["--results", str(tmp_path / "results")]) == 0

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from common.experiment import Environment, Experiment, Job, Metrics, Tier
 from common.models.architecture import build
 from common.models.init import initialise
+from common.models.operations import Work, published_cost
 from common.models.pretrained import ImageNetInput, backbone
 from common.seeds import stream
 from common.train.evaluate import evaluation_mode
@@ -25,12 +26,11 @@ from papers.sequential_learning.frozen_weights.settings import RATE, WEIGHT_DECA
 from papers.sequential_learning.nuisances import LOWEST_BLUR
 from papers.sequential_learning.path import LearningPath, Process, Stage, Task
 from papers.sequential_learning.shown import Shown
-from papers.sequential_learning.training import Follower, Measures, Passage, follow, forward_of, intervention_draws
+from papers.sequential_learning.training import Follower, Measures, Passage, cost_of, follow, intervention_draws
 
 SCHEME = "framework_uniform"
 SHIFT = 0.5  # of the augmentation and of Table 3's second task
 IMAGENET_SIDE = 224
-IMAGENET_FORWARD = 8.2e9  # operations of ResNet-50 on one image of 224x224, for the plan
 STEP = 1e-2  # of the central difference behind the input sensitivity
 SENSITIVITY_IMAGES = 500
 PLASTICITY_IMAGES = 500
@@ -284,12 +284,14 @@ def experiment(
     return Experiment(name, source, train, METRICS, cells, {Tier.SMOKE: seeds, Tier.FULL: 3}, work)
 
 
-def work(cell: Scratch | Retrained) -> float:
-    """Estimate the floating-point operations of one job."""
-    setting = cell.setting
-    total = 0.0
+def work(cell: Scratch | Retrained) -> Work:
+    """Estimate the work of one job's training."""
+    setting, total = cell.setting, Work()
     for stage in cell.learning_path():
         images = facts_of(stage.task.dataset).images * stage.task.share
-        forward = IMAGENET_FORWARD if setting.imagenet else forward_of(setting.model, stage.task.dataset)
-        total += 3.0 * stage.process.epochs * images * forward
+        if setting.imagenet:
+            cost = published_cost(setting.imagenet, IMAGENET_SIDE)
+        else:
+            cost = cost_of(setting.model, stage.task.dataset)
+        total += cost.training(images, setting.batch_size, stage.process.epochs)
     return total

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from common.experiment import Environment, Experiment, Job, Metrics, Tier
+from common.models.operations import Work
 from common.seeds import stream
 from papers.sequential_learning.frozen_weights import dynamics, lemma
 from papers.sequential_learning.frozen_weights.dynamics import Flow
@@ -167,5 +168,5 @@ FROZEN_THEORY = Experiment(
     metrics=METRICS,
     cells=dict.fromkeys(Tier, (Theory(Exact()),)),
     seeds=dict.fromkeys(Tier, 3),
-    work=lambda cell: 1e7,
+    work=lambda cell: Work(1e7, products=1e4),
 )

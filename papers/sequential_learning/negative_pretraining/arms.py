@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from common.experiment import Environment, Experiment, Job, Metrics, Tier
 from common.models.architecture import build
 from common.models.init import initialise
+from common.models.operations import Work
 from common.seeds import stream
 from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
 from papers.sequential_learning.nuisances import equal_positions, tasks_along
 from papers.sequential_learning.path import LearningPath, Process, Stage, Task
-from papers.sequential_learning.training import Follower, Passage, Setting, follow, forward_of
+from papers.sequential_learning.training import Follower, Passage, Setting, cost_of, follow
 
 SCHEME = "framework_uniform"
 WEIGHT_DECAY = 1e-3
@@ -103,7 +104,8 @@ def experiment(
     return Experiment(name, source, train, METRICS, cells, {Tier.SMOKE: seeds, Tier.FULL: full_seeds}, work)
 
 
-def work(arm: Arm) -> float:
-    """Estimate the floating-point operations of one job whose tasks take all their epochs."""
+def work(arm: Arm) -> Work:
+    """Estimate the work of one job whose tasks take all their epochs; its validations are less and left out."""
     setting = arm.setting
-    return 3.0 * arm.tasks * arm.epochs * facts_of(setting.dataset).images * forward_of(setting.model, setting.dataset)
+    cost, images = cost_of(setting.model, setting.dataset), facts_of(setting.dataset).images
+    return cost.training(images, setting.batch_size, arm.tasks * arm.epochs)

@@ -116,6 +116,7 @@ def test_the_report_in_json(judged, tmp_path, monkeypatch):
         "package": "toy",
         "tier": "smoke",
         "provenance": {"commit": "abc"},
+        "devices": {},
         "declared": 6,
         "untestable": {"toy/never": "needs a | large machine"},
     }
@@ -221,3 +222,23 @@ def test_the_papers_number_stands_only_beside_what_is_measured_against_it():
     assert report.compares(Check("exact", "none", "r", quantity, equals=0.8), paper)
     assert not report.compares(Check("exact", "none", "r", quantity, at_least=0.8), paper)
     assert not report.compares(Check("order", "none", "r", above=quantity, below=0.5), paper)
+
+
+def record(device, processor="Abacus 5"):
+    return Record(Metrics({}), 1.0, {"device": device, "machine": {"processor": processor}})
+
+
+def test_the_devices_of_records_are_gpus_by_name_and_cpus_by_processor():
+    records = [record("cpu"), record("NVIDIA Slide Rule"), record("cpu"), record("cpu", "Abacus 6")]
+    assert report.devices_of(records) == {"Abacus 5": 2, "NVIDIA Slide Rule": 1, "Abacus 6": 1}
+
+
+def test_records_of_two_devices_are_named_in_the_report(judged, tmp_path):
+    devices = {"Abacus 5": 2, "NVIDIA Slide Rule": 30}
+    line = "mixed devices: these records come from 2, which round differently: NVIDIA Slide Rule (30), Abacus 5 (2)"
+    assert report.mixed(devices) == line
+    report.write(judged, CLAIMS, Tier.SMOKE, "toy", tmp_path, devices)
+    assert f"**{line}.**\n" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "report.json").read_text())["devices"] == devices
+    for one in ({}, {"Abacus 5": 2}):
+        assert "mixed" not in report.markdown(judged, CLAIMS, Tier.FULL, "toy", one)

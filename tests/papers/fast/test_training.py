@@ -31,6 +31,7 @@ from papers.fast.training import (
     IMAGES,
     METRICS,
     change,
+    cost_of,
     errors,
     measure,
     measure_source,
@@ -279,14 +280,22 @@ def test_the_plan_counts_the_images_there_are(name):
 
 def test_the_plan_counts_every_pass():
     cell = Cell(replace(ROTATED, steps=5), ZERO, 0.1, 0.1)
-    images = 3 * 5 * 100 + 3 * 110 + 5 * (360 + 360)
-    assert work(cell) == pytest.approx(0.19e6 * images)
+    first, forward = 2 * 64 * 16 * 9, 2 * (64 * 16 * 9 + 16 * 16 * 32 * 9 + 128 * 64)
+    trained = 5 * 100 * (3 * forward - first)
+    assert work(cell).operations == pytest.approx(trained + forward * (3 * 110 + 5 * (360 + 360)))
     often = Cell(replace(ROTATED_PLAIN, steps=5, every_step=True), NEARLY_ZERO, 0.1, 0.1, warm_up="updating")
-    assert work(often) == pytest.approx(0.19e6 * (images + 3 * 110))
-    assert work(Cell(replace(ROTATED, steps=5, source=""), ZERO, 0.1, 0.1)) == pytest.approx(
-        0.19e6 * (images - 5 * 360)
-    )
-    assert work_of_source(cell) == pytest.approx(0.19e6 * 360)
+    assert work(often).operations == pytest.approx(work(cell).operations + forward * 3 * 110)
+    alone = work(Cell(replace(ROTATED, steps=5, source=""), ZERO, 0.1, 0.1))
+    assert alone.operations == pytest.approx(work(cell).operations - forward * 5 * 360)
+    assert work_of_source(cell).operations == forward * 360
+
+
+@pytest.mark.parametrize(
+    ("network", "forward"),
+    [("resnet18", 1.2e9), ("vgg19", 12.8e9), ("densenet201", 2.8e9), ("resnext101_32x8d", 10.8e9)],
+)
+def test_the_plan_counts_the_pretrained_networks_without_their_weights(network, forward):
+    assert cost_of(network).operations == pytest.approx(forward, rel=0.05)
 
 
 def test_no_replicate_has_the_random_numbers_of_the_source_model():

@@ -11,7 +11,7 @@ from papers.freezenet import training
 from papers.freezenet.gradient_flow import TRACED_METRICS, along_training, gradient_norms
 from papers.freezenet.reproduce import EXPERIMENTS
 from papers.freezenet.settings import DIGITS, TEXTURES_10, Cell
-from papers.freezenet.training import METRICS, find_mask, images_of, measure, prepare, train, work
+from papers.freezenet.training import _SIZES, METRICS, find_mask, images_of, measure, prepare, train, work
 
 ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
 SHORT = replace(DIGITS, name="short", recipe=replace(DIGITS.recipe, epochs=2))
@@ -181,8 +181,19 @@ def test_measuring_gradients_leaves_running_statistics_alone():
 
 
 def test_work_of_lenet_300_100_on_digits():
-    """2 operations a weight and image, three times for forward and backward; 1,437 images, one tenth held out."""
-    assert work(cell("baseline")) == pytest.approx(3 * 2 * 50_200 * 1437 * 0.9 * 2)
+    """2 operations a weight and image, forward and backward; 1,437 images, one tenth held out and shown each epoch.
+
+    At the end the training images are shown once more, and the test images three times.
+    """
+    trained, shown = 1437 * 0.9, 2 * 1437 * 0.1 + 1437 * 0.9 + 3 * 360
+    expected = (3 * 2 * 50_200 - 2 * 64 * 300) * trained * 2 + 2 * 50_200 * shown
+    assert work(cell("baseline")).operations == pytest.approx(expected)
+
+
+def test_data_sets_are_as_large_as_the_plan_takes_them_for():
+    for name in ("digits", "digits28", "procedural10", "procedural40"):
+        data = images_of(name, ENVIRONMENT.data_dir, ENVIRONMENT.device)
+        assert _SIZES[name] == (len(data.images), len(data.test_images), tuple(data.images.shape[1:]))
 
 
 SMALLEST = {e.name: e for e in EXPERIMENTS if e.run is not train}

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from common.experiment import Environment, Job, Tier
+from common.models.operations import Work
 from papers.sequential_learning.frozen_weights import derivations, dynamics, lemma
 from papers.sequential_learning.frozen_weights.derivations import FROZEN_THEORY, METRICS, derive, draw_flow
 
@@ -44,7 +45,7 @@ def test_a_seed_says_everything(scalars):
 def test_both_tiers_run_the_same():
     assert FROZEN_THEORY.cells[Tier.SMOKE] == FROZEN_THEORY.cells[Tier.FULL]
     assert FROZEN_THEORY.seeds == {Tier.SMOKE: 3, Tier.FULL: 3}
-    assert [FROZEN_THEORY.work(cell) for cell in FROZEN_THEORY.cells[Tier.FULL]] == [1e7]
+    assert [FROZEN_THEORY.work(cell) for cell in FROZEN_THEORY.cells[Tier.FULL]] == [Work(1e7, products=1e4)]
 
 
 def test_constants_keep_weight_decay_far_below_g_and_come_with_either_sign():

@@ -521,7 +521,7 @@ def test_a_program_shares_what_its_paths_have_in_common():
 
 def test_operations_of_a_network_are_counted_on_images_of_the_data_set():
     # 64 x 100 + 100 x 100 + 100 x 10 products and sums
-    assert training.forward_of(architecture(grouped_mlp), "digits-250") == 2 * (6_400 + 10_000 + 1_000)
+    assert training.cost_of(architecture(grouped_mlp), "digits-250").operations == 2 * (6_400 + 10_000 + 1_000)
 
 
 def with_dropout(seed):

@@ -1,0 +1,215 @@
+"""How fast this device is, measured once in at most 20 seconds and kept beside the results."""
+
+import json
+import math
+import multiprocessing
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from common.experiment import Environment
+from common.machine import device_name, set_up
+from common.models.operations import network_cost
+from common.pipeline.cost import Rate, Speeds
+from common.pipeline.record import writable, write_atomically
+
+SCHEMA = 1
+SECONDS = 1.5  # of each of the six measurements
+_BLOCK = 0.03  # seconds between two looks at the clock
+_SIDES = {"cpu": (192, 1280), "cuda": (256, 8192)}  # of the matrices
+_MAPS = {  # batch, channels and side of the convolutions' maps
+    "cpu": ((100, 16, 8), (32, 128, 16)),
+    "cuda": ((128, 16, 8), (512, 256, 32)),
+}
+_COPIED = {"cpu": 1 << 24, "cuda": 1 << 28}  # floats, more than a cache holds
+_TINY_LAYERS = 8
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The speeds of a device, its name, and the date of the measurement."""
+
+    device: str
+    date: str
+    speeds: Speeds
+
+
+def key_of(environment: Environment) -> str:
+    """Return what a probe holds for: the device, torch's version, and how many threads train at once."""
+    return f"{device_name(environment.device)}, torch {torch.__version__}, {environment.workers} threads"
+
+
+def cached(environment: Environment, results: Path) -> Probe | None:
+    """Return the probe that was kept for this device, or None; a file that cannot be read is named on stderr."""
+    content = _read(results / "probe.json").get(key_of(environment))
+    return None if content is None else _probe(content)
+
+
+def probe(environment: Environment, results: Path) -> Probe:
+    """Measure the device, keep what was found, and return it; raise UsageError where it cannot be kept."""
+    writable(results)
+    path = results / "probe.json"
+    found = Probe(device_name(environment.device), time.strftime("%Y-%m-%d"), measure(environment))
+    probes = _read(path) | {key_of(environment): asdict(found)}
+    write_atomically(path, json.dumps({"schema": SCHEMA, "probes": probes}, indent=1) + "\n")
+    return found
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["schema"] != SCHEMA:
+            raise ValueError("it has another schema")
+        for known in content["probes"].values():
+            _probe(known)
+        return dict(content["probes"])
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        print(f"{path} is not used: {type(error).__name__}: {error}; --plan --probe writes it anew", file=sys.stderr)
+        return {}
+
+
+def _probe(content: dict[str, Any]) -> Probe:
+    """Return a probe from its JSON; raise KeyError, TypeError or ValueError where it is none."""
+    speeds = content["speeds"]
+    rates = {name: Rate(**speeds[name]) for name in ("products", "convolutions")}
+    numbers = [*(v for rate in rates.values() for v in asdict(rate).values()), speeds["bandwidth"], speeds["call"]]
+    if not all(isinstance(number, float) and 0.0 < number < math.inf for number in numbers):
+        raise ValueError("a speed is not a positive number")
+    return Probe(
+        content["device"], content["date"], Speeds(**rates, bandwidth=speeds["bandwidth"], call=speeds["call"])
+    )
+
+
+def measure(environment: Environment, seconds: float = SECONDS) -> Speeds:
+    """Measure in as many processes as train at once, since they share memory and often cores; return the medians.
+
+    `seconds` is the time of each of the six measurements.
+    """
+    device, workers = environment.device, environment.workers
+    if workers == 1:
+        set_up()
+        return _measure(device, seconds)
+    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+    with ProcessPoolExecutor(workers, context, initializer=set_up) as pool:
+        found = [task.result() for task in [pool.submit(_measure, device, seconds) for _ in range(workers)]]
+    return Speeds(
+        _median([speeds.products for speeds in found]),
+        _median([speeds.convolutions for speeds in found]),
+        statistics.median(speeds.bandwidth for speeds in found),
+        statistics.median(speeds.call for speeds in found),
+    )
+
+
+def _median(rates: list[Rate]) -> Rate:
+    return Rate(*(statistics.median(getattr(rate, field.name) for rate in rates) for field in fields(Rate)))
+
+
+def _measure(device: torch.device, seconds: float) -> Speeds:
+    """Measure this process's part of the device, with torch's present settings of precision."""
+    call = _call(device, seconds)
+    return Speeds(
+        _rate([_product(side, device) for side in _SIDES[device.type]], call, device, seconds),
+        _rate([_convolution(*maps, device) for maps in _MAPS[device.type]], call, device, seconds, calls=3),
+        _bandwidth(device, seconds),
+        call,
+    )
+
+
+Task = tuple[float, Callable[[], object]]
+"""A number of operations, and what computes them."""
+
+
+def _rate(tasks: list[Task], call: float, device: torch.device, seconds: float, calls: int = 1) -> Rate:
+    """Return the rate of a small and a large task of so many calls each, which the model counts apart."""
+    (small, small_time), (large, large_time) = ((n, seconds_of(task, device, seconds) / calls) for n, task in tasks)
+    return Rate(small, small / max(small_time - call, 0.2 * small_time), large, large / large_time)
+
+
+def _product(side: int, device: torch.device) -> Task:
+    left, right = torch.randn(side, side, device=device), torch.randn(side, side, device=device)
+    return 2.0 * side**3, lambda: left @ right
+
+
+def _convolution(batch: int, channels: int, side: int, device: torch.device) -> Task:
+    """Return a convolution of training: forward, and back to its maps and its kernel, which is slower."""
+    maps = torch.randn(batch, channels, side, side, device=device).contiguous(memory_format=torch.channels_last)
+    kernel = torch.randn(channels, channels, 3, 3, device=device).contiguous(memory_format=torch.channels_last)
+    inputs = (maps.requires_grad_(), kernel.requires_grad_())
+    gradient = torch.ones_like(maps)
+
+    def step() -> object:
+        return torch.autograd.grad(F.conv2d(maps, kernel, padding=1), inputs, gradient)
+
+    return 2.0 * batch * side**2 * 9 * channels**2, step
+
+
+def _bandwidth(device: torch.device, seconds: float) -> float:
+    """Return bytes a second, read and written, of a copy."""
+    source = torch.zeros(_COPIED[device.type], device=device)
+    target = torch.empty_like(source)
+    return 2 * source.nbytes / seconds_of(lambda: target.copy_(source), device, seconds)
+
+
+def _call(device: torch.device, seconds: float) -> float:
+    """Return the time of one operator: that of a training step whose arithmetic is nothing, by the model's own count.
+
+    So it holds what an operator costs the host too: Python, autograd and the allocator.
+    """
+    model = _tiny().to(device)
+    parameters: list[Tensor] = list(model.parameters())
+    buffers = [torch.zeros_like(parameter) for parameter in parameters]
+    images, labels = torch.randn(64, 8, device=device), torch.zeros(64, dtype=torch.long, device=device)
+    index = torch.arange(4, device=device)
+
+    def step() -> None:
+        loss = F.cross_entropy(model(images[index]), labels[index])
+        gradients = torch.autograd.grad(loss, parameters)
+        with torch.no_grad():
+            torch._foreach_mul_(buffers, 0.9)
+            torch._foreach_add_(buffers, list(gradients))
+            torch._foreach_add_(parameters, buffers, alpha=-1e-9)
+
+    work = network_cost(_tiny, (8,)).training(1, 1)
+    return seconds_of(step, device, seconds) / work.calls
+
+
+def _tiny() -> nn.Module:
+    return nn.Sequential(*(layer for _ in range(_TINY_LAYERS) for layer in (nn.Linear(8, 8), nn.ReLU())))
+
+
+def seconds_of(task: Callable[[], object], device: torch.device, seconds: float) -> float:
+    """Return the median time of a task, after a warm-up, over so many seconds; a GPU is waited for at every look."""
+    task()
+    _wait(device)
+    count, block = 1, 0.0
+    while block < _BLOCK:
+        block = _block(task, count, device)
+        count *= 1 if block >= _BLOCK else 2
+    times, end = [block / count], time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        times.append(_block(task, count, device) / count)
+    return statistics.median(times)
+
+
+def _block(task: Callable[[], object], count: int, device: torch.device) -> float:
+    started = time.perf_counter()
+    for _ in range(count):
+        task()
+    _wait(device)
+    return time.perf_counter() - started
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
