@@ -107,7 +107,7 @@ def wrong_unit(world):
 
 
 def empty_results(world):
-    for path in world.store.folder.iterdir():
+    for path in world.store.folder.glob("*.json"):
         path.unlink()
 
 
