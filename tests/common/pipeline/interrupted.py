@@ -40,7 +40,7 @@ from papers.sequential_learning.negative_pretraining import settings as negative
 from papers.sequential_learning.shown import image_set
 
 SEEDS, MOST_DEATHS = 2, 50
-SAVES = {"fast": 9, "plasticity, stacked": 2, "frozen weights": 2}  # until the process dies; else 1
+SAVES = {"fast": 9, "plasticity, stacked": 3, "frozen weights": 3, "negative pretraining": 2}  # until it dies; else 1
 sources.STEPS = dict.fromkeys(sources.STEPS, 30)
 
 DIGITS = replace(
