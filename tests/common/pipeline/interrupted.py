@@ -40,8 +40,8 @@ from papers.sequential_learning.negative_pretraining import arms as negative
 from papers.sequential_learning.negative_pretraining import settings as negative_settings
 from papers.sequential_learning.shown import image_set
 
-SEEDS = 2
-SAVES = {"fast": 17, "plasticity, stacked": 2, "frozen weights": 2, "negative pretraining": 3}  # until it dies; else 1
+SEEDS, MOST_DEATHS = 2, 50
+SAVES = {"fast": 9, "plasticity, stacked": 3, "frozen weights": 3, "negative pretraining": 2}  # until it dies; else 1
 sources.STEPS = dict.fromkeys(sources.STEPS, 30)
 
 DIGITS = replace(
@@ -102,6 +102,7 @@ LOOPS = {
             frozen.Scratch(FROZEN, 0.05, 1e-3),
             frozen.Retrained(FROZEN, "blur", shifted=True),
             frozen.Retrained(FROZEN, "blur", reset=True),
+            frozen.Retrained(FROZEN, "blur", samples=0.5),  # goes on from the same networks, in another program
         ),
     ),
     "fast": (
@@ -109,8 +110,8 @@ LOOPS = {
         (
             fast.Cell(ROTATED, fast.ZERO, 0.05, 0.005),
             fast.Cell(ROTATED, fast.FAN_IN, 0.01, 0.01, optimizer="radam"),
-            fast.Cell(WARM_UP, fast.FAN_IN, 0.05, 0.05, warm_up="inference"),
-            fast.Cell(WARM_UP, fast.FAN_IN, 0.05, 0.05, warm_up="updating"),
+            fast.Cell(WARM_UP, fast.FAN_IN, 1e-4, 0.05, warm_up="inference"),  # so slow that warm-up ends
+            fast.Cell(WARM_UP, fast.FAN_IN, 1e-4, 0.05, warm_up="updating"),
         ),
     ),
 }
@@ -222,6 +223,8 @@ def main(folder: Path, seconds: float) -> None:
         deaths = 0
         while not ended(child(loop, steps, 0.0, SAVES.get(loop, 1)), 600.0):
             deaths += 1
+            if deaths > MOST_DEATHS:
+                raise RuntimeError(f"{loop}: training never ends")
         kills, saves, until = 0, 0, time.monotonic() + seconds
         while not ended(child(loop, parts, 0.0), draw.uniform(0.0, length / 2) if time.monotonic() < until else 600.0):
             kills += 1
