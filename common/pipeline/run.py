@@ -23,6 +23,7 @@ from common.pipeline.record import Record, Store
 from common.pipeline.resume import begun, checkpoint_of
 from common.provenance import provenance
 from common.train.checkpoint import Checkpoint
+from common.train.precision import multiplying, used
 
 GROUP = 20  # jobs of one call: enough to hide the overhead of a step, few enough for the caches
 QUIET_SECONDS = 10.0  # between two lines of progress where the output is not a terminal
@@ -115,7 +116,8 @@ def run_group(
 ) -> dict[str, str]:
     """Run jobs together, write each one's record, and return the errors of those that failed, by key.
 
-    Where the group fails as a whole, its unfinished jobs run again one at a time.
+    Where the group fails as a whole, its unfinished jobs run again one at a time, or, where memory was too small, in
+    halves; no job is changed by that but for rounding.
     """
     checkpoint = checkpoint_of(group, store, environment)
     try:
@@ -132,7 +134,7 @@ def run_group(
         checkpoint.remove()
         unfinished = [job for job in group if store.read(job) is None]
         if len(unfinished) > 1:
-            parts = [run_group([job], store, environment, done) for job in unfinished]
+            parts = [run_group(part, store, environment, done) for part in _parts(unfinished, error)]
             return {key: message for part in parts for key, message in part.items()}
         traceback.print_exc(limit=-3, file=sys.stderr)
         print(f"failed: {unfinished[0]}", file=sys.stderr)
@@ -140,16 +142,28 @@ def run_group(
         return {unfinished[0].key: " ".join(f"{type(error).__name__}: {error}".split())}
 
 
+def _parts(jobs: Sequence[Job], error: Exception) -> list[Sequence[Job]]:
+    """Return which jobs are to run together after their group failed."""
+    if not isinstance(error, torch.OutOfMemoryError):
+        return [[job] for job in jobs]
+    print(f"not enough memory for {len(jobs)} jobs together: they go on in halves", file=sys.stderr)
+    torch.cuda.empty_cache()
+    middle = (len(jobs) + 1) // 2
+    return [jobs[:middle], jobs[middle:]]
+
+
 def _run_together(group: Sequence[Job], store: Store, environment: Environment, done: Callable[[Job], None]) -> None:
-    where = {"device": _device(environment), "together": together(group)}
+    precision = getattr(group[0].cell.setting, "precision", "fp32")
+    where = {"device": _device(environment), "precision": used(precision, environment.device)}
     started = time.perf_counter()
-    for job, metrics in zip(group, group[0].run(group, environment), strict=True):
-        now = time.perf_counter()
-        seconds = now - started if metrics.seconds is None else metrics.seconds
-        if job.key not in environment.measured:
-            store.write(job, Record(metrics, seconds, provenance() | where))
-            done(job)
-        started = now
+    with multiplying(precision, environment.device):
+        for job, metrics in zip(group, group[0].run(group, environment), strict=True):
+            now = time.perf_counter()
+            seconds = now - started if metrics.seconds is None else metrics.seconds
+            if job.key not in environment.measured:
+                store.write(job, Record(metrics, seconds, provenance() | where | {"together": together(group)}))
+                done(job)
+            started = now
 
 
 def _measured(group: Sequence[Job], store: Store) -> dict[str, Metrics]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
+from common.train.capture import repeated
 from common.train.checkpoint import NOWHERE, Checkpoint, State, copy_into, set_states, states
 from common.train.optimizers import SGD, SGDUpdate
 from common.train.program import Program
@@ -127,6 +128,8 @@ class _Group:
             [self._frozen(name) for name in self.program.parameters],
             runs[0].decay_frozen,
         )
+        changed = [*self.program.module.state_dict().values(), *self.update.buffers]
+        self.step = repeated(self._step, changed, images.device)
         self.orders = [torch.Generator().manual_seed(run.seed) for run in runs]
         self.draws = [torch.Generator(images.device).manual_seed(run.seed) for run in runs]
         self.validation = torch.stack([run.validation for run in runs]).to(images.device)
@@ -202,15 +205,21 @@ class _Group:
             ]
         ).to(self.images.device)
         steps = recipe.steps_per_epoch(order.shape[1])
-        rate = self.runs[0].learning_rate
+        factors = [recipe.schedule.factor(epoch * steps + step, steps) for step in range(steps)]
+        rates = torch.tensor([self.runs[0].learning_rate * factor for factor in factors], dtype=torch.float64)
         total = torch.zeros(len(self.runs), device=self.images.device)
         self.program.module.train()
-        for step, batch in enumerate(torch.split(order, recipe.batch_size, dim=1)):
-            losses = self.program.losses(self._augmented(self.images[batch]), self.labels[batch])
-            factor = recipe.schedule.factor(epoch * steps + step, steps)
-            self.update.step(self.program.gradients(losses), rate * factor)
-            total += losses.detach()
+        batches = torch.split(order, recipe.batch_size, dim=1)
+        for batch, rate in zip(batches, rates.to(self.images.device), strict=True):
+            total += self.step([self._augmented(self.images[batch]), self.labels[batch], rate])
         return total / steps
+
+    def _step(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Take one step with images, labels and a rate; return each run's loss, [R]."""
+        images, labels, rate = inputs
+        losses = self.program.losses(images, labels)
+        self.update.step(self.program.gradients(losses), rate)
+        return losses.detach()
 
     def _augmented(self, images: Tensor) -> Tensor:
         """Transform a batch [R, B, C, H, W], each run with its own generator."""

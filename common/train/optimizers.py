@@ -83,9 +83,12 @@ class SGDUpdate:
         self.decay_before_mask = not decay_frozen and any(f is not None for f in frozen)
 
     @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], learning_rate: float) -> None:
-        """Apply one update in place; `gradients` are overwritten."""
+    def step(self, gradients: Sequence[Tensor], learning_rate: float | Tensor) -> None:
+        """Apply one update in place; `gradients` are overwritten. A rate without dimensions may lie on their device."""
         gradients = list(gradients)
+        if isinstance(learning_rate, Tensor):
+            on_cpu = learning_rate.device.type == "cpu"
+            learning_rate = learning_rate.item() if on_cpu else learning_rate.float()
         decay = self.rule.weight_decay
         if self.decay_before_mask and decay:
             torch._foreach_add_(gradients, self.parameters, alpha=decay)
@@ -149,6 +152,16 @@ class PerRunUpdate:
         directions = self._directions(gradients)
         for parameter, direction, rate in zip(self.parameters, directions, rates, strict=True):
             parameter.addcmul_(direction, rate, value=-1.0)
+
+    @property
+    def repeatable(self) -> bool:
+        """Tell whether every step does the same: Adam and RAdam count theirs on the host."""
+        return not isinstance(self.rule, Adam | RAdam)
+
+    @property
+    def buffers(self) -> list[Tensor]:
+        """All tensors that a step changes beside the parameters."""
+        return [*self.first, *self.second]
 
     def state_dict(self) -> State:
         """Return the buffers and the number of steps."""

@@ -11,6 +11,11 @@ import torch
 PRECISIONS = ("fp32", "tf32", "bf16")
 
 
+def used(precision: str, device: torch.device) -> str:
+    """Return the precision that a device takes for this one."""
+    return "fp32" if precision == "tf32" and device.type == "cpu" else precision
+
+
 @contextmanager
 def multiplying(precision: str, device: torch.device) -> Iterator[None]:
     """Multiply matrices and convolve with this precision, and go back to what was set before.

@@ -8,6 +8,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from common.train.capture import repeated
 from common.train.checkpoint import NOWHERE, Checkpoint, State
 from common.train.optimizers import Optimizer, PerRunUpdate
 from common.train.program import Program
@@ -23,20 +24,30 @@ def train_epochs(
     program: Program,
     epochs: Iterable[Epoch],
     present: Present,
-    step: Callable[[list[Tensor]], None],
+    update: PerRunUpdate,
+    rates: Sequence[Tensor],
     after: Callable[[Tensor], bool],
 ) -> None:
-    """Train all runs of a program, in place; `step` applies the gradients of a batch.
+    """Train all runs of a program, in place; a GPU repeats the steps by itself where they are all the same.
 
-    `after` gets the mean loss of every epoch's batches, [R], and says whether to stop there.
+    `rates` are those of `PerRunUpdate.step` and may change in place between epochs. `after` gets the mean loss of every
+    epoch's batches, [R], and says whether to stop there.
     """
+
+    def work(inputs: Sequence[Tensor]) -> Tensor:
+        images, labels = inputs
+        losses = program.losses(images, labels)
+        update.step(program.gradients(losses), rates)
+        return losses.detach()
+
+    device = update.parameters[0].device
+    changed = [*program.module.state_dict().values(), *update.buffers]
+    step = repeated(work, changed, device) if update.repeatable else work
     for epoch in epochs:
         program.module.train()
         total = torch.zeros(program.runs, device=epoch.device)
         for batch in epoch:
-            loss = program.losses(*present(batch))
-            step(program.gradients(loss))
-            total += loss.detach()
+            total += step(present(batch))
         if after(total / len(epoch)):
             return
 
@@ -112,7 +123,7 @@ def train_stage(
         return data.images[batch], data.labels[batch]
 
     left = islice(epochs, len(losses), None)  # orders of images are drawn again, and passed over
-    train_epochs(program, left, present, lambda gradients: update.step(gradients, shaped), after)
+    train_epochs(program, left, present, update, shaped, after)
     train = program.correct(data.images, data.labels, own) / own.shape[1]
     history = StageHistory(torch.stack(losses), torch.stack(tests), train, time.perf_counter() - started)
     checkpoint.finish(lambda: vars(history))

@@ -20,7 +20,8 @@ from common.transforms import Flip, Translate
 class Setting:
     """Data set, network and recipe that the cells of a group share.
 
-    `validation` is the share of the training images kept for early stopping, such as "1/10".
+    `validation` is the share of the training images kept for early stopping, such as "1/10"; `precision` is that of
+    products on a GPU.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Setting:
     model: Architecture
     recipe: Recipe
     validation: str = "1/10"
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,18 @@ LENET_5_NO_DECAY = replace(
 )
 LENET_5_19_1 = replace(LENET_5, name="mnist/lenet-5-caffe/19-1", validation="1/20")
 LENET_5_3_1 = replace(LENET_5, name="mnist/lenet-5-caffe/3-1", validation="1/4")
-VGG_CIFAR10 = Setting("cifar10/vgg16-d", "cifar10", architecture(vgg16_d, num_classes=10), CIFAR_RECIPE)
-VGG_CIFAR100 = Setting("cifar100/vgg16-d", "cifar100", architecture(vgg16_d, num_classes=100), CIFAR_RECIPE)
+VGG_CIFAR10 = Setting(
+    "cifar10/vgg16-d", "cifar10", architecture(vgg16_d, num_classes=10), CIFAR_RECIPE, precision="tf32"
+)
+VGG_CIFAR100 = Setting(
+    "cifar100/vgg16-d", "cifar100", architecture(vgg16_d, num_classes=100), CIFAR_RECIPE, precision="tf32"
+)
 RESNET_TINY = Setting(
-    "tiny-imagenet/resnet34", "tiny_imagenet", architecture(resnet34, num_classes=200), TINY_IMAGENET_RECIPE
+    "tiny-imagenet/resnet34",
+    "tiny_imagenet",
+    architecture(resnet34, num_classes=200),
+    TINY_IMAGENET_RECIPE,
+    precision="tf32",
 )
 
 DIGITS = Setting("digits/lenet-300-100", "digits", architecture(lenet_300_100, in_features=64), DIGITS_RECIPE)

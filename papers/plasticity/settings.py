@@ -20,7 +20,7 @@ class Setting:
     The last stage, tuning, takes `epochs` over all images, and test accuracy is averaged over its last `averaged`
     epochs. `pretraining` is the full length of a pretraining stage, in epochs over its own images. A run whose
     training accuracy ends below `required` in a stage of full length shows no gap. `target` is the test accuracy that
-    the speed of learning is measured by.
+    the speed of learning is measured by. `precision` is that of products on a GPU.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Setting:
     averaged: int
     required: float
     target: float
+    precision: str = "fp32"
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ CIFAR = Setting(
     100,
     required=0.999,
     target=0.8,
+    precision="tf32",
 )
 TEMPLATES = Setting(
     "templates/cnn", "templates", architecture(grouped_cnn, width=8, depth=2), 16, 80, 40, 20, required=0.99, target=0.3

@@ -32,7 +32,7 @@ class Setting:
     """What the runs of a group share: the network, the target data set, and how they are trained.
 
     `validation` is the share of the training images that early stopping looks at, such as "1/10". `standardise` is
-    False for networks that take images as they are.
+    False for networks that take images as they are. `precision` is that of products on a GPU.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Setting:
     batch_size: int
     validation: str = "0"
     standardise: bool = True
+    precision: str = "fp32"
 
 
 @dataclass(eq=False)
@@ -283,7 +284,8 @@ class _Training:
             return ends
 
         with global_draws(self.dropout, self.device):
-            train_epochs(self.program, self._epochs_left(), self.shown.in_training, self._step, after)
+            shown = self.shown.in_training
+            train_epochs(self.program, self._epochs_left(), shown, self.update, self.rates, after)
         if self.stopping is not None:
             self.stopping.restore()
         trained = self.program.evaluate(self.shown.fixed, self.train)
@@ -330,9 +332,6 @@ class _Training:
         for number, epoch in islice(enumerate(self.epochs), len(self.losses), None):
             torch.manual_seed(stream(self.dropout, f"epoch {number}"))
             yield epoch
-
-    def _step(self, gradients: list[Tensor]) -> None:
-        self.update.step(gradients, self.rates)
 
     def _after(self, losses: Tensor) -> bool:
         """Close an epoch; say whether no run trains any more."""

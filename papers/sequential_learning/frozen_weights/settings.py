@@ -41,7 +41,7 @@ def setting(
     """Return a setting of the full tier: a network on its target data set."""
     model = architecture(builder, num_classes=num_classes, **flags)
     plain = "" if flags.get("affine", 1) else "_noaffine"
-    return FrozenSetting(f"{dataset}/{builder.__name__}{plain}", model, dataset, 128)
+    return FrozenSetting(f"{dataset}/{builder.__name__}{plain}", model, dataset, 128, precision="tf32")
 
 
 RESNET, RESNET_PLAIN = setting(grouped_resnet), setting(grouped_resnet, affine=0)

@@ -27,7 +27,8 @@ def resnet50(target: str) -> FrozenSetting:
     """Return the setting of a network with ImageNet weights, which is tuned for a shorter time."""
     model = Architecture("resnet50", (("num_classes", facts_of(target).classes),))
     name = f"{target}/resnet50"
-    return FrozenSetting(name, model, target, 128, standardise=False, epochs=20, decay=0.8, imagenet="resnet50")
+    plain = FrozenSetting(name, model, target, 128, standardise=False, precision="tf32")
+    return replace(plain, epochs=20, decay=0.8, imagenet="resnet50")
 
 
 ROWS = (

@@ -10,7 +10,7 @@ DIGITS = Setting("digits/mlp", architecture(grouped_mlp), "digits-250", 32, "1/5
 
 def _resnet18(dataset: str, channels: int) -> Setting:
     model = architecture(grouped_resnet, num_classes=10, width=64, depth=2, channels=channels)
-    return Setting(f"{dataset}/resnet18", model, dataset, 128, "1/10")
+    return Setting(f"{dataset}/resnet18", model, dataset, 128, "1/10", precision="tf32")
 
 
 CIFAR = _resnet18("cifar10", 3)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from common.train.precision import PRECISIONS, multiplying
+from common.train.precision import PRECISIONS, multiplying, used
 
 CPU = torch.device("cpu")
 
@@ -37,3 +37,8 @@ def test_another_precision_is_refused():
         multiplying("fp8", CPU),
     ):
         pass
+
+
+def test_a_cpu_knows_no_tensor_floats():
+    assert [used(precision, CPU) for precision in PRECISIONS] == ["fp32", "fp32", "bf16"]
+    assert [used(precision, torch.device("cuda")) for precision in PRECISIONS] == list(PRECISIONS)

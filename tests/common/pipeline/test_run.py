@@ -1,0 +1,78 @@
+import json
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from common.experiment import Environment, Job
+from common.pipeline.record import Store
+from common.pipeline.resume import CHECKPOINTS
+from common.pipeline.run import run_group
+from tests import conftest
+
+SIZES = []
+
+
+def hungry(jobs, environment):
+    """Hold no more than three jobs at once."""
+    SIZES.append(len(jobs))
+    if len(jobs) > 3:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    yield from conftest.toy(jobs, environment)
+
+
+def insatiable(jobs, environment):
+    """Hold not even one job."""
+    raise torch.OutOfMemoryError("CUDA out of memory")
+    yield
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A setting whose recipe names a precision."""
+
+    name: str = "exact"
+    precision: str = "bf16"
+
+
+def precise(jobs, environment):
+    """Say whether products run in bfloat16 while jobs do."""
+    for metrics in conftest.toy(jobs, environment):
+        assert torch.is_autocast_enabled("cpu")
+        yield metrics
+
+
+@pytest.fixture
+def store(tmp_path):
+    SIZES.clear()
+    found = Store(tmp_path / "results")
+    found.open()
+    (found.folder / CHECKPOINTS).mkdir()
+    return found
+
+
+def grouped(run, count, store, setting=None):
+    settings = {} if setting is None else {"setting": setting}
+    jobs = [Job(run, conftest.Cell("a", 0.1, **settings), seed) for seed in range(count)]
+    return jobs, run_group(jobs, store, Environment(torch.device("cpu"), store.folder))
+
+
+def test_a_group_that_memory_cannot_hold_goes_on_in_halves(store, capsys):
+    jobs, errors = grouped(hungry, 10, store)
+    assert errors == {}
+    assert all(store.read(job) is not None for job in jobs)
+    assert SIZES == [10, 5, 3, 2, 5, 3, 2]
+    assert "not enough memory for 10 jobs together: they go on in halves" in capsys.readouterr().err
+
+
+def test_a_job_that_memory_cannot_hold_alone_is_an_error_with_its_name(store, capsys):
+    jobs, errors = grouped(insatiable, 2, store)
+    assert errors == {job.key: "OutOfMemoryError: CUDA out of memory" for job in jobs}
+    assert f"failed: {jobs[0]}" in capsys.readouterr().err
+
+
+def test_jobs_run_with_the_precision_of_their_recipe_and_the_record_says_so(store):
+    (job, *_), errors = grouped(precise, 2, store, Exact())
+    assert errors == {}
+    assert json.loads(store.path(job).read_text())["provenance"]["precision"] == "bf16"
+    assert not torch.is_autocast_enabled("cpu")
