@@ -6,12 +6,14 @@ tested on the target task, and on the source task with the classifier that was r
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 
 import torch
 from torch import Tensor
 
+from common.seeds import global_draws, stream
 from common.train.batches import StratifiedBatches
 from common.train.checkpoint import NOWHERE, Checkpoint, State, copy_into, set_states, states
 from common.train.optimizers import Optimizer, PerRunUpdate
@@ -27,7 +29,7 @@ TESTED_AT_ONCE = 500  # images
 
 @dataclass(eq=False)
 class Run:
-    """One model to adapt: its rates, and the seed of its batches."""
+    """One model to adapt: its rates, and the seed of its batches and of dropout."""
 
     model: Adopted
     alpha: float
@@ -190,13 +192,21 @@ class _Adaptation:
         if self.warm_up:  # every validation puts the extractor back into training mode
             inference = warming if self.schedule.warm_up == "inference" else None
             self.program.training_mode("extractor", inference)
-        losses = self.program.losses(self._augmented(self.target.images[batch]), self.target.labels[batch])
+        images, labels = self._augmented(self.target.images[batch]), self.target.labels[batch]
+        with self._dropout():
+            losses = self.program.losses(images, labels)
         gradients = self.program.gradients(losses)
         if warming is not None:  # theta stands still, and its momentum starts at the switch
             for name, gradient in zip(self.program.parameters, gradients, strict=True):
                 if not _of_classifier(name):
                     gradient.masked_fill_(self.program.per_run(warming, gradient), 0.0)
         self.update.step(gradients, self.rates)
+
+    def _dropout(self) -> AbstractContextManager[None]:
+        """Let what dropout draws in this step follow from seed and step; networks that stack have none."""
+        if self.program.stacked:
+            return nullcontext()
+        return global_draws(stream(self.runs[0].seed, f"dropout of step {self.updates}"), self.target.images.device)
 
     def _augmented(self, images: Tensor) -> Tensor:
         """Transform a batch [R, B, C, H, W], each run with its own generator."""

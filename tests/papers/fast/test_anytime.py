@@ -290,3 +290,32 @@ def test_impossible_batches_are_refused():
 def test_networks_that_do_not_stack_are_no_program():
     with pytest.raises(ValueError, match="do not stack"):
         adapt(runs(with_dropout), Schedule(3, BATCH, MOMENTUM), TARGET, SOURCE)
+
+
+def dropping():
+    return nn.Sequential(small_cnn(), nn.Dropout(0.5))
+
+
+def test_dropout_follows_from_the_seed_alone():
+    schedule = Schedule(4, BATCH, MOMENTUM)
+    first, other, second = (runs(dropping, RATES[i : i + 1]) for i in (1, 0, 1))
+    before = torch.get_rng_state()
+    (history,) = adapt(first, schedule, TARGET, None)
+    adapt(other, schedule, TARGET, None)
+    (again,) = adapt(second, schedule, TARGET, None)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert_same_bits(again.best_state, history.best_state)
+
+
+def test_dropout_draws_anew_at_every_step(monkeypatch):
+    seen = []
+
+    def drop(layer, features):
+        if layer.training:
+            seen.append(torch.rand(()).item())
+        return features
+
+    monkeypatch.setattr(nn.Dropout, "forward", drop)
+    for run in (runs(dropping, RATES[i : i + 1]) for i in (0, 1)):
+        adapt(run, Schedule(4, BATCH, MOMENTUM), TARGET, None)
+    assert len(seen) == len(set(seen)) == 8
