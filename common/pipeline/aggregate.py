@@ -65,6 +65,12 @@ class Results:
         run = self.experiments[experiment].run
         return np.array([self._value(Job(run, cell, seed), metric) for seed in self.seeds(experiment)])
 
+    def complete(self, experiment: str) -> bool:
+        """Tell whether an experiment was asked for and has all its records."""
+        declared = self.experiments.get(experiment)
+        jobs = declared.jobs(self.tier, self.replicates) if declared else []
+        return bool(jobs) and all(job in self.records for job in jobs)
+
     def seeds(self, experiment: str) -> range:
         """Return the seeds asked for of an experiment."""
         return self.replicates.of(self.experiments[experiment].seeds[self.tier])

@@ -155,19 +155,13 @@ def draw(results: Results, folder: Path) -> list[Path]:
     """Draw every figure whose experiment has all its records; return the files written."""
     paths = []
     for plot in PLOTS:
-        if not _complete(results, plot.experiment):
+        if not results.complete(plot.experiment):
             continue
         cells = results.experiments[plot.experiment].cells[results.tier]
         for setting in dict.fromkeys(cell.setting for cell in cells):
             paths.append(folder / f"{plot.name}-{setting.name.replace('/', '-')}.png")
             picture(plot, setting, results).savefig(paths[-1], dpi=110)
     return paths
-
-
-def _complete(results: Results, name: str) -> bool:
-    experiment = results.experiments.get(name)
-    jobs = experiment.jobs(results.tier, results.replicates) if experiment else []
-    return bool(jobs) and all(job in results.records for job in jobs)
 
 
 def picture(plot: Plot, setting: Setting, results: Results) -> "Figure":

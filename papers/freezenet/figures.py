@@ -78,7 +78,7 @@ FIGURES: tuple[Plot | Trace, ...] = (
 
 def draw(results: Results, folder: Path) -> list[Path]:
     """Draw every figure whose experiment has all its records; return the files written."""
-    complete = [f for f in FIGURES if _complete(results, f.experiment)]
+    complete = [f for f in FIGURES if results.complete(f.experiment)]
     if not complete:
         return []
     import matplotlib  # takes a second to load, which a plan or an error should not pay
@@ -103,12 +103,6 @@ def draw(results: Results, folder: Path) -> list[Path]:
         canvas.savefig(paths[-1], dpi=110)
         pyplot.close(canvas)
     return paths
-
-
-def _complete(results: Results, name: str) -> bool:
-    experiment = results.experiments.get(name)
-    jobs = experiment.jobs(results.tier, results.replicates) if experiment else []
-    return bool(jobs) and all(job in results.records for job in jobs)
 
 
 def _values(results: Results, experiment: Experiment, cell: Cell, metric: str) -> list[float]:

@@ -251,17 +251,11 @@ def draw(results: Results, folder: Path) -> list[Path]:
     """Draw every figure whose experiment has all its records; return the files written."""
     paths = []
     for plot in PLOTS:
-        if not _complete(results, plot.experiment):
+        if not results.complete(plot.experiment):
             continue
         paths.append(folder / f"{plot.name}.png")
         picture(plot, results).savefig(paths[-1], dpi=110)
     return paths
-
-
-def _complete(results: Results, name: str) -> bool:
-    experiment = results.experiments.get(name)
-    jobs = experiment.jobs(results.tier, results.replicates) if experiment else []
-    return bool(jobs) and all(job in results.records for job in jobs)
 
 
 def picture(plot: Plot, results: Results) -> "Figure":
