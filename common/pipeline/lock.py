@@ -28,7 +28,7 @@ def held(folder: Path) -> Iterator[None]:
         raise UsageError(
             f"results folder {folder} is in use by {_holder(folder)}; wait for it, or name another with --results"
         ) from None
-    except (OSError, NotImplementedError) as error:
+    except (OSError, NotImplementedError) as error:  # the latter where the file system knows no locks
         raise UsageError(f"results folder {folder} cannot be locked: {error}") from None
     try:
         for part in folder.rglob(f"{atomic.TEMPORARY}*"):
