@@ -31,6 +31,15 @@ def test_products_run_in_bfloat16_and_weights_stay_in_single_precision():
     assert layer.weight.dtype == torch.float32
 
 
+def test_products_take_the_weights_of_the_moment():
+    layer, inputs = torch.nn.Linear(2, 1, bias=False), torch.ones(1, 2)
+    with multiplying("bf16", CPU):
+        for value in (0.5, 2.0):
+            with torch.no_grad():
+                layer.weight.fill_(value)
+            assert layer(inputs).item() == 2 * value
+
+
 def test_another_precision_is_refused():
     with (
         pytest.raises(ValueError, match=f"no precision 'fp8'; there are {', '.join(PRECISIONS)}"),
