@@ -18,6 +18,9 @@ WARM_UPS = 3  # runs before the capture, in which libraries choose algorithms an
 class Graph(Protocol):
     """Work on fixed memory that can be repeated."""
 
+    def draw_from(self, generator: torch.Generator) -> None:
+        """Let every repetition draw on from where the generator is, and move it."""
+
     def warm_up(self, work: Callable[[], None]) -> None:
         """Run the work WARM_UPS times, off the main stream."""
 
@@ -34,14 +37,20 @@ class CudaGraph:
     def __init__(self) -> None:
         self.graph = torch.cuda.CUDAGraph()
 
+    def draw_from(self, generator: torch.Generator) -> None:
+        """Register a generator; the device's own one, which dropout takes, is registered by every capture."""
+        self.graph.register_generator_state(generator)
+
     def warm_up(self, work: Callable[[], None]) -> None:
-        """Run the work on a stream of its own, as captures ask for."""
+        """Run the work on a stream of its own, as captures ask for; the device's own generator stays where it is."""
+        drawn = torch.cuda.get_rng_state()
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch does not type it
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(WARM_UPS):
                 work()
         torch.cuda.current_stream().wait_stream(stream)
+        torch.cuda.set_rng_state(drawn)
 
     def capture(self, work: Callable[[], None]) -> None:
         """Record the work's kernels."""
@@ -56,12 +65,18 @@ class CudaGraph:
 class Captured:
     """Work that is captured at its first call and replayed for all inputs of the same shapes; others run as they are.
 
-    `state` lists every tensor that the work changes in place. Warming up changes it too, so it is put back before the
-    capture: what a step computes does not depend on whether it is replayed.
+    `state` lists every tensor that the work changes in place, `generators` those that it draws from. Warming up changes
+    them too, so they are put back before the capture: what a step computes does not depend on whether it is replayed.
     """
 
-    def __init__(self, work: Work, state: Sequence[Tensor], new_graph: Callable[[], Graph] = CudaGraph) -> None:
-        self.work, self.state, self.new_graph = work, state, new_graph
+    def __init__(
+        self,
+        work: Work,
+        state: Sequence[Tensor],
+        generators: Sequence[torch.Generator],
+        new_graph: Callable[[], Graph] = CudaGraph,
+    ) -> None:
+        self.work, self.state, self.generators, self.new_graph = work, state, generators, new_graph
         self.graph: Graph | None = None
         self.inputs: list[Tensor] = []
         self.output = torch.empty(0)
@@ -69,29 +84,39 @@ class Captured:
     def __call__(self, inputs: Sequence[Tensor]) -> Tensor:
         """Do the work and return its output; a replay's output is overwritten by the next one."""
         if self.graph is None:
-            self._capture(inputs)
+            self.graph = self._captured(inputs)
         if [tensor.shape for tensor in inputs] != [tensor.shape for tensor in self.inputs]:
             return self.work(inputs)
-        assert self.graph is not None
         for own, given in zip(self.inputs, inputs, strict=True):
             own.copy_(given)
         self.graph.replay()
         return self.output
 
-    def _capture(self, inputs: Sequence[Tensor]) -> None:
+    def _captured(self, inputs: Sequence[Tensor]) -> Graph:
         self.inputs = [tensor.clone() for tensor in inputs]
+        graph = self.new_graph()
+        for generator in self.generators:
+            graph.draw_from(generator)
         before = [tensor.detach().clone() for tensor in self.state]
-        self.graph = self.new_graph()
-        self.graph.warm_up(self._run)
+        drawn = [generator.get_state() for generator in self.generators]
+        graph.warm_up(self._run)
         with torch.no_grad():
             for tensor, value in zip(self.state, before, strict=True):
                 tensor.copy_(value)
-        self.graph.capture(self._run)
+        for generator, position in zip(self.generators, drawn, strict=True):
+            generator.set_state(position)
+        graph.capture(self._run)
+        return graph
 
     def _run(self) -> None:
         self.output = self.work(self.inputs)
 
 
-def repeated(work: Work, state: Sequence[Tensor], device: torch.device) -> Work:
-    """Return work as the device does it best: captured on a GPU, as it is elsewhere."""
-    return Captured(work, state) if device.type == "cuda" else work
+def repeated(
+    work: Work, state: Sequence[Tensor], device: torch.device, generators: Sequence[torch.Generator] = ()
+) -> Work:
+    """Return work as the device does it best: captured on a GPU, as it is elsewhere.
+
+    `state` and `generators` are those of `Captured`.
+    """
+    return Captured(work, state, generators) if device.type == "cuda" else work

@@ -128,10 +128,10 @@ class _Group:
             [self._frozen(name) for name in self.program.parameters],
             runs[0].decay_frozen,
         )
-        changed = [*self.program.module.state_dict().values(), *self.update.buffers]
-        self.step = repeated(self._step, changed, images.device)
         self.orders = [torch.Generator().manual_seed(run.seed) for run in runs]
         self.draws = [torch.Generator(images.device).manual_seed(run.seed) for run in runs]
+        changed = [*self.program.module.state_dict().values(), *self.update.buffers]
+        self.step = repeated(self._step, changed, images.device, self.draws if recipe.augment else ())
         self.validation = torch.stack([run.validation for run in runs]).to(images.device)
         self.best = self.program.state()
         self.best_correct = torch.full((len(runs),), -1, device=images.device)
@@ -211,13 +211,13 @@ class _Group:
         self.program.module.train()
         batches = torch.split(order, recipe.batch_size, dim=1)
         for batch, rate in zip(batches, rates.to(self.images.device), strict=True):
-            total += self.step([self._augmented(self.images[batch]), self.labels[batch], rate])
+            total += self.step([batch, rate])
         return total / steps
 
     def _step(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Take one step with images, labels and a rate; return each run's loss, [R]."""
-        images, labels, rate = inputs
-        losses = self.program.losses(images, labels)
+        """Take one step on the images that an index [R, B] names, with a rate; return each run's loss, [R]."""
+        batch, rate = inputs
+        losses = self.program.losses(self._augmented(self.images[batch]), self.labels[batch])
         self.update.step(self.program.gradients(losses), rate)
         return losses.detach()
 

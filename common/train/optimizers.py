@@ -138,25 +138,26 @@ class PerRunUpdate:
         squares = isinstance(rule, Adam | RAdam | RMSprop)
         self.second = [torch.zeros_like(p) for p in parameters] if squares else []
         self.steps = 0
+        self.corrections = [parameters[0].new_zeros(()) for _ in _corrections(rule, 1)]
+
+    def count_step(self) -> None:
+        """Begin a step: bring what follows from the number of steps to the device. It comes before every `apply`."""
+        self.steps += 1
+        for correction, value in zip(self.corrections, _corrections(self.rule, self.steps), strict=True):
+            correction.fill_(value)
 
     @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor], rates: Sequence[Tensor]) -> None:
-        """Apply one update in place; with weight decay, `gradients` are overwritten.
+    def apply(self, gradients: Sequence[Tensor], rates: Sequence[Tensor]) -> None:
+        """Update in place, with the same operators in every step; with weight decay, `gradients` are overwritten.
 
         `rates[i]` broadcasts against `parameters[i]`: [R, 1, ...] for a stack of R runs, [1, ...] for one network.
         """
-        self.steps += 1
         if self.decays is not None:
             for gradient, parameter, decay in zip(gradients, self.parameters, self.decays, strict=True):
                 gradient.addcmul_(parameter, decay)
         directions = self._directions(gradients)
         for parameter, direction, rate in zip(self.parameters, directions, rates, strict=True):
             parameter.addcmul_(direction, rate, value=-1.0)
-
-    @property
-    def repeatable(self) -> bool:
-        """Tell whether every step does the same: Adam and RAdam count theirs on the host."""
-        return not isinstance(self.rule, Adam | RAdam)
 
     @property
     def buffers(self) -> list[Tensor]:
@@ -205,23 +206,38 @@ class PerRunUpdate:
         torch._foreach_lerp_(self.first, list(gradients), 1.0 - b1)
         torch._foreach_mul_(self.second, b2)
         torch._foreach_addcmul_(self.second, list(gradients), list(gradients), value=1.0 - b2)
-        unbiased = 1.0 / (1.0 - b1**self.steps)
-        rectified = math.sqrt(1.0 - b2**self.steps)
+        floors = torch._foreach_sqrt(self.second)
         if isinstance(self.rule, RAdam):
-            longest = 2.0 / (1.0 - b2) - 1.0
-            length = longest - 2.0 * self.steps * b2**self.steps / (1.0 - b2**self.steps)
-            if length <= 5.0:
-                return torch._foreach_mul(self.first, unbiased)
-            ratio = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)
-            rectified *= math.sqrt(ratio)
-            floors = torch._foreach_sqrt(self.second)
+            factor, trusted, distrusted = self.corrections
             torch._foreach_add_(floors, self.rule.eps)
+            torch._foreach_mul_(floors, trusted)  # a floor of 1 while the second moment has seen too few steps
+            torch._foreach_add_(floors, distrusted)
         else:
-            floors = torch._foreach_sqrt(self.second)
-            torch._foreach_add_(floors, self.rule.eps * rectified)
+            factor, eps = self.corrections
+            torch._foreach_add_(floors, eps)
         directions = torch._foreach_div(self.first, floors)
-        torch._foreach_mul_(directions, unbiased * rectified)
+        torch._foreach_mul_(directions, factor)
         return directions
+
+
+def _corrections(rule: Optimizer, step: int) -> tuple[float, ...]:
+    """Return what a step takes from its number, counted from 1: what undoes the bias of moments that began at zero.
+
+    Adam: the factor on M over the root of V, and eps before it (Kingma and Ba, Section 2). RAdam: the factor, then 1, 0
+    where the second moment is to be trusted, else 0, 1 (Liu et al., Algorithm 2). Others: nothing.
+    """
+    if not isinstance(rule, Adam | RAdam):
+        return ()
+    b1, b2 = rule.betas
+    unbiased, root = 1.0 / (1.0 - b1**step), math.sqrt(1.0 - b2**step)
+    if isinstance(rule, Adam):
+        return unbiased * root, rule.eps * root
+    longest = 2.0 / (1.0 - b2) - 1.0
+    length = longest - 2.0 * step * b2**step / (1.0 - b2**step)
+    if length <= 5.0:
+        return unbiased, 0.0, 1.0
+    ratio = (length - 4.0) * (length - 2.0) * longest / ((longest - 4.0) * (longest - 2.0) * length)
+    return unbiased * (root * math.sqrt(ratio)), 1.0, 0.0
 
 
 def _bits(frozen: Tensor, like: Tensor) -> Tensor:

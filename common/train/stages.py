@@ -27,27 +27,28 @@ def train_epochs(
     update: PerRunUpdate,
     rates: Sequence[Tensor],
     after: Callable[[Tensor], bool],
+    draws: Sequence[torch.Generator] = (),
 ) -> None:
-    """Train all runs of a program, in place; a GPU repeats the steps by itself where they are all the same.
+    """Train all runs of a program, in place; a GPU repeats the steps by itself.
 
-    `rates` are those of `PerRunUpdate.step` and may change in place between epochs. `after` gets the mean loss of every
-    epoch's batches, [R], and says whether to stop there.
+    `rates` are those of `PerRunUpdate.apply` and may change in place between epochs. `after` gets the mean loss of an
+    epoch's batches, [R], and says whether to stop there. `draws` are the generators that `present` draws from.
     """
 
     def work(inputs: Sequence[Tensor]) -> Tensor:
-        images, labels = inputs
-        losses = program.losses(images, labels)
-        update.step(program.gradients(losses), rates)
+        losses = program.losses(*present(inputs[0]))
+        update.apply(program.gradients(losses), rates)
         return losses.detach()
 
     device = update.parameters[0].device
     changed = [*program.module.state_dict().values(), *update.buffers]
-    step = repeated(work, changed, device) if update.repeatable else work
+    step = repeated(work, changed, device, draws)
     for epoch in epochs:
         program.module.train()
         total = torch.zeros(program.runs, device=epoch.device)
         for batch in epoch:
-            total += step(present(batch))
+            update.count_step()
+            total += step([batch])
         if after(total / len(epoch)):
             return
 

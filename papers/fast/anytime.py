@@ -15,6 +15,7 @@ from torch import Tensor
 
 from common.seeds import global_draws, stream
 from common.train.batches import StratifiedBatches
+from common.train.capture import repeated
 from common.train.checkpoint import NOWHERE, Checkpoint, State, copy_into, set_states, states
 from common.train.optimizers import Optimizer, PerRunUpdate
 from common.train.program import Program, right
@@ -113,6 +114,9 @@ class _Adaptation:
         self.norms: list[Tensor] = []
         self.started = time.perf_counter()
         self.program.training_mode()
+        changed = [*self.program.module.state_dict().values(), *self.update.buffers]
+        warmed_up = schedule.warm_up != "none"  # whether to train theta is then decided at every step
+        self.step = self._work if warmed_up else repeated(self._work, changed, device, self.draws)
 
     def histories(self, checkpoint: Checkpoint) -> list[History]:
         """Walk through all steps that are left, then read what was measured."""
@@ -188,19 +192,25 @@ class _Adaptation:
 
     def _step(self, batch: Tensor) -> None:
         """Update every run once, on the images that batch [R, B] names."""
+        self.update.count_step()
+        with self._dropout():
+            self.step([batch])
+
+    def _work(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Return the losses, [R], before the update."""
+        (batch,) = inputs
         warming = self.warm_up.warming if self.warm_up and bool(self.warm_up.warming.any()) else None
         if self.warm_up:  # every validation puts the extractor back into training mode
             inference = warming if self.schedule.warm_up == "inference" else None
             self.program.training_mode("extractor", inference)
-        images, labels = self._augmented(self.target.images[batch]), self.target.labels[batch]
-        with self._dropout():
-            losses = self.program.losses(images, labels)
+        losses = self.program.losses(self._augmented(self.target.images[batch]), self.target.labels[batch])
         gradients = self.program.gradients(losses)
         if warming is not None:  # theta stands still, and its momentum starts at the switch
             for name, gradient in zip(self.program.parameters, gradients, strict=True):
                 if not _of_classifier(name):
                     gradient.masked_fill_(self.program.per_run(warming, gradient), 0.0)
-        self.update.step(gradients, self.rates)
+        self.update.apply(gradients, self.rates)
+        return losses.detach()
 
     def _dropout(self) -> AbstractContextManager[None]:
         """Let what dropout draws in this step follow from seed and step; networks that stack have none."""

@@ -284,8 +284,10 @@ class _Training:
             return ends
 
         with global_draws(self.dropout, self.device):
-            shown = self.shown.in_training
-            train_epochs(self.program, self._epochs_left(), shown, self.update, self.rates, after)
+            shown = self.shown
+            train_epochs(
+                self.program, self._epochs_left(), shown.in_training, self.update, self.rates, after, shown.draws
+            )
         if self.stopping is not None:
             self.stopping.restore()
         trained = self.program.evaluate(self.shown.fixed, self.train)

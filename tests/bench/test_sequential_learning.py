@@ -30,7 +30,8 @@ def test_counting_after_every_epoch_of_resnet18(benchmark):
     labels = torch.randint(10, (1, BATCH), device=device)
 
     def step():
-        update.step(program.gradients(program.losses(images, labels)), rates)
+        update.count_step()
+        update.apply(program.gradients(program.losses(images, labels)), rates)
         wait()
 
     def counted():

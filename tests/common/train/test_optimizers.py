@@ -81,7 +81,8 @@ def test_runs_with_their_own_rates_follow_the_reference_optimizers(rule):
     start, update = weights.clone(), PerRunUpdate(rule, [weights])
     for _ in range(12):  # RAdam rectifies from its sixth step on
         gradients = torch.randn(3, 5, 4, generator=generator, dtype=torch.float64)
-        update.step([gradients], [rates.view(3, 1, 1)])
+        update.count_step()
+        update.apply([gradients], [rates.view(3, 1, 1)])
         for reference, optimizer, gradient in zip(references, optimizers, gradients, strict=True):
             reference.grad = gradient.clone()
             optimizer.step()
@@ -105,7 +106,8 @@ def test_runs_with_their_own_weight_decays_follow_the_reference_optimizers(rule)
             optimizer.param_groups[0]["weight_decay"] = decay
             reference.grad = gradient.clone()
             optimizer.step()
-        update.step([gradients], [torch.full((3, 1, 1), 0.1, dtype=torch.float64)])
+        update.count_step()
+        update.apply([gradients], [torch.full((3, 1, 1), 0.1, dtype=torch.float64)])
     for weight, reference in zip(weights, references, strict=True):
         torch.testing.assert_close(weight, reference.detach(), rtol=1e-12, atol=1e-12)
 

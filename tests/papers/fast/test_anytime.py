@@ -10,10 +10,13 @@ from common.models.small_cnn import FEATURES, small_cnn
 from common.train.batches import StratifiedBatches
 from common.train.evaluate import accuracy
 from common.train.optimizers import SGD, Adam, Nesterov, RAdam
+from common.transforms import Flip
+from papers.fast import anytime
 from papers.fast.adoption import Adopted, Start
 from papers.fast.anytime import Run, Schedule, adapt
 from papers.fast.by_hand import fine_tune, with_source_head
 from papers.fast.tasks import Task
+from tests.replayed import replay_in
 
 torch.set_num_threads(1)
 CLASSES, BATCH = 3, 6
@@ -319,3 +322,26 @@ def test_dropout_draws_anew_at_every_step(monkeypatch):
     for run in (runs(dropping, RATES[i : i + 1]) for i in (0, 1)):
         adapt(run, Schedule(4, BATCH, MOMENTUM), TARGET, None)
     assert len(seen) == len(set(seen)) == 8
+
+
+@pytest.mark.parametrize("rule", [MOMENTUM, Nesterov(0.9), Adam(), RAdam()], ids=lambda rule: type(rule).__name__)
+@pytest.mark.parametrize(("kind", "count"), [(small_cnn, 3), (dropping, 1)])
+def test_steps_that_a_gpu_would_repeat_adapt_the_same(kind, count, rule, monkeypatch):
+    target, schedule = replace(TARGET, augment=(Flip(),)), Schedule(9, BATCH, rule)
+    plain, replayed = (runs(kind, RATES[:count]) for _ in range(2))
+    expected = adapt(plain, schedule, target, SOURCE)
+    graphs = replay_in(anytime, monkeypatch)
+    found = adapt(replayed, schedule, target, SOURCE)
+    assert [graph.replays for graph in graphs] == [9]
+    for mine, theirs in zip(found, expected, strict=True):
+        assert mine.norm == theirs.norm
+        assert_same_bits(mine.best_state, theirs.best_state)
+    for mine, theirs in zip(replayed, plain, strict=True):
+        assert_same_bits(mine.model.state_dict(), theirs.model.state_dict())
+
+
+@pytest.mark.parametrize("warm_up", ["updating", "inference"])
+def test_a_warm_up_decides_at_every_step_and_is_not_repeated(warm_up, monkeypatch):
+    graphs = replay_in(anytime, monkeypatch)
+    adapt(runs(), Schedule(9, BATCH, MOMENTUM, True, warm_up), TARGET, SOURCE)
+    assert not graphs
