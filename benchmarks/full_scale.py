@@ -233,6 +233,7 @@ def start(contender: str, threads: int) -> None:
 
 def hold(case: Case, part: int, parts: int, device: torch.device, loaders: int) -> None:
     """Prepare a share and keep it in this process."""
+    require(device)
     _HELD[case.name] = share_of(case, part, parts, device, loaders)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)

@@ -53,6 +53,24 @@ def test_a_gpu_beyond_those_there_are_is_refused(monkeypatch):
         machine.require(torch.device("cuda:2"))
 
 
+def test_a_gpu_that_is_asked_for_becomes_the_current_one(monkeypatch):
+    chosen, ones = [], torch.ones
+    monkeypatch.setattr(torch.cuda, "init", lambda: None)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    monkeypatch.setattr(torch, "ones", lambda *size, device: ones(*size))
+    machine.require(torch.device("cuda:1"))
+    assert chosen == [torch.device("cuda:1")]
+
+
+def test_convolutions_on_a_gpu_take_the_same_algorithm_each_time(monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    threads = torch.get_num_threads()
+    machine.set_up()
+    torch.set_num_threads(threads)
+    assert torch.backends.cudnn.deterministic
+
+
 def test_the_cpu_needs_nothing():
     machine.require(torch.device("cpu"))
     assert machine.memory_of(torch.device("cpu")) is None
