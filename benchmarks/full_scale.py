@@ -50,10 +50,11 @@ from common.machine import device_name, device_of, require, set_up, workers_on
 from common.models.architecture import architecture
 from common.models.grouped import grouped_resnet
 from common.models.operations import architecture_cost
+from common.pipeline.grouping import FEW, MANY
 from common.pipeline.probe import seconds_of
-from common.pipeline.run import GROUP
 from common.provenance import provenance
 from common.train.fit import Recipe, TrainingRun, fit
+from common.train.precision import multiplying
 from papers.freezenet.settings import CIFAR_RECIPE, VGG_CIFAR10, Cell, Setting
 from papers.freezenet.table2 import TABLE2
 from papers.freezenet.training import Images, prepare
@@ -122,10 +123,12 @@ Contender = Callable[[Share], str]
 
 def engine(share: Share) -> str:
     """Train as the suite does, in groups."""
-    recipe, ways = replace(_recipe(share), epochs=1), set()
-    for start in range(0, len(share.runs), GROUP):
-        group = share.runs[start : start + GROUP]
-        ways |= {history.strategy for history in fit(group, recipe, share.data.images, share.data.labels)}
+    recipe, ways, data = replace(_recipe(share), epochs=1), set(), share.data
+    most = FEW if data.images.device.type == "cpu" else MANY
+    with multiplying(share.case.runs[0][0].setting.precision, data.images.device):
+        for start in range(0, len(share.runs), most):
+            histories = fit(share.runs[start : start + most], recipe, data.images, data.labels)
+            ways |= {history.strategy for history in histories}
     return ", ".join(sorted(ways))
 
 

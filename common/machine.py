@@ -68,8 +68,10 @@ def device_name(device: torch.device) -> str:
 
 
 def memory_of(device: torch.device) -> int | None:
-    """Return the memory of a GPU in bytes, or None: a CPU's is shared with everything else."""
-    return torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
+    """Return the memory of a GPU in bytes; None where there is none here, and for a CPU, whose all processes share."""
+    if device.type == "cpu" or not torch.cuda.is_available():
+        return None
+    return torch.cuda.get_device_properties(device).total_memory
 
 
 def require_memory(device: torch.device, needed: float, what: str) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from common.models.architecture import Architecture, build
 from common.models.weights import WEIGHT_LAYERS
 from common.train.evaluate import BATCH
-from common.train.stacking import stackable
+from common.train.stacking import WIDEST, stackable
 
 _FLOAT = 4  # bytes
 _STEP_CALLS = 10  # operator calls of a step beside its layers and parameters: indexing, the loss, bookkeeping
@@ -24,7 +24,8 @@ class Work:
 
     `operations` are floating-point, `convolved` those of them in convolutions. `bytes` go to and from memory. `calls`
     counts operators, `products` those of them that multiply matrices or convolve; where jobs stack, they make them
-    together. `memory` is the most that the job alone holds at once, in bytes, without data.
+    together. `memory` is the most that the job alone holds at once, in bytes, without data. `stacks` names the kinds
+    of device ("cpu", "cuda") on which such jobs train as one program.
     """
 
     operations: float = 0.0
@@ -33,7 +34,7 @@ class Work:
     calls: float = 0.0
     products: float = 0.0
     memory: float = 0.0
-    stacks: bool = False
+    stacks: frozenset[str] = frozenset()
 
     def __add__(self, other: "Work") -> "Work":
         return Work(
@@ -43,7 +44,7 @@ class Work:
             self.calls + other.calls,
             self.products + other.products,
             max(self.memory, other.memory),
-            self.stacks or other.stacks,
+            self.stacks | other.stacks,
         )
 
     def __mul__(self, times: float) -> "Work":
@@ -65,7 +66,8 @@ class NetworkCost:
     `operations` count a multiplication and an addition a weight of convolutions and linear layers; `convolved` are
     those in convolutions, `first` those of the first such layer. `activations` are the values that all layers put out,
     `largest` those of one layer. `layers` counts all of them, `products` convolutions and linear layers, `tensors` and
-    `parameters` what is trained. `stacks` tells whether many such networks train as one program.
+    `parameters` what is trained. `stacks` is as in `Work`; `windows` are the values of all windows of the convolutions,
+    which a GPU holds where it stacks them, `largest_windows` those of one layer.
     """
 
     operations: int = 0
@@ -77,7 +79,9 @@ class NetworkCost:
     products: int = 0
     tensors: int = 0
     parameters: int = 0
-    stacks: bool = False
+    windows: int = 0
+    largest_windows: int = 0
+    stacks: frozenset[str] = frozenset()
 
     def training(self, images: float, batch_size: int, epochs: float = 1, buffers: int = 1) -> Work:
         """Return the work of training: forward, backward without the gradient of the images, and the update.
@@ -88,7 +92,8 @@ class NetworkCost:
         """
         steps, shown = epochs * math.ceil(images / batch_size), epochs * images
         backward = 2 * self.operations - self.first
-        held = self.parameters * (3 + buffers) + (self.activations + 2 * self.largest) * min(batch_size, images)
+        of_an_image = self.activations + 2 * self.largest + self.windows + self.largest_windows
+        held = self.parameters * (3 + buffers) + of_an_image * min(batch_size, images)
         return Work(
             operations=shown * (self.operations + backward),
             convolved=shown * (3 * self.convolved - (self.first if self.convolved else 0)),
@@ -108,7 +113,7 @@ class NetworkCost:
             bytes=_FLOAT * times * (parts * self.parameters + 2 * images * self.activations),
             calls=times * parts * (self.layers + 4),
             products=times * parts * self.products,
-            memory=_FLOAT * (self.parameters + 2 * self.largest * min(images, BATCH)),
+            memory=_FLOAT * (self.parameters + (2 * self.largest + self.largest_windows) * min(images, BATCH)),
             stacks=self.stacks,
         )
 
@@ -153,6 +158,9 @@ def network_cost(builder: Callable[[], nn.Module], size: tuple[int, ...]) -> Net
                 first=found.first or operations,
                 products=found.products + 1,
             )
+        if isinstance(layer, nn.Conv2d):
+            windows = output[0, 0].numel() * layer.get_parameter("weight")[0].numel()
+            found = replace(found, windows=found.windows + windows, largest_windows=max(found.largest_windows, windows))
 
     with torch.device("meta"), torch.no_grad():
         model = builder().eval()
@@ -161,9 +169,12 @@ def network_cost(builder: Callable[[], nn.Module], size: tuple[int, ...]) -> Net
             layer.register_forward_hook(count)
         model(torch.zeros(1, *size))
     parameters = list(model.parameters())
+    stacks = frozenset(kind for kind in WIDEST if stackable(model, torch.device(kind)))
+    if "cuda" not in stacks:
+        found = replace(found, windows=0, largest_windows=0)
     return replace(
         found,
         tensors=len(parameters),
         parameters=sum(parameter.numel() for parameter in parameters),
-        stacks=stackable(model),
+        stacks=stacks,
     )

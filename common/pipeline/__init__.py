@@ -115,7 +115,8 @@ def train(package: Package, experiments: Sequence[Experiment], request: Request)
     probe = cached(request.environment, request.results)
     speeds = probe.speeds if probe else ASSUMED[request.environment.device.type]
     with held(store.folder):
-        return run_missing(jobs, predicted(jobs, work, speeds), store, request.environment)
+        seconds = predicted(jobs, work, speeds, request.environment.device)
+        return run_missing(jobs, work, seconds, store, request.environment)
 
 
 def read_results(

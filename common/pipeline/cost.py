@@ -4,12 +4,15 @@ The larger of its arithmetic at the device's rate and its bytes at the device's 
 Matrix products and convolutions have a rate each, which grows with the size of one.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
+
 from common.experiment import Experiment, Job, Replicates, Tier
 from common.models.operations import Work
-from common.pipeline.run import groups
+from common.pipeline.grouping import groups
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,11 @@ class Speeds:
     call: float
 
     def seconds(self, work: Work, company: int = 1) -> float:
-        """Return the time of a job's work, its share of the calls where it stacks with others (`company` in all)."""
-        together = company if work.stacks else 1
-        size = together * work.operations / work.products if work.products else 0.0
+        """Return the time of a job's work, its share of the calls where `company` jobs train as one program."""
+        size = company * work.operations / work.products if work.products else 0.0
         linear = (work.operations - work.convolved) / self.products.at(size)
         arithmetic = linear + work.convolved / self.convolutions.at(size)
-        return max(arithmetic, work.bytes / self.bandwidth) + work.calls / together * self.call
+        return max(arithmetic, work.bytes / self.bandwidth) + work.calls / company * self.call
 
 
 ASSUMED = {  # one core of a common server; a common GPU, without reduced precision
@@ -64,15 +66,13 @@ def work_of(experiments: Sequence[Experiment], tier: Tier, replicates: Replicate
     return {job.key: e.work(job.cell) for e in experiments for job in e.jobs(tier, replicates)}
 
 
-def predicted(jobs: Sequence[Job], work: Mapping[str, Work], speeds: Speeds) -> dict[str, float]:
-    """Return the time of every job in seconds, by key.
+def predicted(jobs: Sequence[Job], work: Mapping[str, Work], speeds: Speeds, device: torch.device) -> dict[str, float]:
+    """Return the time of every job on a device in seconds, by key.
 
     Jobs of a group that stack and have equal work are taken to train as one program.
     """
     seconds: dict[str, float] = {}
-    for group in groups(jobs):
-        company: dict[Work, int] = {}
-        for job in group:
-            company[work[job.key]] = company.get(work[job.key], 0) + 1
-        seconds |= {job.key: speeds.seconds(work[job.key], company[work[job.key]]) for job in group}
+    for group in groups(jobs, work, device):
+        company = Counter(work[job.key] for job in group if device.type in work[job.key].stacks)
+        seconds |= {job.key: speeds.seconds(work[job.key], company[work[job.key]] or 1) for job in group}
     return seconds

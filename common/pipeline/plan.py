@@ -10,10 +10,11 @@ from common.machine import device_name
 from common.pipeline import Package, Request
 from common.pipeline.cost import ASSUMED, predicted, work_of
 from common.pipeline.expand import expand, select
+from common.pipeline.grouping import groups
 from common.pipeline.probe import cached
 from common.pipeline.record import Store
 from common.pipeline.report import device_of
-from common.pipeline.run import duration, groups
+from common.pipeline.run import duration
 
 HEADERS = ("experiment", "source", "jobs", "done", "shared", "to run", "time", "times from")
 
@@ -33,9 +34,9 @@ def plan(package: Package, request: Request) -> str:
     speeds = probe.speeds if probe else ASSUMED[environment.device.type]
     work = work_of(experiments, tier, replicates)
     measured = {key: record.wall_seconds for key, record in found.items() if record and device_of(record) == device}
-    whole = predicted(jobs, work, speeds)
+    whole = predicted(jobs, work, speeds, environment.device)
     missing = [job for job in jobs if found[job.key] is None]
-    left = predicted(missing, work, speeds)
+    left = predicted(missing, work, speeds, environment.device)
     rows: list[list[object] | str] = []
     owner: dict[str, str] = {}
     for experiment in experiments:
@@ -48,7 +49,8 @@ def plan(package: Package, request: Request) -> str:
         counts = (len(own), len(new) - len(to_run), len(own) - len(new), len(to_run))
         basis = "its records" if correction.jobs else "the probe" if probe else "assumed speeds"
         rows.append([experiment.name, experiment.source, *counts, time, basis if to_run else ""])
-    total = makespan([sum(left[job.key] for job in group) for group in groups(missing)], environment.workers)
+    lengths = [sum(left[job.key] for job in group) for group in groups(missing, work, environment.device)]
+    total = makespan(lengths, environment.workers)
     rows += [
         SEPARATING_LINE,
         ["total", "", len(jobs), len(jobs) - len(missing), "", len(missing), duration(total), ""],

@@ -19,37 +19,42 @@ from tqdm import tqdm
 from common.errors import UsageError
 from common.experiment import Environment, Job, Metrics
 from common.machine import set_up
+from common.models.operations import Work
+from common.pipeline.grouping import groups
 from common.pipeline.record import Record, Store
 from common.pipeline.resume import begun, checkpoint_of
 from common.provenance import provenance
 from common.train.checkpoint import Checkpoint
 from common.train.precision import multiplying, used
 
-GROUP = 20  # jobs of one call: enough to hide the overhead of a step, few enough for the caches
 QUIET_SECONDS = 10.0  # between two lines of progress where the output is not a terminal
 
 
 def run_missing(
-    jobs: Sequence[Job], work: Mapping[str, float], store: Store, environment: Environment
+    jobs: Sequence[Job],
+    work: Mapping[str, Work],
+    seconds: Mapping[str, float],
+    store: Store,
+    environment: Environment,
 ) -> dict[str, str]:
     """Run every job without a record and return the errors of those that failed, by key.
 
-    `work` weighs the jobs, by key: groups that were begun before start first, then the longest, and the time left
-    follows from it. A job that fails takes no other with it; jobs that are done when the run is interrupted keep their
-    records.
+    `work`, by key, says how many jobs fit the device together. `seconds`, by key, weighs them: groups that were begun
+    before start first, then the longest, and the time left follows from it. A job that fails takes no other with it;
+    jobs that are done when the run is interrupted keep their records.
     """
     missing = [job for job in jobs if store.read(job) is None]
     again = list(begun(jobs, missing, store, environment))
     company = {job for group in again for job in group}
-    fresh = groups([job for job in missing if job not in company])
-    todo = again + sorted(fresh, key=lambda group: -sum(work[job.key] for job in group))
+    fresh = groups([job for job in missing if job not in company], work, environment.device)
+    todo = again + sorted(fresh, key=lambda group: -sum(seconds[job.key] for job in group))
     errors: dict[str, str] = {}
-    with Progress(len(missing), sum(work[job.key] for job in missing)) as progress:
+    with Progress(len(missing), sum(seconds[job.key] for job in missing)) as progress:
         unfinished = {job.key for job in missing}
 
         def done(job: Job) -> None:
             if job.key in unfinished:
-                progress.advance(work[job.key])
+                progress.advance(seconds[job.key])
 
         workers = min(environment.workers, len(todo))
         if workers < 2:
@@ -99,16 +104,6 @@ def _end_with_parent() -> None:
     assert parent is not None
     parent.join()
     os._exit(1)
-
-
-def groups(jobs: Sequence[Job]) -> Iterator[list[Job]]:
-    """Yield jobs of one run function and one setting together, at most `GROUP` at once."""
-    together: dict[object, list[Job]] = {}
-    for job in jobs:
-        together.setdefault((job.run, job.cell.setting), []).append(job)
-    for members in together.values():
-        for start in range(0, len(members), GROUP):
-            yield members[start : start + GROUP]
 
 
 def run_group(

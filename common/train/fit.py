@@ -92,18 +92,18 @@ def fit(
     if len({(len(run.train), len(run.validation)) for run in runs}) > 1:
         raise ValueError("runs trained together need equal numbers of training and validation images")
     histories: dict[int, History] = {}
-    for number, group in enumerate(_groups(runs)):
+    for number, group in enumerate(_groups(runs, images.device)):
         members = [runs[i] for i in group]
         results = _Group(members, recipe, images, labels, observe).histories(checkpoint.part(str(number)))
         histories.update(zip(group, results, strict=True))
     return [histories[i] for i in range(len(runs))]
 
 
-def _groups(runs: Sequence[TrainingRun]) -> list[list[int]]:
-    """Return the positions of the runs that make up one program each."""
+def _groups(runs: Sequence[TrainingRun], device: torch.device) -> list[list[int]]:
+    """Return the positions of the runs that make up one program each on a device."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for i, run in enumerate(runs):
-        own = None if stackable(run.model) else i
+        own = None if stackable(run.model, device) else i
         groups.setdefault((own, run.learning_rate, run.decay_frozen, tuple(run.mask)), []).append(i)
     return list(groups.values())
 

@@ -19,7 +19,7 @@ class Program:
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
         """Stack the networks. Raises ValueError for several that do not stack."""
-        self.stacked = stackable(models[0])
+        self.stacked = stackable(models[0], next(models[0].parameters()).device)
         if not self.stacked and len(models) > 1:
             raise ValueError("networks that do not stack are trained one at a time")
         self.runs = len(models)
@@ -51,8 +51,10 @@ class Program:
         return losses.view(labels.shape).mean(1)
 
     def gradients(self, losses: Tensor) -> list[Tensor]:
-        """Return the gradients of the losses [R] by `parameters`, in their order."""
-        return list(torch.autograd.grad(losses.sum(), list(self.parameters.values())))
+        """Return the gradients of the losses [R] by `parameters`, in their order and laid out like them in memory."""
+        parameters = list(self.parameters.values())
+        gradients = torch.autograd.grad(losses.sum(), parameters)
+        return [_laid_out_like(p, gradient) for p, gradient in zip(parameters, gradients, strict=True)]
 
     @torch.no_grad()
     def correct(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
@@ -142,3 +144,10 @@ class Program:
 def right(logits: Tensor, labels: Tensor) -> Tensor:
     """Count each run's right answers, [R], from logits [R, B, classes]; one that is not finite is wrong."""
     return ((logits.argmax(-1) == labels) & logits.isfinite().all(-1)).sum(1)
+
+
+def _laid_out_like(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """Return a gradient with the parameter's strides, which fused updates ask for."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter, requires_grad=False).copy_(gradient)

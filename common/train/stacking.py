@@ -1,11 +1,12 @@
 """Many networks of one architecture as one program.
 
 Layers with parameters get a leading dimension for the runs and work as one operation: linear layers as a batched
-product, convolutions and BatchNorm side by side in the channels. Elementwise layers act on any number of leading
-dimensions as they are. The networks that were stacked stay ordinary modules: their parameters and buffers become views
-of the stack, so they always hold the current state.
+product, BatchNorm side by side in the channels, convolutions so on a CPU and as a batched product of their windows on a
+GPU. Elementwise layers act on any number of leading dimensions as they are. The networks that were stacked stay
+ordinary modules: their parameters and buffers become views of the stack, so they always hold the current state.
 
-Maps [R, B, C, H, W] lie in memory as [B, H, W, R, C], so that the layers below read R * C channels without a copy.
+Maps [R, B, C, H, W] lie in a CPU's memory as [B, H, W, R, C], so that the layers below read R * C channels without a
+copy, in a GPU's as [R, B, H, W, C].
 """
 
 import copy
@@ -16,8 +17,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.train.unfolded import Pair, unfolded_conv2d
+
 ELEMENTWISE = (nn.ReLU, nn.Identity)
-WIDEST_CONVOLUTION = 32  # channels; beyond them grouped convolutions are slower than one network after another
+WIDEST = {"cpu": 32, "cuda": 64}
+"""Channels of a convolution beyond which networks are no slower one after another: on a CPU for its grouped
+convolutions, on a GPU because one network is work enough."""
 
 
 class _BatchedLinear(torch.autograd.Function):
@@ -67,11 +72,15 @@ class StackedConv2d(nn.Module):
 
     def __init__(self, layers: Sequence[nn.Conv2d]) -> None:
         super().__init__()
-        self.stride, self.padding, self.dilation = layers[0].stride, layers[0].padding, layers[0].dilation
+        self.stride, self.padding, self.dilation = (
+            _pair(sizes) for sizes in (layers[0].stride, layers[0].padding, layers[0].dilation)
+        )
         _share_parameters(self, layers, _stacked_channels_last)
 
     def forward(self, maps: Tensor) -> Tensor:
         """Apply run r's layer to maps[r]."""
+        if unfolds(maps.device):
+            return unfolded_conv2d(maps, self.weight, self.bias, self.stride, self.padding, self.dilation)
         runs = len(maps)
         bias = None if self.bias is None else self.bias.flatten()
         weight = self.weight.flatten(0, 1)
@@ -129,6 +138,9 @@ class StackedPool2d(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Pool every map."""
+        if maps.stride(0) > maps.stride(1):  # the runs lie one after another
+            pooled: Tensor = self.pool(maps.flatten(0, 1))
+            return pooled.view(*maps.shape[:2], *pooled.shape[1:])
         return _split(self.pool(_merged(maps)), len(maps))
 
 
@@ -143,15 +155,21 @@ STACKED: dict[type[nn.Module], Callable[[Any], nn.Module]] = {
 }
 
 
-def stackable(model: nn.Module) -> bool:
-    """Tell whether every layer of the network stacks, and gains by it."""
+def unfolds(device: torch.device) -> bool:
+    """Tell whether a device convolves the maps of many runs unfolded: a GPU does, for lack of grouped kernels."""
+    return device.type != "cpu"
+
+
+def stackable(model: nn.Module, device: torch.device) -> bool:
+    """Tell whether every layer of the network stacks, and gains by it on a device."""
     leaves = [module for module in model.modules() if next(module.children(), None) is None]
-    return all(_stacks(leaf) for leaf in leaves)
+    widest = WIDEST["cuda" if unfolds(device) else "cpu"]
+    return all(_stacks(leaf, widest) for leaf in leaves)
 
 
-def _stacks(layer: nn.Module) -> bool:
+def _stacks(layer: nn.Module, widest: int) -> bool:
     if isinstance(layer, nn.Conv2d):
-        small = layer.out_channels <= WIDEST_CONVOLUTION
+        small = layer.out_channels <= widest
         return small and layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
     if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
         return layer.track_running_stats and layer.momentum is not None
@@ -165,13 +183,19 @@ def stack(models: Sequence[nn.Module]) -> nn.Module:
 
     The models' own parameters and buffers become views of the stack. Raises ValueError where a layer does not stack.
     """
-    if not all(stackable(model) for model in models):
+    device = next(models[0].parameters()).device
+    if not all(stackable(model, device) for model in models):
         raise ValueError("these networks cannot be stacked: a layer is of another kind, or too wide to gain by it")
     program = copy.deepcopy(models[0])
     for name, layer in models[0].named_modules():
         if type(layer) in STACKED:
             program.set_submodule(name, STACKED[type(layer)]([model.get_submodule(name) for model in models]))
     return program
+
+
+def _pair(sizes: Any) -> Pair:
+    height, width = sizes
+    return height, width
 
 
 def _share_parameters(

@@ -46,7 +46,7 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
     setting: Setting = jobs[0].cell.setting
     source = source_of(setting, environment)
     target = task(setting.target, environment.data_dir, environment.device)
-    if not stackable(source.extractor):
+    if not stackable(source.extractor, environment.device):
         for job in jobs:
             part = environment.checkpoint.part(job.key)
             yield from environment.known(job) or _together([job], source, target, part)

@@ -87,7 +87,7 @@ def gradient_norms(run: TrainingRun, data: Images, batch_size: int) -> dict[str,
 
 def work(cell: Cell) -> Work:
     """Estimate the work of one pass over the training set, for one network after another."""
-    return replace(training_work(cell) * (1 / cell.setting.recipe.epochs), stacks=False)
+    return replace(training_work(cell) * (1 / cell.setting.recipe.epochs), stacks=frozenset())
 
 
 def traced_work(cell: Cell) -> Work:

@@ -85,7 +85,7 @@ def train(jobs: Sequence[Job], environment: Environment, observe: Observer | Non
     """Train one network a job and measure it at its early-stopping epoch (Section 4)."""
     setting: Setting = jobs[0].cell.setting
     data = images_of(setting.dataset, environment.data_dir, environment.device)
-    together = stackable(build(setting.model))
+    together = stackable(build(setting.model), environment.device)
     if together:
         yield from _train(jobs, data, environment.checkpoint, observe)
         return

@@ -49,7 +49,7 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
     setting: Setting = jobs[0].cell.setting
     data = data_of(setting.dataset, environment.data_dir, environment.device)
     runs = [prepare(job.cell, job.seed, data) for job in jobs]
-    if not stackable(runs[0].model):
+    if not stackable(runs[0].model, environment.device):
         for job, run in zip(jobs, runs, strict=True):
             part = environment.checkpoint.part(job.key)
             yield from environment.known(job) or together([run], data, part)

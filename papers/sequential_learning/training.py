@@ -110,7 +110,7 @@ def follow(
     kept = Kept({prefix for prefix, count in counts.items() if count > 1})
     groups: dict[object, list[int]] = {}
     for i, run in enumerate(runs):
-        alone = None if stackable(run.model) else i
+        alone = None if stackable(run.model, environment.device) else i
         groups.setdefault((alone, shape(run.path)), []).append(i)
     group_of = {i: members for members in groups.values() for i in members}
     found: dict[int, list[Passage]] = {}

@@ -67,5 +67,5 @@ def test_a_network_is_rebuilt_from_what_it_says_it_is(model):
 
 @pytest.mark.parametrize("affine", [0, 1])
 def test_the_small_net_trains_as_a_stack_and_all_cnn_alone(affine):
-    assert stackable(all_cnn_small(affine=affine))
-    assert not stackable(on_paper(all_cnn, affine=affine))
+    assert stackable(all_cnn_small(affine=affine), torch.device("cpu"))
+    assert not stackable(on_paper(all_cnn, affine=affine), torch.device("cpu"))

@@ -79,9 +79,9 @@ def test_the_three_linear_layers_are_the_groups_of_the_small_mlp():
 
 
 def test_small_networks_train_as_a_stack_and_the_resnet_alone():
-    assert stackable(grouped_mlp())
-    assert stackable(grouped_cnn(width=8, depth=3))
-    assert not stackable(on_paper(grouped_resnet))
+    assert stackable(grouped_mlp(), torch.device("cpu"))
+    assert stackable(grouped_cnn(width=8, depth=3), torch.device("cpu"))
+    assert not stackable(on_paper(grouped_resnet), torch.device("cpu"))
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_lenet_300_100_takes_any_leading_dimensions_and_stacks():
     logits = model(images)
     assert logits.shape == (3, 4, 10)
     assert torch.allclose(logits[2], model(images[2]), atol=1e-6)
-    assert stackable(model)
+    assert stackable(model, torch.device("cpu"))
 
 
 def test_lenet_300_100_computes_the_plain_formula():

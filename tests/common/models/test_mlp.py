@@ -28,4 +28,4 @@ def test_a_network_is_rebuilt_from_what_it_says_it_is():
 
 @pytest.mark.parametrize("affine", [0, 1])
 def test_it_trains_as_a_stack(affine):
-    assert stackable(bn_mlp(affine=affine))
+    assert stackable(bn_mlp(affine=affine), torch.device("cpu"))

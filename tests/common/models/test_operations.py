@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -28,7 +29,7 @@ def test_the_cost_of_a_network_by_hand():
     assert (cost.activations, cost.largest) == (5 + 5 + 2, 5)
     assert (cost.layers, cost.products) == (3, 2), "a view is no layer"
     assert (cost.parameters, cost.tensors) == (60 + 5 + 10, 3)
-    assert cost.stacks
+    assert cost.stacks == {"cpu", "cuda"}
 
 
 def test_training_work_by_hand():
@@ -39,7 +40,7 @@ def test_training_work_by_hand():
     assert work.calls == steps * (2 * 3 + 2 + 3 * 3 + 10)
     assert work.products == steps * 5
     assert work.memory == 4 * (75 * 4 + (12 + 2 * 5) * 10)
-    assert work.stacks
+    assert work.stacks == {"cpu", "cuda"}
 
 
 def test_evaluation_work_by_hand():
@@ -57,9 +58,21 @@ def test_convolutions_are_told_from_products():
     assert work.operations == 2 * (2 * 24 * 24 * 20 * 25 + 3 * (8 * 8 * 50 * 20 * 25 + 800 * 500 + 500 * 10))
 
 
+def test_a_gpu_holds_the_windows_of_convolutions_that_stack_there():
+    cost = network_cost(lenet5_caffe, (1, 28, 28))
+    assert cost.stacks == {"cuda"}, "its second convolution is too wide for a CPU"
+    first, second = 24 * 24 * 25, 8 * 8 * 20 * 25
+    assert (cost.windows, cost.largest_windows) == (first + second, second)
+    without = replace(cost, windows=0, largest_windows=0)
+    assert cost.training(600, 100).memory - without.training(600, 100).memory == 4 * 100 * (first + 2 * second)
+    assert cost.evaluation(10_000).memory - without.evaluation(10_000).memory == 4 * 2048 * second
+    assert network_cost(partial(vgg16_d, num_classes=10), (3, 32, 32)).windows == 0
+
+
 def test_work_adds_up_and_holds_the_most_memory_of_its_parts():
-    one, other = Work(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, True), Work(10.0, 20.0, 30.0, 40.0, 50.0, 5.0)
-    assert one + other * 2 == Work(21.0, 42.0, 63.0, 84.0, 105.0, 6.0, True)
+    one = Work(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, frozenset({"cpu"}))
+    other = Work(10.0, 20.0, 30.0, 40.0, 50.0, 5.0, frozenset({"cuda"}))
+    assert one + other * 2 == Work(21.0, 42.0, 63.0, 84.0, 105.0, 6.0, frozenset({"cpu", "cuda"}))
 
 
 def test_a_network_is_counted_without_memory_and_random_numbers():

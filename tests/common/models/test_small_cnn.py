@@ -15,4 +15,4 @@ def test_shapes_and_stacking():
         model = small_cnn(batch_norm=batch_norm)
         initialise(model, "kaiming_uniform", 0)
         assert model(torch.zeros(5, 1, 8, 8)).shape == (5, FEATURES)
-        assert stackable(model)
+        assert stackable(model, torch.device("cpu"))

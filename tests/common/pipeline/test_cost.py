@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import pytest
+import torch
 
 from common.experiment import DECLARED, Tier
 from common.models.operations import Work
@@ -26,22 +29,24 @@ def test_time_is_the_larger_of_arithmetic_and_memory_plus_the_calls():
 
 def test_networks_that_stack_share_calls_and_make_larger_products():
     growing = Speeds(Rate(10.0, 10.0, 100.0, 100.0), FLAT, bandwidth=1e9, call=0.5)
-    work = Work(operations=100.0, calls=8.0, products=10.0, stacks=True)
+    work = Work(operations=100.0, calls=8.0, products=10.0)
     assert growing.seconds(work) == 10.0 + 4.0
     assert growing.seconds(work, company=10) == 1.0 + 0.4
-    alone = Work(operations=100.0, calls=8.0, products=10.0)
-    assert growing.seconds(alone, company=10) == growing.seconds(alone)
+
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
 def test_jobs_of_a_group_with_equal_work_train_together():
     experiment = conftest.experiment()
     jobs = experiment.jobs(Tier.SMOKE)
-    counted = Work(calls=60.0, stacks=True)
+    counted = Work(calls=60.0, stacks=frozenset({"cpu"}))
     work = {job.key: counted for job in jobs}
-    times = predicted(jobs, work, SPEEDS)
+    times = predicted(jobs, work, SPEEDS, CPU)
     assert sorted(set(times.values())) == [1.5, 3.0], "a group of 20, and one of 10"
-    other = {key: Work(calls=20.0, stacks=True) for key in list(work)[:10]}
-    assert [predicted(jobs, work | other, SPEEDS)[key] for key in (jobs[0].key, jobs[10].key)] == [1.0, 3.0]
+    assert set(predicted(jobs, work, SPEEDS, GPU).values()) == {30.0}, "each on its own"
+    other = {key: replace(counted, calls=20.0) for key in list(work)[:10]}
+    assert [predicted(jobs, work | other, SPEEDS, CPU)[key] for key in (jobs[0].key, jobs[10].key)] == [1.0, 3.0]
 
 
 def test_the_work_of_all_jobs_is_found_by_key():

@@ -294,6 +294,7 @@ SLEEP = """
 import sys, torch
 from pathlib import Path
 from common.experiment import Environment, Job
+from common.models.operations import Work
 from common.pipeline.record import Store
 from common.pipeline.run import run_missing
 from tests import conftest
@@ -304,7 +305,7 @@ def main():
     jobs = [Job(sleeping, conftest.Cell("a", 0.1, conftest.Setting(name)), 0) for name in "ab"]
     (folder / "checkpoints").mkdir()
     environment = Environment(torch.device("cpu"), folder / "pids", 2)
-    run_missing(jobs, {job.key: 1.0 for job in jobs}, Store(folder), environment)
+    run_missing(jobs, {job.key: Work() for job in jobs}, {job.key: 1.0 for job in jobs}, Store(folder), environment)
 
 main()
 """

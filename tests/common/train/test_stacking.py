@@ -3,8 +3,11 @@ import torch
 from torch import nn
 
 from common.models import lenet5_caffe, lenet_300_100
+from common.train import stacking
 from common.train.evaluate import evaluation_mode
 from common.train.stacking import StackedBatchNorm, stack, stackable
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
 class Small(nn.Sequential):
@@ -54,6 +57,11 @@ class Normalised(nn.Sequential):
 KINDS = [lambda: lenet_300_100(in_features=64), Small, Normalised]
 
 
+@pytest.fixture
+def _as_on_a_gpu(monkeypatch):
+    monkeypatch.setattr(stacking, "unfolds", lambda device: True)
+
+
 @pytest.mark.parametrize("kind", KINDS, ids=["linear", "convolutions", "normalised"])
 @pytest.mark.parametrize("training", [True, False])
 def test_a_stack_computes_what_its_networks_compute(kind, training):
@@ -73,6 +81,25 @@ def test_a_stack_computes_what_its_networks_compute(kind, training):
             torch.testing.assert_close(gradient[i], one)
         for name, buffer in alone[i].named_buffers():
             torch.testing.assert_close(model.get_buffer(name), buffer)
+
+
+@pytest.mark.usefixtures("_as_on_a_gpu")
+@pytest.mark.parametrize("kind", [Small, Normalised])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_stack_on_a_gpu_computes_what_its_networks_compute(kind, training):
+    test_a_stack_computes_what_its_networks_compute(kind, training)
+
+
+@pytest.mark.usefixtures("_as_on_a_gpu")
+def test_maps_on_a_gpu_are_pooled_without_a_copy():
+    models, images = networks(Small)
+    program, seen = stack(models), []
+    maps = program[0](images).permute(0, 1, 3, 4, 2)
+    assert maps.is_contiguous()
+    program[3].pool.register_forward_pre_hook(lambda pool, inputs: seen.append(inputs[0]))
+    program[3](maps.permute(0, 1, 4, 2, 3))
+    assert seen[0].data_ptr() == maps.data_ptr()
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=["linear", "convolutions", "normalised"])
@@ -124,10 +151,12 @@ class Grouped(nn.Sequential):
 
 
 def test_what_does_not_stack_is_refused():
-    assert not stackable(lenet5_caffe())  # its second convolution is too wide to gain
-    assert not stackable(Grouped())
-    assert not stackable(nn.Sequential(nn.Flatten()))  # counts its dimensions from the front
-    assert not stackable(nn.Sequential(nn.Dropout()))
-    assert stackable(lenet_300_100())
+    assert not stackable(lenet5_caffe(), CPU)  # its second convolution is too wide to gain
+    assert not stackable(Grouped(), CPU)
+    assert not stackable(nn.Sequential(nn.Flatten()), CPU)  # counts its dimensions from the front
+    assert not stackable(nn.Sequential(nn.Dropout()), CPU)
+    assert stackable(lenet_300_100(), CPU)
+    assert stackable(lenet5_caffe(), GPU)
+    assert not stackable(nn.Conv2d(3, 65, 3), GPU)
     with pytest.raises(ValueError, match="stacked"):
         stack([lenet5_caffe()])

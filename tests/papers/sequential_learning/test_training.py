@@ -257,7 +257,7 @@ def test_results_come_in_the_order_of_the_runs_whatever_the_shapes_of_their_path
 @pytest.mark.parametrize(("width", "together"), [(2, [2, 2]), (5, [1, 1, 1, 1])])
 def test_residual_networks_narrow_in_a_stack_or_wide_on_their_own(programs, width, together):
     model = architecture(grouped_resnet, num_classes=CLASSES, width=width, depth=1)
-    assert stackable(build(model)) is (width == 2)
+    assert stackable(build(model), ENVIRONMENT.device) is (width == 2)
     setting = replace(MLP, model=model, batch_size=7)  # BatchNorm on single pixels magnifies rounding in smaller ones
     short, again = replace(STOPPED, rate=0.01, epochs=4, patience=2), replace(AGAIN, rate=0.01, epochs=2)
     paths = [two(short, again, before=before) for before in ((), (BiasReset(),))]
