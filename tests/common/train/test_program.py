@@ -5,7 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from common.train import stacking
 from common.train.evaluate import BATCH
+from common.train.precision import multiplying
 from common.train.program import Program, right
 
 
@@ -188,3 +190,32 @@ def test_what_a_layer_is_given_comes_in_the_order_of_the_index(networks):
     torch.testing.assert_close(inputs, expected.detach())
     assert program.module.training
     assert not program.module.get_submodule(last)._forward_pre_hooks
+
+
+@pytest.mark.parametrize("unfolded", [False, True], ids=["as on a CPU", "as on a GPU"])
+def test_stacks_train_in_bfloat16_too(unfolded, monkeypatch):
+    monkeypatch.setattr(stacking, "unfolds", lambda device: unfolded)
+    torch.manual_seed(0)
+    program = Program(
+        [nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(-3), nn.Linear(64, 3)) for _ in range(2)]
+    )
+    images, labels = torch.randn(2, 8, 1, 6, 6), torch.arange(16).view(2, 8) % 3
+    exact = program.gradients(program.losses(images, labels))
+    with multiplying("bf16", torch.device("cpu")):
+        assert program.logits(images).dtype == torch.bfloat16
+        rounded = program.gradients(program.losses(images, labels))
+    for one, other in zip(exact, rounded, strict=True):
+        assert other.dtype == torch.float32
+        assert 0 < (one - other).abs().max() < 0.05 * one.abs().max()
+
+
+def test_gradients_lie_in_memory_as_their_parameters_do():
+    model = nn.Sequential(nn.Conv2d(1, 4, 3, bias=False), nn.Flatten(-3), nn.Linear(64, 3)).double()
+    images, labels = torch.randn(1, 8, 1, 6, 6, dtype=torch.float64), torch.arange(8).view(1, 8) % 3
+    program = Program([model])
+    expected = [gradient.clone() for gradient in program.gradients(program.losses(images, labels))]
+    model[2].weight.data = model[2].weight.data.t().contiguous().t()
+    found = program.gradients(program.losses(images, labels))
+    for parameter, one, other in zip(program.parameters.values(), found, expected, strict=True):
+        assert one.stride() == parameter.stride()
+        torch.testing.assert_close(one, other)
