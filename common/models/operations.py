@@ -22,10 +22,11 @@ _VIEWS = (nn.Flatten, nn.Identity)
 class Work:
     """What a job asks of a device.
 
-    `operations` are floating-point, `convolved` those of them in convolutions. `bytes` go to and from memory. `calls`
-    counts operators, `products` those of them that multiply matrices or convolve; where jobs stack, they make them
-    together. `memory` is the most that the job alone holds at once, in bytes, without data. `stacks` names the kinds
-    of device ("cpu", "cuda") on which such jobs train as one program.
+    `operations` are floating-point, `convolved` those of them in convolutions. `bytes` go to and from memory, and
+    `unfolded` beside them where a device unfolds the convolutions of a stack. `calls` counts operators, `products`
+    those of them that multiply matrices or convolve; where jobs stack, they make them together. `memory` is the most
+    that the job alone holds at once, in bytes, without data. `stacks` names the kinds of device ("cpu", "cuda") on
+    which such jobs train as one program.
     """
 
     operations: float = 0.0
@@ -33,6 +34,7 @@ class Work:
     bytes: float = 0.0
     calls: float = 0.0
     products: float = 0.0
+    unfolded: float = 0.0
     memory: float = 0.0
     stacks: frozenset[str] = frozenset()
 
@@ -43,6 +45,7 @@ class Work:
             self.bytes + other.bytes,
             self.calls + other.calls,
             self.products + other.products,
+            self.unfolded + other.unfolded,
             max(self.memory, other.memory),
             self.stacks | other.stacks,
         )
@@ -54,6 +57,7 @@ class Work:
             times * self.bytes,
             times * self.calls,
             times * self.products,
+            times * self.unfolded,
             self.memory,
             self.stacks,
         )
@@ -88,7 +92,7 @@ class NetworkCost:
 
         `buffers` is the number of values that the optimizer keeps for a parameter. A step reads the weights forward
         and backward, writes and reads gradients, reads and writes weights and buffers; a layer's output is written,
-        read twice, and so is its gradient.
+        read twice, and so is its gradient. Windows are written and read twice, their gradients written and read.
         """
         steps, shown = epochs * math.ceil(images / batch_size), epochs * images
         backward = 2 * self.operations - self.first
@@ -100,6 +104,7 @@ class NetworkCost:
             bytes=_FLOAT * (steps * self.parameters * (6 + 2 * buffers) + shown * 6 * self.activations),
             calls=steps * (2 * self.layers + self.products + self.tensors * (1 + 2 * buffers) + _STEP_CALLS),
             products=steps * max(3 * self.products - 1, 0),
+            unfolded=_FLOAT * shown * 5 * self.windows,
             memory=_FLOAT * held,
             stacks=self.stacks,
         )
@@ -113,6 +118,7 @@ class NetworkCost:
             bytes=_FLOAT * times * (parts * self.parameters + 2 * images * self.activations),
             calls=times * parts * (self.layers + 4),
             products=times * parts * self.products,
+            unfolded=_FLOAT * times * images * 2 * self.windows,
             memory=_FLOAT * (self.parameters + (2 * self.largest + self.largest_windows) * min(images, BATCH)),
             stacks=self.stacks,
         )

@@ -6,13 +6,14 @@ Matrix products and convolutions have a rate each, which grows with the size of 
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from common.experiment import Experiment, Job, Replicates, Tier
 from common.models.operations import Work
 from common.pipeline.grouping import groups
+from common.train.stacking import unfolds
 
 
 @dataclass(frozen=True)
@@ -74,5 +75,12 @@ def predicted(jobs: Sequence[Job], work: Mapping[str, Work], speeds: Speeds, dev
     seconds: dict[str, float] = {}
     for group in groups(jobs, work, device):
         company = Counter(work[job.key] for job in group if device.type in work[job.key].stacks)
-        seconds |= {job.key: speeds.seconds(work[job.key], company[work[job.key]] or 1) for job in group}
+        seconds |= {job.key: _seconds(work[job.key], company[work[job.key]], speeds, device) for job in group}
     return seconds
+
+
+def _seconds(work: Work, company: int, speeds: Speeds, device: torch.device) -> float:
+    """Return the time of a job that trains with `company` others of its kind as one program; 0 where it does not."""
+    if company and unfolds(device):
+        work = replace(work, bytes=work.bytes + work.unfolded)
+    return speeds.seconds(work, company or 1)

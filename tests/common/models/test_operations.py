@@ -65,14 +65,16 @@ def test_a_gpu_holds_the_windows_of_convolutions_that_stack_there():
     assert (cost.windows, cost.largest_windows) == (first + second, second)
     without = replace(cost, windows=0, largest_windows=0)
     assert cost.training(600, 100).memory - without.training(600, 100).memory == 4 * 100 * (first + 2 * second)
+    assert cost.training(600, 100, epochs=2).unfolded == 4 * 1200 * 5 * (first + second)
+    assert cost.evaluation(10_000, times=3).unfolded == 4 * 30_000 * 2 * (first + second)
     assert cost.evaluation(10_000).memory - without.evaluation(10_000).memory == 4 * 2048 * second
     assert network_cost(partial(vgg16_d, num_classes=10), (3, 32, 32)).windows == 0
 
 
 def test_work_adds_up_and_holds_the_most_memory_of_its_parts():
-    one = Work(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, frozenset({"cpu"}))
-    other = Work(10.0, 20.0, 30.0, 40.0, 50.0, 5.0, frozenset({"cuda"}))
-    assert one + other * 2 == Work(21.0, 42.0, 63.0, 84.0, 105.0, 6.0, frozenset({"cpu", "cuda"}))
+    one = Work(1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, frozenset({"cpu"}))
+    other = Work(10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 5.0, frozenset({"cuda"}))
+    assert one + other * 2 == Work(21.0, 42.0, 63.0, 84.0, 105.0, 126.0, 7.0, frozenset({"cpu", "cuda"}))
 
 
 def test_a_network_is_counted_without_memory_and_random_numbers():
