@@ -134,7 +134,7 @@ def run_group(
         traceback.print_exc(limit=-3, file=sys.stderr)
         print(f"failed: {unfinished[0]}", file=sys.stderr)
         done(unfinished[0])
-        return {unfinished[0].key: " ".join(f"{type(error).__name__}: {error}".split())}
+        return {unfinished[0].key: " ".join(f"{type(error).__name__}: {error}{_advice(error)}".split())}
 
 
 def _parts(jobs: Sequence[Job], error: Exception) -> list[Sequence[Job]]:
@@ -145,6 +145,12 @@ def _parts(jobs: Sequence[Job], error: Exception) -> list[Sequence[Job]]:
     torch.cuda.empty_cache()
     middle = (len(jobs) + 1) // 2
     return [jobs[:middle], jobs[middle:]]
+
+
+def _advice(error: Exception) -> str:
+    if not isinstance(error, torch.OutOfMemoryError):
+        return ""
+    return "; the job does not fit even alone: use a GPU with more memory, or leave it out with --only"
 
 
 def _run_together(group: Sequence[Job], store: Store, environment: Environment, done: Callable[[Job], None]) -> None:
