@@ -69,7 +69,9 @@ def test_a_job_that_memory_cannot_hold_alone_is_an_error_with_its_name(store, ca
     jobs, errors = grouped(insatiable, 2, store)
     assert set(errors) == {job.key for job in jobs}
     for message in errors.values():
-        assert message.startswith("OutOfMemoryError: CUDA out of memory; the job does not fit even alone: use a GPU with")
+        assert message.startswith(
+            "OutOfMemoryError: CUDA out of memory; the job does not fit even alone: use a GPU with"
+        )
     assert f"failed: {jobs[0]}" in capsys.readouterr().err
 
 
