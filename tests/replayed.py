@@ -4,8 +4,12 @@ With it a training loop shows, without a GPU, that replayed steps are the plain 
 back, nothing that a step takes is left outside its inputs, and generators go on where they were. No kernel is captured.
 """
 
+from contextlib import contextmanager
+
+import pytest
 import torch
 
+from common.train import fit, stacking, stages
 from common.train.capture import WARM_UPS, Captured
 
 
@@ -46,3 +50,16 @@ def replay_in(module, monkeypatch):
 
     monkeypatch.setattr(module, "repeated", repeated)
     return graphs
+
+
+@contextmanager
+def as_on_a_gpu(*loops):
+    """Train on this CPU as a GPU would: by replayed steps, in its stacks, with convolutions unfolded.
+
+    `loops` are modules with training loops of their own.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stacking, "unfolds", lambda device: True)
+        for module in (fit, stages, *loops):
+            replay_in(module, patch)
+        yield

@@ -16,7 +16,7 @@ from papers.fast.adoption import Adopted, Start
 from papers.fast.anytime import Run, Schedule, adapt
 from papers.fast.by_hand import fine_tune, with_source_head
 from papers.fast.tasks import Task
-from tests.replayed import replay_in
+from tests.replayed import as_on_a_gpu, replay_in
 
 torch.set_num_threads(1)
 CLASSES, BATCH = 3, 6
@@ -345,3 +345,36 @@ def test_a_warm_up_decides_at_every_step_and_is_not_repeated(warm_up, monkeypatc
     graphs = replay_in(anytime, monkeypatch)
     adapt(runs(), Schedule(9, BATCH, MOMENTUM, True, warm_up), TARGET, SOURCE)
     assert not graphs
+
+
+GPU = pytest.param(
+    "a GPU", marks=[pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]
+)
+
+
+@pytest.mark.parametrize("where", ["a CPU by a GPU's ways", GPU])
+@pytest.mark.parametrize("warm_up", ["none", "updating", "inference"])
+def test_a_gpu_adapts_as_a_cpu_does(warm_up, where):
+    schedule = Schedule(12, BATCH, MOMENTUM, warm_up != "none", warm_up)
+    here, there = runs(), runs()
+    expected = adapt(here, schedule, TARGET, SOURCE)
+    if where == "a GPU":
+        device = torch.device("cuda")
+        for run in there:
+            run.model.to(device)
+        target, source = (replace(task, **on(task, device)) for task in (TARGET, SOURCE))
+        found = adapt(there, schedule, target, source)
+    else:
+        with as_on_a_gpu(anytime):
+            found = adapt(there, schedule, TARGET, SOURCE)
+    for mine, theirs in zip(found, expected, strict=True):
+        assert mine.target == pytest.approx(theirs.target)
+        assert mine.source == pytest.approx(theirs.source)
+        assert mine.norm == pytest.approx(theirs.norm, rel=1e-6)
+        assert (mine.best_step, mine.switched_at) == (theirs.best_step, theirs.switched_at)
+        for name, value in theirs.best_state.items():
+            torch.testing.assert_close(mine.best_state[name].cpu(), value, rtol=1e-6, atol=1e-7, msg=name)
+
+
+def on(task, device):
+    return {name: getattr(task, name).to(device) for name in ("images", "labels", "test_images", "test_labels")}
