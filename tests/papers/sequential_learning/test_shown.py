@@ -271,6 +271,9 @@ def test_a_data_set_is_standardised_by_its_training_images(loaded):
     assert data.num_classes == 2
     shown, _ = Shown(data, [Task("toy", blur=0.5)], [0]).in_training(every(data))
     assert shown.std() < 0.9  # the moments are those of sharp images, whatever the task
+    before = data.test_images[:]
+    loaded.test_images.bitwise_not_()  # there is no other copy
+    assert not (data.test_images[:] == before).any()
 
 
 def test_a_network_that_standardises_by_itself_gets_the_bytes(loaded):
