@@ -19,11 +19,15 @@ class Resident:
         self._images = images if images.dtype == torch.uint8 else (images - mean).div_(std)
 
     def __getitem__(self, index: Tensor | slice) -> Tensor:
-        """Return the images of an index, int64 [...], or of a slice, standardised: [..., C, H, W]."""
-        seen = self._images[index]
+        """Return the images of a slice, or of an index int64 [...] on their device, standardised: [..., C, H, W]."""
+        seen = self._images[index] if isinstance(index, slice) else self._picked(index)
         if seen.dtype != torch.uint8:
             return seen
         return (seen / self._white).sub_(self._mean).div_(self._std)
+
+    def _picked(self, index: Tensor) -> Tensor:
+        """Return the images of an index as they are kept; a CPU copies whole images, `images[index]` single values."""
+        return self._images.index_select(0, index.flatten()).view(*index.shape, *self.shape[1:])
 
     def __len__(self) -> int:
         return len(self._images)
