@@ -12,7 +12,8 @@ Images are generated. Three contenders train the same networks for the same step
 - engine: as the suite runs, in as many processes as it would use, with its own settings of precision;
 - dataloader: one network after another, a DataLoader over images in the host's memory, augmented one at a time,
   strictly float32;
-- resident: one network after another, eager, images on the device, augmented by the batch, torch's default precision.
+- resident: one network after another, eager, standardised images on the device, augmented by the batch, torch's
+  default precision.
 
 Each has its own processes. Every round trains all three in turn, so that a slow moment of the machine hits them all;
 the first round warms up, and the median of the others counts. Nothing is asserted about time. The JSON in
@@ -136,7 +137,7 @@ def dataloader(share: Share) -> str:
     """Train as most papers' code does: a DataLoader over the host's images, one network after another, float32."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     device, labels = share.data.images.device, share.data.labels.cpu()
-    images = HostImages(share.data.images.cpu(), labels, augmented=bool(_recipe(share).augment))
+    images = HostImages(share.data.images[:].cpu(), labels, augmented=bool(_recipe(share).augment))
     for run in share.runs:
         dataset = torch.utils.data.Subset(images, run.train.tolist())
         loader = DataLoader(
@@ -219,7 +220,8 @@ def images_for(case: Case, device: torch.device) -> Images:
     """Generate enough images for all steps of one network; a tenth more, which FreezeNet holds out."""
     per_class = -(-case.steps * case.batch_size * 10 // 9 // CLASSES) + 1
     made = procedural(CLASSES, per_class, 1, size=case.side)
-    train, test = (images[:, : case.channels].contiguous().to(device) for images in made.standardised())
+    shown, unseen = (images[:, : case.channels].contiguous() for images in (made.train_images, made.test_images))
+    train, test = replace(made, train_images=shown, test_images=unseen).resident(device)
     return Images(train, made.train_labels.to(device), test, made.test_labels.to(device), CLASSES)
 
 
@@ -234,10 +236,13 @@ def start(contender: str, threads: int) -> None:
         torch.set_num_threads(threads)
 
 
-def hold(case: Case, part: int, parts: int, device: torch.device, loaders: int) -> None:
-    """Prepare a share and keep it in this process."""
+def hold(contender: str, case: Case, part: int, parts: int, device: torch.device, loaders: int) -> None:
+    """Prepare a share and keep it in this process; the engine standardises where it looks, loops train on floats."""
     require(device)
-    _HELD[case.name] = share_of(case, part, parts, device, loaders)
+    share = share_of(case, part, parts, device, loaders)
+    if contender != "engine":
+        share.data = replace(share.data, images=share.data.images[:])
+    _HELD[case.name] = share
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
 
@@ -283,7 +288,7 @@ class Team:
         if sys.platform != "win32":
             context.set_forkserver_preload([fit.__module__, prepare.__module__])
         processes = [ProcessPoolExecutor(1, context, start, (contender, cores)) for _ in range(parts)]
-        for task in [p.submit(hold, case, part, parts, device, loaders) for part, p in enumerate(processes)]:
+        for task in [p.submit(hold, contender, case, part, parts, device, loaders) for part, p in enumerate(processes)]:
             task.result()
         return Team(contender, case, processes, [])
 

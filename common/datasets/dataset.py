@@ -7,6 +7,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from common.resident import Resident
+
 
 @dataclass(frozen=True, eq=False)
 class ImageData:
@@ -49,14 +51,19 @@ class ImageData:
             raise ValueError(f"{self.name}: a channel of the training images is constant")
         return mean.float().view(-1, 1, 1) / unit, std.float().view(-1, 1, 1) / unit
 
-    def standardised(self) -> tuple[Tensor, Tensor]:
-        """Return training and test images as float32, scaled to mean 0 and standard deviation 1 by their `moments`.
+    def resident(self, device: torch.device) -> tuple[Resident, Resident]:
+        """Return training and test images on a device, where they come scaled by the `moments` of the training images.
 
         Raises ValueError where a channel is constant.
         """
-        mean, std = self.moments()
-        train, test = in_unit(self.train_images), in_unit(self.test_images)
-        return train.sub_(mean).div_(std), test.sub_(mean).div_(std)
+        mean, std = (moment.to(device) for moment in self.moments())
+        train, test = (images.to(device) for images in (self.train_images, self.test_images))
+        return Resident(train, mean, std), Resident(test, mean, std)
+
+    def standardised(self) -> tuple[Tensor, Tensor]:
+        """Return all training and all test images as float32, as `resident` shows them, where they are."""
+        train, test = self.resident(self.train_images.device)
+        return train[:], test[:]
 
 
 def in_unit(images: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from common.resident import Stored
+
 BATCH = 2048
 
 
@@ -21,16 +23,17 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Return the share of right answers on images [N, C, H, W] with labels [N]; NaN if outputs are not finite.
+def accuracy(model: nn.Module, images: Stored, labels: Tensor, index: Tensor | None = None) -> float:
+    """Return the share of right answers on images [N, C, H, W] with labels [N], or on those that `index` [n] names.
 
-    Running statistics of BatchNorm are used, not changed.
+    NaN if outputs are not finite. Running statistics of BatchNorm are used, not changed.
     """
+    chosen = torch.arange(len(images), device=images.device) if index is None else index.to(images.device)
     with evaluation_mode(model):
         correct = torch.zeros((), dtype=torch.long, device=images.device)
         finite = torch.ones((), dtype=torch.bool, device=images.device)
-        for start in range(0, len(images), BATCH):
-            logits = model(images[start : start + BATCH])
+        for part in torch.split(chosen, BATCH):
+            logits = model(images[part])
             finite &= logits.isfinite().all()
-            correct += (logits.argmax(1) == labels[start : start + BATCH]).sum()
-    return correct.item() / len(images) if finite.item() else float("nan")
+            correct += (logits.argmax(1) == labels[part]).sum()
+    return correct.item() / len(chosen) if finite.item() else float("nan")

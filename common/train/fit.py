@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
+from common.resident import Stored
 from common.train.capture import repeated
 from common.train.checkpoint import NOWHERE, Checkpoint, State, copy_into, set_states, states
 from common.train.optimizers import SGD, SGDUpdate
@@ -75,14 +76,14 @@ Observer = Callable[[TrainingRun], Mapping[str, Tensor]]
 def fit(
     runs: Sequence[TrainingRun],
     recipe: Recipe,
-    images: Tensor,
+    images: Stored,
     labels: Tensor,
     observe: Observer | None = None,
     checkpoint: Checkpoint = NOWHERE,
 ) -> list[History]:
     """Train all runs in place and return their histories in the same order.
 
-    `images` [N, C, H, W] (float) and `labels` [N] hold training and validation images together, already on
+    `images` [N, C, H, W] and `labels` [N] hold training and validation images together, already on
     the device of the models. Runs whose networks stack are trained as one program, the others one after
     another; what a run computes does not depend on its neighbours but for floating-point rounding.
     `observe` is called with a run before training and after each epoch and returns scalar tensors. What the
@@ -115,7 +116,7 @@ class _Group:
         self,
         runs: Sequence[TrainingRun],
         recipe: Recipe,
-        images: Tensor,
+        images: Stored,
         labels: Tensor,
         observe: Observer | None,
     ) -> None:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from common.resident import Stored
 from common.train.evaluate import BATCH, evaluation_mode
 from common.train.stacking import StackedBatchNorm, stack, stackable
 
@@ -57,7 +58,7 @@ class Program:
         return [_laid_out_like(p, gradient) for p, gradient in zip(parameters, gradients, strict=True)]
 
     @torch.no_grad()
-    def correct(self, images: Tensor, labels: Tensor, index: Tensor) -> Tensor:
+    def correct(self, images: Stored, labels: Tensor, index: Tensor) -> Tensor:
         """Count each run's right answers in evaluation mode on the images that index [R, n] names, [R]."""
         with evaluation_mode(self.module):
             parts = [right(self.logits(images[part]), labels[part]) for part in torch.split(index, BATCH, 1)]

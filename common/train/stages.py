@@ -8,6 +8,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from common.resident import Stored
 from common.train.capture import repeated
 from common.train.checkpoint import NOWHERE, Checkpoint, State
 from common.train.optimizers import Optimizer, PerRunUpdate
@@ -71,9 +72,9 @@ class StageHistory:
 class Data:
     """Images and labels on the device: all that any stage trains on, and those to test on."""
 
-    images: Tensor
+    images: Stored
     labels: Tensor
-    test_images: Tensor
+    test_images: Stored
     test_labels: Tensor
 
 

@@ -16,6 +16,7 @@ from common.models.architecture import build
 from common.models.init import initialise
 from common.models.operations import Work, architecture_cost
 from common.models.weights import weight_tensors
+from common.resident import Stored
 from common.seeds import stream
 from common.train.checkpoint import Checkpoint
 from common.train.evaluate import accuracy
@@ -50,11 +51,11 @@ METRICS = (
 
 @dataclass(frozen=True)
 class Images:
-    """Standardised images on the device: training and test, [N, C, H, W] and [N]."""
+    """Images on the device, standardised where they are looked at: training and test, [N, C, H, W] and [N]."""
 
-    images: Tensor
+    images: Stored
     labels: Tensor
-    test_images: Tensor
+    test_images: Stored
     test_labels: Tensor
     num_classes: int
 
@@ -71,14 +72,8 @@ class Prepared:
 def images_of(name: str, data_dir: Path, device: torch.device) -> Images:
     """Load a data set onto the device."""
     data = load(name, data_dir)
-    train, test = data.standardised()
-    return Images(
-        train.to(device),
-        data.train_labels.to(device),
-        test.to(device),
-        data.test_labels.to(device),
-        data.num_classes,
-    )
+    train, test = data.resident(device)
+    return Images(train, data.train_labels.to(device), test, data.test_labels.to(device), data.num_classes)
 
 
 def train(jobs: Sequence[Job], environment: Environment, observe: Observer | None = None) -> Iterator[Metrics]:
@@ -187,9 +182,8 @@ def measure(prepared: Prepared, history: History, data: Images) -> Metrics:
     whole = {name: torch.ones_like(w, dtype=torch.bool) for name, w in weight_tensors(model).items()}
     mask = {**whole, **run.mask}
     rates = freezing_rates(model, mask)
-    train_images, train_labels = data.images[run.train], data.labels[run.train]
     scalars = {
-        "final_train_accuracy": accuracy(model, train_images, train_labels),
+        "final_train_accuracy": accuracy(model, data.images, data.labels, run.train),
         "final_test_accuracy": accuracy(model, data.test_images, data.test_labels),
         **{f"final_{name}": value for name, value in frozen_weights(prepared).items()},
     }

@@ -15,11 +15,10 @@ RELABELLED = 0.4  # share of the training labels drawn again
 
 @lru_cache(maxsize=2)
 def data_of(name: str, data_dir: Path, device: torch.device) -> Data:
-    """Return a data set by name, standardised; "digits-relabelled" and "templates" need no files."""
+    """Return a data set by name, on the device; "digits-relabelled" and "templates" need no files."""
     data = relabelled_digits() if name == "digits-relabelled" else load(name, data_dir)
-    train, test = data.standardised()
-    tensors = train, data.train_labels, test, data.test_labels
-    return Data(*(tensor.to(device) for tensor in tensors))
+    train, test = data.resident(device)
+    return Data(train, data.train_labels.to(device), test, data.test_labels.to(device))
 
 
 def relabelled_digits() -> ImageData:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from common.datasets.dataset import in_unit
+from common.resident import Resident, Stored
 from common.seeds import stream
 from common.transforms import Flip, blurred, contrasted, shifted
 from papers.sequential_learning.data import data_of
@@ -25,7 +26,7 @@ class ImageSet:
 
     images: Tensor
     labels: Tensor
-    test_images: Tensor
+    test_images: Stored
     test_labels: Tensor
     num_classes: int
     mean: Tensor | None
@@ -41,8 +42,7 @@ def image_set(name: str, data_dir: Path, device: torch.device, standardise: bool
     if not standardise:
         return ImageSet(images, labels[0], test, labels[1], data.num_classes, None, None)
     mean, std = (moment.to(device) for moment in data.moments())
-    test = in_unit(test).sub_(mean).div_(std)
-    return ImageSet(images, labels[0], test, labels[1], data.num_classes, mean, std)
+    return ImageSet(images, labels[0], Resident(test, mean, std), labels[1], data.num_classes, mean, std)
 
 
 class Shown:
@@ -58,8 +58,10 @@ class Shown:
         self.data, self.tasks, device = data, tasks, data.images.device
         levels = [(task.blur, task.contrast) for task in tasks]
         distinct = list(dict.fromkeys(levels))
-        self.views = torch.stack([_view(data, *level) for level in distinct])
-        self.view_of_run = torch.tensor([distinct.index(level) for level in levels], device=device)
+        self.views = [_view(data, *level) for level in distinct]
+        of_view = [[run for run, level in enumerate(levels) if level == each] for each in distinct]
+        self.runs_of_views = [torch.tensor(runs, device=device) for runs in of_view]
+        self.back = torch.tensor([run for runs in of_view for run in runs], device=device).argsort()
         self.limits = [round(task.shift * data.images.shape[-1]) for task in tasks]
         self.draws = [torch.Generator(device).manual_seed(stream(seed, "presentation")) for seed in seeds]
         fixed = [torch.Generator(device).manual_seed(stream(seed, "fixed shifts")) for seed in seeds]
@@ -83,7 +85,11 @@ class Shown:
         return self.data.test_images[index], self.data.test_labels[index]
 
     def _plain(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        return self.views[self.view_of_run[:, None], index], self.data.labels[index]
+        labels = self.data.labels[index]
+        if len(self.views) == 1:
+            return self.views[0][index], labels
+        seen = [view[index[runs]] for view, runs in zip(self.views, self.runs_of_views, strict=True)]
+        return torch.cat(seen)[self.back], labels
 
     def _shifts(self, count: int, draws: Sequence[torch.Generator]) -> Tensor:
         """Draw shifts down and right for `count` images of every run within its own limit, int64 [R, 2, count]."""
@@ -108,9 +114,15 @@ class Shown:
         return (moved + black).view(images.shape)
 
 
-def _view(data: ImageSet, blur: float, contrast: float) -> Tensor:
-    """Return all training images after blur and contrast, standardised, or as they are where nothing is to be done."""
+def _view(data: ImageSet, blur: float, contrast: float) -> Stored:
+    """Return all training images as they come standardised after blur and contrast.
+
+    Without either, bytes stay bytes; blurred or contrasted images are floats in memory. A network that takes images as
+    they are gets them so.
+    """
     if data.mean is None or data.std is None:
         return data.images
+    if (blur, contrast) == (1.0, 1.0):
+        return Resident(data.images, data.mean, data.std)
     shown = contrasted(blurred(in_unit(data.images), blur), contrast)
     return shown.sub_(data.mean).div_(data.std)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from common.datasets import ImageData
 from common.train import fit as fit_module
 from common.train.evaluate import accuracy
 from common.train.fit import Recipe, TrainingRun, fit
@@ -117,6 +118,26 @@ def test_steps_that_a_gpu_would_repeat_train_the_same(kind, monkeypatch):
         assert all(torch.equal(mine.best_state[name], value) for name, value in theirs.best_state.items())
     for mine, theirs in zip(replayed, plain, strict=True):
         assert all(torch.equal(mine.model.state_dict()[n], v) for n, v in theirs.model.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", [Perceptron, Convolution])
+def test_bytes_train_to_the_bit_as_their_standardised_floats(kind):
+    images = (60 * IMAGES + 128).clamp(0, 255).to(torch.uint8)
+    data = ImageData("toy", images, LABELS, images[:9], LABELS[:9], 3)
+    recipe = replace(RECIPE, augment=(Translate(1),))
+    trained = []
+    for shown in (data.resident(torch.device("cpu"))[0], data.standardised()[0]):
+        runs = [run(kind, seed, share=0.5) for seed in range(3)]
+        for own in runs:
+            own.model.float()
+        trained.append((fit(runs, recipe, shown, LABELS), runs))
+    (histories, runs), (expected, others) = trained
+    for mine, theirs, one, other in zip(histories, expected, runs, others, strict=True):
+        assert mine.train_loss == theirs.train_loss
+        assert mine.train_loss[-1] < mine.train_loss[0]
+        assert mine.validation_accuracy == theirs.validation_accuracy
+        for found, state in ((mine.best_state, theirs.best_state), (one.model.state_dict(), other.model.state_dict())):
+            assert all(torch.equal(found[name], value) for name, value in state.items())
 
 
 def test_runs_of_different_kinds_share_a_call():

@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from common.datasets import ImageData
 from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
 from common.models.init import initialise
 from common.train import stages
@@ -174,6 +175,25 @@ def test_the_order_depends_on_the_runs_own_seed_alone():
     assert not torch.equal(one[:, 0], one[:, 1])
     (twins,) = shuffled_epochs(own, 1, 5, [4, 4])
     assert torch.equal(twins[:, 0], twins[:, 1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_bytes_train_to_the_bit_as_their_standardised_floats(kind):
+    data, runs = data_for(kind), 1 if kind == "resnet" else 2
+    images, tests = ((60 * own + 128).clamp(0, 255).to(torch.uint8) for own in (data.images, data.test_images))
+    toy = ImageData("toy", images, data.labels, tests, data.test_labels, 3)
+    trained = []
+    for shown in (toy.resident(torch.device("cpu")), toy.standardised()):
+        models = [model.float() for model in networks(kind, runs)]
+        own = halves(runs)
+        epochs = shuffled_epochs(own, 3, BATCH, range(runs))
+        given = Data(shown[0], data.labels, shown[1], data.test_labels)
+        trained.append((train_stage(Program(models), epochs, own, SGD(0.9), RATES[:runs], given), models))
+    (mine, models), (theirs, others) = trained
+    for name in ("loss", "test", "train"):
+        assert torch.equal(getattr(mine, name), getattr(theirs, name))
+    for model, other in zip(models, others, strict=True):
+        assert all(map(torch.equal, model.state_dict().values(), other.state_dict().values()))
 
 
 def test_images_that_do_not_fill_a_batch_are_refused():

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from common.datasets import load
 from common.experiment import Environment, Job, Tier
 from common.models.weights import weight_tensors
 from common.train.fit import History, fit
@@ -178,6 +179,29 @@ def test_measuring_gradients_leaves_running_statistics_alone():
     before = {name: value.clone() for name, value in run.model.state_dict().items()}
     gradient_norms(run, data, 540)
     assert equal(before, dict(run.model.state_dict()))
+
+
+def test_training_accuracy_is_that_on_the_training_images_alone():
+    prepared = start("baseline")
+    run = prepared.run
+    fit([run], SHORT.recipe, DATA.images, DATA.labels)
+    labels = DATA.labels.clone()
+    labels[run.validation] = -1
+    state = {name: value.clone() for name, value in run.model.state_dict().items()}
+    metrics = measure(prepared, History([0.0], [0.5], 1, state, {}, 0.0, "single"), replace(DATA, labels=labels))
+    right = (run.model(DATA.images[run.train]).argmax(1) == DATA.labels[run.train]).double().mean().item()
+    assert metrics.scalars["final_train_accuracy"] == pytest.approx(right)
+    assert right > 0.5
+
+
+def test_decoded_bytes_are_what_the_device_holds(monkeypatch):
+    toy = load("procedural10")
+    monkeypatch.setattr(training, "load", lambda name, data_dir: toy)
+    data = images_of.__wrapped__("toy", ENVIRONMENT.data_dir, ENVIRONMENT.device)
+    for images, source in ((data.images, toy.train_images), (data.test_images, toy.test_images)):
+        before = images[:]
+        source.bitwise_not_()  # there is no other copy
+        assert not (images[:] == before).any()
 
 
 def test_work_of_lenet_300_100_on_digits():

@@ -5,6 +5,7 @@ import torch
 
 from common.datasets import load
 from common.errors import UsageError
+from papers.plasticity import data as module
 from papers.plasticity.data import PER_CLASS, RELABELLED, data_of, relabelled_digits
 from papers.plasticity.training import SIZES
 
@@ -35,10 +36,21 @@ def test_images_come_standardised_and_of_the_sizes_that_work_is_estimated_from(n
     assert data.images.shape == (images, *shape)
     assert data.test_images.shape == (test, *shape)
     assert (len(data.labels), len(data.test_labels)) == (images, test)
-    assert data.images.dtype == torch.float32
-    assert data.images.mean().item() == pytest.approx(0.0, abs=1e-5)
-    assert data.images.std(correction=0).item() == pytest.approx(1.0, abs=1e-5)
+    seen = data.images[:]
+    assert seen.dtype == torch.float32
+    assert seen.mean().item() == pytest.approx(0.0, abs=1e-5)
+    assert seen.std(correction=0).item() == pytest.approx(1.0, abs=1e-5)
     assert data_of(name, NOWHERE, CPU) is data
+
+
+def test_decoded_bytes_are_what_the_device_holds(monkeypatch):
+    toy = load("procedural10")
+    monkeypatch.setattr(module, "load", lambda name, data_dir: toy)
+    data = data_of.__wrapped__("toy", NOWHERE, CPU)
+    for images, source in ((data.images, toy.train_images), (data.test_images, toy.test_images)):
+        before = images[:]
+        source.bitwise_not_()  # there is no other copy
+        assert not (images[:] == before).any()
 
 
 def test_an_unknown_data_set_is_refused():

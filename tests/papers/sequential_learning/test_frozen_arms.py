@@ -446,7 +446,7 @@ def test_ends_are_measured_for_each_run_as_it_would_be_alone():
         assert ends["early_plasticity"][run].item() == pytest.approx(first, rel=1e-4)
         assert ends["late_plasticity"][run].item() == pytest.approx(last, rel=1e-4)
         with torch.no_grad():
-            features = model[:-1](data.test_images)[None]
+            features = model[:-1](data.test_images[:])[None]
             some = data.test_images[:500]
             ahead, behind = (model(some + step * (blurred(some, 0.25) - some)) for step in (1e-2, -1e-2))
         assert ends["fisher"][run].item() == pytest.approx(

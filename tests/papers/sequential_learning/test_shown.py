@@ -65,6 +65,19 @@ def test_bytes_are_divided_by_255():
     torch.testing.assert_close(images[0, 0], ((0.2 - MEAN) / STD).expand(3, 2, 2))
 
 
+@pytest.mark.parametrize("tasks", [[PLAIN], [replace(PLAIN, blur=0.25), PLAIN], [PLAIN] * 2], ids=["1", "mixed", "2"])
+def test_untransformed_bytes_are_kept_as_they_are_and_standardised_to_the_bit(tasks):
+    data = toy((255 * random(6, 3, SIDE, SIDE)).to(torch.uint8))
+    shown = Shown(data, tasks, range(len(tasks)))
+    before, _ = shown.fixed(every(data, len(tasks)))
+    assert torch.equal(before[-1], (data.images / 255 - MEAN) / STD)
+    data.images.zero_()  # the view of an untransformed task holds no copy
+    after, _ = shown.fixed(every(data, len(tasks)))
+    assert torch.equal(after[-1], (-MEAN / STD).expand_as(after[-1]))
+    for run, task in enumerate(tasks):
+        assert torch.equal(before[run], after[run]) == (task != PLAIN)
+
+
 def test_blur_and_contrast_come_before_the_standardisation_and_in_validation_too():
     data = colour()
     down = F.interpolate(data.images, (2, 2), mode="bilinear", align_corners=False)
@@ -84,8 +97,8 @@ def test_every_run_sees_its_own_task():
         alone, _ = Shown(data, [task], [run]).fixed(every(data))
         assert torch.equal(together[run], alone[0])
     assert torch.equal(together[0], together[3])
-    for other in (1, 2):
-        assert (together[0] - together[other]).abs().max() > 0.1
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert (together[one] - together[other]).abs().max() > 0.1
 
 
 def test_the_data_set_itself_stays_as_it_is():
@@ -251,13 +264,16 @@ def test_a_data_set_is_standardised_by_its_training_images(loaded):
     torch.testing.assert_close(data.mean.double().flatten(), mean)
     torch.testing.assert_close(data.std.double().flatten(), std)
     test = (loaded.test_images.double() / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
-    torch.testing.assert_close(data.test_images.double(), test, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(data.test_images[:].double(), test, rtol=1e-5, atol=1e-5)
     assert torch.equal(data.images, loaded.train_images)
     assert torch.equal(data.labels, loaded.train_labels)
     assert torch.equal(data.test_labels, loaded.test_labels)
     assert data.num_classes == 2
     shown, _ = Shown(data, [Task("toy", blur=0.5)], [0]).in_training(every(data))
     assert shown.std() < 0.9  # the moments are those of sharp images, whatever the task
+    before = data.test_images[:]
+    loaded.test_images.bitwise_not_()  # there is no other copy
+    assert not (data.test_images[:] == before).any()
 
 
 def test_a_network_that_standardises_by_itself_gets_the_bytes(loaded):
