@@ -1,5 +1,6 @@
 """Step 2: run the jobs that have no record yet, in groups that may train as one program."""
 
+import gc
 import hashlib
 import json
 import multiprocessing
@@ -11,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from tqdm import tqdm
@@ -114,6 +115,46 @@ def run_group(
     Where the group fails as a whole, its unfinished jobs run again one at a time, or, where memory was too small, in
     halves; no job is changed by that but for rounding.
     """
+    failure = _attempt(group, store, environment, done)
+    if failure is None:
+        return {}
+    unfinished = [job for job in group if store.read(job) is None]
+    if len(unfinished) > 1:
+        parts = [run_group(part, store, environment, done) for part in _parts(unfinished, failure)]
+        return {key: message for part in parts for key, message in part.items()}
+    print(f"{failure.trace}failed: {unfinished[0]}", file=sys.stderr)
+    done(unfinished[0])
+    return {unfinished[0].key: failure.message}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What ended a group, without the error itself: that would hold on to all that its frames hold, networks too."""
+
+    message: str
+    trace: str
+    out_of_memory: bool
+
+    @staticmethod
+    def of(error: Exception) -> "Failure":
+        """Describe an error in one line, and where it came from in a few."""
+        short = any(isinstance(one, torch.OutOfMemoryError) for one in _chain(error))
+        advice = "; a job that fails alone needs a GPU with more memory, or is left out with --only" if short else ""
+        message = " ".join(f"{type(error).__name__}: {error}{advice}".split())
+        return Failure(message, "".join(traceback.format_exception(error, limit=-3)), short)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those during which it came up: a capture that memory cuts off ends with another error."""
+    while error is not None:
+        yield error
+        error = error.__context__
+
+
+def _attempt(
+    group: Sequence[Job], store: Store, environment: Environment, done: Callable[[Job], None]
+) -> Failure | None:
+    """Run jobs together; return what went wrong."""
     checkpoint = checkpoint_of(group, store, environment)
     try:
         checkpoint.begin()
@@ -121,36 +162,24 @@ def run_group(
             environment, checkpoint=Checkpoint(checkpoint, checkpoint.tree), measured=_measured(group, store)
         )
         _run_together(group, store, call, done)
-        checkpoint.remove()
-        return {}
     except UsageError:
         raise
     except Exception as error:
         checkpoint.remove()
-        unfinished = [job for job in group if store.read(job) is None]
-        if len(unfinished) > 1:
-            parts = [run_group(part, store, environment, done) for part in _parts(unfinished, error)]
-            return {key: message for part in parts for key, message in part.items()}
-        traceback.print_exc(limit=-3, file=sys.stderr)
-        print(f"failed: {unfinished[0]}", file=sys.stderr)
-        done(unfinished[0])
-        return {unfinished[0].key: " ".join(f"{type(error).__name__}: {error}{_advice(error)}".split())}
+        return Failure.of(error)
+    checkpoint.remove()
+    return None
 
 
-def _parts(jobs: Sequence[Job], error: Exception) -> list[Sequence[Job]]:
+def _parts(jobs: Sequence[Job], failure: Failure) -> list[Sequence[Job]]:
     """Return which jobs are to run together after their group failed."""
-    if not isinstance(error, torch.OutOfMemoryError):
+    if not failure.out_of_memory:
         return [[job] for job in jobs]
     print(f"not enough memory for {len(jobs)} jobs together: they go on in halves", file=sys.stderr)
+    gc.collect()
     torch.cuda.empty_cache()
     middle = (len(jobs) + 1) // 2
     return [jobs[:middle], jobs[middle:]]
-
-
-def _advice(error: Exception) -> str:
-    if not isinstance(error, torch.OutOfMemoryError):
-        return ""
-    return "; the job does not fit even alone: use a GPU with more memory, or leave it out with --only"
 
 
 def _run_together(group: Sequence[Job], store: Store, environment: Environment, done: Callable[[Job], None]) -> None:

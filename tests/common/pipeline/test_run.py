@@ -1,4 +1,5 @@
 import json
+import weakref
 from dataclasses import dataclass
 
 import pytest
@@ -11,11 +12,19 @@ from common.pipeline.run import run_group
 from tests import conftest
 
 SIZES = []
+HELD = []
+
+
+class Network:
+    """What takes the memory."""
 
 
 def hungry(jobs, environment):
     """Hold no more than three jobs at once."""
     SIZES.append(len(jobs))
+    network = Network()
+    assert not any(reference() for reference in HELD), "what failed is let go before its halves begin"
+    HELD.append(weakref.ref(network))
     if len(jobs) > 3:
         raise torch.OutOfMemoryError("CUDA out of memory")
     yield from conftest.toy(jobs, environment)
@@ -45,6 +54,7 @@ def precise(jobs, environment):
 @pytest.fixture
 def store(tmp_path):
     SIZES.clear()
+    HELD.clear()
     found = Store(tmp_path / "results")
     found.open()
     (found.folder / CHECKPOINTS).mkdir()
@@ -69,10 +79,25 @@ def test_a_job_that_memory_cannot_hold_alone_is_an_error_with_its_name(store, ca
     jobs, errors = grouped(insatiable, 2, store)
     assert set(errors) == {job.key for job in jobs}
     for message in errors.values():
-        assert message.startswith(
-            "OutOfMemoryError: CUDA out of memory; the job does not fit even alone: use a GPU with"
-        )
+        assert message.startswith("OutOfMemoryError: CUDA out of memory; a job that fails alone needs a GPU with more")
     assert f"failed: {jobs[0]}" in capsys.readouterr().err
+
+
+def capturing(jobs, environment):
+    """Lack memory inside a capture, which then says that it was cut off."""
+    SIZES.append(len(jobs))
+    if len(jobs) > 3:
+        try:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        finally:
+            raise RuntimeError("operation failed due to a previous error during capture")
+    yield from conftest.toy(jobs, environment)
+
+
+def test_a_capture_that_memory_cut_off_goes_on_in_halves_too(store):
+    _, errors = grouped(capturing, 6, store)
+    assert errors == {}
+    assert SIZES == [6, 3, 3]
 
 
 def test_jobs_run_with_the_precision_of_their_recipe_and_the_record_says_so(store):
