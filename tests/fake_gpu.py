@@ -236,10 +236,25 @@ class _Calls(TorchFunctionMode):
             return torch.tensor(args[1], dtype=kwargs.get("dtype", args[0].dtype)).to(_INSIDE)
         if func is torch.Tensor.tolist and isinstance(args[0], OnGpu):
             return args[0].to(_CPU).tolist()
+        if func in (torch.Tensor.__getitem__, torch.Tensor.__setitem__) and isinstance(args[0], OnGpu):
+            args = (args[0], _brought(args[1]), *args[2:])
         if func == torch.Tensor.data.__set__:
-            return _set_data(func, *args)
+            return self._set_data(func, *args)
         args = tuple(_INSIDE if _is_cuda(arg) else arg for arg in args)
         return func(*args, **{name: _INSIDE if _is_cuda(value) else value for name, value in kwargs.items()})
+
+    def _set_data(self, func, tensor, value):
+        """Give a tensor the memory of another, as `tensor.data = value` does on any device."""
+        if isinstance(value, OnGpu) and not isinstance(tensor, OnGpu):
+            moved = OnGpu(value.inner).requires_grad_(tensor.requires_grad)
+            moved._is_param = isinstance(tensor, torch.nn.Parameter)
+            torch.utils.swap_tensors(tensor, moved)
+            self.gpu.alive[_memory(value.inner)].append(weakref.ref(tensor))
+            return
+        func(tensor, value)
+        if isinstance(value, OnGpu):
+            tensor.inner = value.inner
+            self.gpu.alive[_memory(value.inner)].append(weakref.ref(tensor))
 
     def _check(self, generator, args, kwargs):
         tensors = [arg for arg in args if isinstance(arg, torch.Tensor)]
@@ -267,6 +282,8 @@ class _Operations(TorchDispatchMode):
         ours = [tensor for tensor in given if isinstance(tensor, OnGpu)]
         asked = kwargs.get("device")
         made_here = asked is not None and torch.device(asked).type == "meta"
+        if any(tensor.device == _INSIDE for tensor in given if not isinstance(tensor, OnGpu)):
+            raise NotImplementedError(f"a tensor came to the device in a way that the fake does not know, in {func}")
         if not ours and not made_here:
             return func(*args, **kwargs)
         name = func._schema.name
@@ -333,14 +350,11 @@ def _check_fused_sgd(parameters, gradients, buffers, momentum):
             raise RuntimeError(f"check_fast_path_restrictions: memory of other layouts, {layouts}")
 
 
-def _set_data(func, tensor, value):
-    """Give a tensor the memory of another, as `tensor.data = value` does on any device."""
-    if isinstance(value, OnGpu) and not isinstance(tensor, OnGpu):
-        torch.utils.swap_tensors(tensor, torch.nn.Parameter(value.detach(), tensor.requires_grad))
-        return
-    func(tensor, value)
-    if isinstance(value, OnGpu):
-        tensor.inner = value.inner
+def _brought(index):
+    """Return an index whose lists of numbers are tensors of the device, as torch makes them."""
+    if isinstance(index, tuple):
+        return tuple(_brought(part) for part in index)
+    return torch.tensor(index, dtype=torch.long).to(_INSIDE) if isinstance(index, list) else index
 
 
 def _is_cuda(value):
