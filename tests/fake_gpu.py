@@ -12,8 +12,8 @@ It proves, on any machine, that code written for a GPU
   (`.item()`, `bool`, `.tolist()`, `.cpu()`, results whose shape depends on values), all copies from pageable memory to
   the device, and all indices left on the CPU, which CUDA copies silently;
 - may be captured: `torch.cuda.graph` takes operations down, puts all memory back, and refuses to wait or to draw from a
-  generator of one's own. A replay repeats the same operations on the same memory, so that a number that was fixed on the
-  host when they were taken down shows in what comes out, and refuses where such memory has been freed since.
+  generator of one's own. A replay repeats the same operations on the same memory, so that a number that was fixed on
+  the host when they were taken down shows in what comes out, and refuses where such memory has been freed since.
 
 What comes out are numbers of the CPU's kernels, which can be compared with the CPU's own. It proves nothing about
 CUDA's kernels, their rounding and layouts, about memory, speed, streams, or what cuDNN and cuBLAS do in a capture.
@@ -23,6 +23,7 @@ import contextlib
 import sys
 import weakref
 from collections import Counter, defaultdict
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
@@ -294,7 +295,7 @@ class _Operations(TorchDispatchMode):
         if name in ("aten::_to_copy", "aten::copy_"):
             if leaves or len(ours) < len(given):
                 self.gpu.wait("a copy between host and device")
-        else:
+        elif len(ours) < len(given) or _special(func):
             self._look(func, name, args, kwargs, given)
         if made_here:
             kwargs["device"] = _CPU
@@ -340,6 +341,12 @@ class _Operations(TorchDispatchMode):
         return run(*args, **kwargs)
 
 
+@cache
+def _special(func):
+    """Tell whether an operation has to be looked at even where all its tensors lie on the device."""
+    return func._schema.name in (*_INDEXING, "aten::_fused_sgd_") or bool(_READS & set(func.tags))
+
+
 def _check_fused_sgd(parameters, gradients, buffers, momentum):
     """Raise where CUDA's kernel does, which walks through memory in its order, and where the CPU's goes wrong."""
     if buffers and not momentum:
@@ -378,7 +385,7 @@ def _mapped(change, tree):
         return change(tree)
     if isinstance(tree, dict):
         return {name: _mapped(change, branch) for name, branch in tree.items()}
-    return type(tree)(_mapped(change, branch) for branch in tree) if isinstance(tree, list | tuple) else tree
+    return type(tree)([_mapped(change, branch) for branch in tree]) if isinstance(tree, list | tuple) else tree
 
 
 def _memory(tensor):

@@ -150,6 +150,6 @@ def test_the_fused_step_refuses_gradients_of_another_layout():
         with pytest.raises(RuntimeError, match="layout"):
             torch._fused_sgd_(
                 *([weight], [other], [weight.clone()]),
-                **{"weight_decay": 0.0, "momentum": 0.9, "lr": 0.1, "dampening": 0.0},
+                **dict.fromkeys(("weight_decay", "momentum", "lr", "dampening"), 0.1),
                 **dict.fromkeys(("nesterov", "maximize", "is_first_step"), False),
             )

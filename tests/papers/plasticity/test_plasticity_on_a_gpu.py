@@ -28,9 +28,16 @@ def wide_cnn() -> nn.Module:
 
 
 MLP = replace(
-    *(DIGITS,),
-    **{"name": "tiny/mlp", "dataset": "tiny", "model": architecture(grouped_mlp, inputs=144, hidden=6, num_classes=3)},
-    **{"batch_size": 6, "epochs": 2, "pretraining": 1, "averaged": 1, "required": 0.0, "target": 0.5},
+    DIGITS,
+    name="tiny/mlp",
+    dataset="tiny",
+    model=architecture(grouped_mlp, inputs=144, hidden=6, num_classes=3),
+    batch_size=6,
+    epochs=2,
+    pretraining=1,
+    averaged=1,
+    required=0.0,
+    target=0.5,
 )
 CNN = replace(MLP, name="tiny/cnn", model=architecture(grouped_cnn, width=2, depth=1, num_classes=3))
 WIDE = replace(MLP, name="tiny/wide", model=architecture(wide_cnn))

@@ -120,7 +120,7 @@ def test_dropout_on_a_gpu_draws_what_a_plain_loop_draws(monkeypatch):
     assert_same(found, followed("dropout", path, CPU, monkeypatch))
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -131,14 +131,14 @@ def test_a_path_that_was_killed_goes_on_where_it_was(kind, tmp_path, monkeypatch
 
     def killed(*args):
         write(*args)
-        raise Killed
+        raise KilledError
 
     with FakeGpu():
         undisturbed = followed(kind, path, CUDA, monkeypatch)
         file = CheckpointFile(tmp_path, owner, 0.0)
         with monkeypatch.context() as patch:
             patch.setattr(checkpoint, "write", killed)
-            with pytest.raises(Killed):
+            with pytest.raises(KilledError):
                 followed(kind, path, CUDA, monkeypatch, Checkpoint(file, file.tree))
         again = CheckpointFile(tmp_path, owner, 0.0)
         assert again.tree
