@@ -1,5 +1,6 @@
 """Step 2: run the jobs that have no record yet, in groups that may train as one program."""
 
+import gc
 import hashlib
 import json
 import multiprocessing
@@ -147,6 +148,8 @@ def _parts(jobs: Sequence[Job], error: Exception) -> list[Sequence[Job]]:
     if not isinstance(error, torch.OutOfMemoryError):
         return [[job] for job in jobs]
     print(f"not enough memory for {len(jobs)} jobs together: they go on in halves", file=sys.stderr)
+    traceback.clear_frames(error.__traceback__)  # which hold what the failed attempt has in memory
+    gc.collect()
     torch.cuda.empty_cache()
     middle = (len(jobs) + 1) // 2
     return [jobs[:middle], jobs[middle:]]

@@ -29,7 +29,8 @@ def multiplying(precision: str, device: torch.device) -> Iterator[None]:
     before = matmul.allow_tf32, cudnn.allow_tf32
     matmul.allow_tf32 = cudnn.allow_tf32 = precision != "fp32"
     try:
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        # a cache would keep every weight as it was when it was first converted, however it is trained afterwards
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=False):
             yield
     finally:
         matmul.allow_tf32, cudnn.allow_tf32 = before
