@@ -10,6 +10,7 @@ from common import expectations
 from common.experiment import DECLARED, Environment, Experiment, Metrics, Tier
 from common.models.operations import Work
 from common.pipeline import Package, Request
+from common.train import stacking
 
 torch.set_num_threads(1)  # threads that wait for each other make a shared machine crawl
 
@@ -101,6 +102,12 @@ def request_for(tmp_path):
         )
 
     return make
+
+
+@pytest.fixture
+def _grouped_everywhere(monkeypatch):
+    """Let a GPU stack convolutions as a CPU does, so that both compute the same bits."""
+    monkeypatch.setattr(stacking, "unfolds", lambda device: False)
 
 
 @pytest.fixture

@@ -206,17 +206,17 @@ class PerRunUpdate:
         torch._foreach_lerp_(self.first, list(gradients), 1.0 - b1)
         torch._foreach_mul_(self.second, b2)
         torch._foreach_addcmul_(self.second, list(gradients), list(gradients), value=1.0 - b2)
-        floors = torch._foreach_sqrt(self.second)
+        floors, count = torch._foreach_sqrt(self.second), len(self.second)
         if isinstance(self.rule, RAdam):
             factor, trusted, distrusted = self.corrections
             torch._foreach_add_(floors, self.rule.eps)
-            torch._foreach_mul_(floors, trusted)  # a floor of 1 while the second moment has seen too few steps
-            torch._foreach_add_(floors, distrusted)
+            torch._foreach_mul_(floors, [trusted] * count)  # a floor of 1 while the second moment is too young
+            torch._foreach_add_(floors, [distrusted] * count)
         else:
             factor, eps = self.corrections
-            torch._foreach_add_(floors, eps)
+            torch._foreach_add_(floors, [eps] * count)
         directions = torch._foreach_div(self.first, floors)
-        torch._foreach_mul_(directions, factor)
+        torch._foreach_mul_(directions, [factor] * count)
         return directions
 
 

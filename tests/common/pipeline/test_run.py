@@ -30,6 +30,25 @@ def hungry(jobs, environment):
     yield from conftest.toy(jobs, environment)
 
 
+class Memory:
+    """What an attempt holds."""
+
+
+HELD = []
+
+
+def holding(jobs, environment):
+    """Need room for one job at a time, where nothing is left of earlier attempts, not even in a circle."""
+    assert [memory() for memory in HELD if memory() is not None] == []
+    memory = Memory()
+    memory.itself = memory
+    HELD.append(weakref.ref(memory))
+    if len(jobs) > 1:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    memory.itself = None
+    yield from conftest.toy(jobs, environment)
+
+
 def insatiable(jobs, environment):
     """Hold not even one job."""
     raise torch.OutOfMemoryError("CUDA out of memory")
@@ -73,6 +92,12 @@ def test_a_group_that_memory_cannot_hold_goes_on_in_halves(store, capsys):
     assert all(store.read(job) is not None for job in jobs)
     assert SIZES == [10, 5, 3, 2, 5, 3, 2]
     assert "not enough memory for 10 jobs together: they go on in halves" in capsys.readouterr().err
+
+
+def test_what_a_group_held_is_free_before_it_goes_on_in_halves(store):
+    _, errors = grouped(holding, 4, store)
+    assert errors == {}
+    assert len(HELD) == 7
 
 
 def test_a_job_that_memory_cannot_hold_alone_is_an_error_with_its_name(store, capsys):

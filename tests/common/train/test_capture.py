@@ -2,7 +2,30 @@ import pytest
 import torch
 
 from common.train.capture import WARM_UPS, Captured, repeated
-from tests.replayed import Replayed
+
+
+class Replayed:
+    """A graph for the CPU: warming up works, capturing does nothing, replaying does the work on the captured memory."""
+
+    def __init__(self):
+        self.warmed, self.replays = 0, 0
+        self.generators = []
+
+    def draw_from(self, generator):
+        self.generators.append(generator)
+
+    def warm_up(self, work):
+        with torch.random.fork_rng(devices=[]):
+            for _ in range(WARM_UPS):
+                work()
+                self.warmed += 1
+
+    def capture(self, work):
+        self.captured = work
+
+    def replay(self):
+        self.replays += 1
+        self.captured()
 
 
 def momentum(weight, velocity):

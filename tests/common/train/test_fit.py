@@ -7,13 +7,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from common.datasets import ImageData
-from common.train import fit as fit_module
 from common.train.evaluate import accuracy
 from common.train.fit import Recipe, TrainingRun, fit
 from common.train.optimizers import SGD
 from common.train.schedules import DropAtEpochs
-from common.transforms import Flip, Translate
-from tests.replayed import replay_in
+from common.transforms import Translate
 
 
 class Perceptron(nn.Module):
@@ -102,22 +100,6 @@ def test_the_same_runs_in_the_same_grouping_are_bit_identical(kind):
     assert histories[0][1].train_loss == histories[1][1].train_loss
     for a, b in zip(first, second, strict=True):
         assert all(torch.equal(a.model.state_dict()[n], v) for n, v in b.model.state_dict().items())
-
-
-@pytest.mark.parametrize("kind", [Perceptron, Convolution])
-def test_steps_that_a_gpu_would_repeat_train_the_same(kind, monkeypatch):
-    recipe = replace(RECIPE, augment=(Flip(), Translate(1)))
-    plain, replayed = ([run(kind, seed, share=0.6) for seed in range(3)] for _ in range(2))
-    expected = fit(plain, recipe, IMAGES, LABELS)
-    graphs = replay_in(fit_module, monkeypatch)
-    found = fit(replayed, recipe, IMAGES, LABELS)
-    assert [graph.replays for graph in graphs] == [8]  # of 12 steps; the last batch of every epoch is smaller
-    assert len(graphs[0].generators) == 3
-    for mine, theirs in zip(found, expected, strict=True):
-        assert mine.train_loss == theirs.train_loss
-        assert all(torch.equal(mine.best_state[name], value) for name, value in theirs.best_state.items())
-    for mine, theirs in zip(replayed, plain, strict=True):
-        assert all(torch.equal(mine.model.state_dict()[n], v) for n, v in theirs.model.state_dict().items())
 
 
 @pytest.mark.parametrize("kind", [Perceptron, Convolution])

@@ -31,13 +31,14 @@ def test_products_run_in_bfloat16_and_weights_stay_in_single_precision():
     assert layer.weight.dtype == torch.float32
 
 
-def test_products_take_the_weights_of_the_moment():
-    layer, inputs = torch.nn.Linear(2, 1, bias=False), torch.ones(1, 2)
-    with multiplying("bf16", CPU):
-        for value in (0.5, 2.0):
-            with torch.no_grad():
-                layer.weight.fill_(value)
-            assert layer(inputs).item() == 2 * value
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_layer_computes_with_the_weights_that_it_has_now(precision):
+    layer, inputs = torch.nn.Linear(4, 3, bias=False), torch.ones(2, 4)
+    with multiplying(precision, CPU):
+        layer(inputs)
+        with torch.no_grad():
+            layer.weight.fill_(1.0)
+        assert (layer(inputs) == 4.0).all()
 
 
 def test_another_precision_is_refused():

@@ -7,11 +7,9 @@ import torch.nn.functional as F
 from common.datasets import ImageData
 from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
 from common.models.init import initialise
-from common.train import stages
-from common.train.optimizers import SGD, Adam, Nesterov, RAdam, RMSprop
+from common.train.optimizers import SGD, Adam, RMSprop
 from common.train.program import Program
 from common.train.stages import Data, shuffled_epochs, train_stage
-from tests.replayed import replay_in
 
 RULES = {
     "adam": (Adam(), torch.optim.Adam),
@@ -103,25 +101,6 @@ def test_two_stages_are_a_plain_loop_with_two_optimizers(kind, rule):
         assert torch.cat([history.test[:, run] for history in histories]).tolist() == pytest.approx(tests)
         assert [history.train[run].item() for history in histories] == pytest.approx(trains)
     assert [tuple(history.test.shape) for history in histories] == [(3, runs), (2, runs)]
-
-
-@pytest.mark.parametrize("rule", [SGD(0.9), Nesterov(0.9), Adam(), RAdam(), RMSprop()], ids=lambda r: type(r).__name__)
-@pytest.mark.parametrize("kind", KINDS)
-def test_steps_that_a_gpu_would_repeat_train_the_same(kind, rule, monkeypatch):
-    data, runs = data_for(kind), 1 if kind == "resnet" else 3
-    plain, replayed = networks(kind, runs), networks(kind, runs)
-
-    def trained(models):
-        epochs = shuffled_epochs(halves(runs), 3, BATCH, range(runs))
-        return train_stage(Program(models), epochs, halves(runs), rule, RATES[:runs], data)
-
-    expected = trained(plain)
-    graphs = replay_in(stages, monkeypatch)
-    found = trained(replayed)
-    assert [graph.replays for graph in graphs] == [9]
-    assert torch.equal(found.loss, expected.loss)
-    for mine, theirs in zip(replayed, plain, strict=True):
-        assert all(torch.equal(mine.state_dict()[n], v) for n, v in theirs.state_dict().items())
 
 
 @pytest.mark.parametrize("rule", ["adam", "rmsprop", "momentum"])

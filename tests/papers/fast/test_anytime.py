@@ -1,4 +1,5 @@
 import copy
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -10,13 +11,11 @@ from common.models.small_cnn import FEATURES, small_cnn
 from common.train.batches import StratifiedBatches
 from common.train.evaluate import accuracy
 from common.train.optimizers import SGD, Adam, Nesterov, RAdam
-from common.transforms import Flip
-from papers.fast import anytime
 from papers.fast.adoption import Adopted, Start
 from papers.fast.anytime import Run, Schedule, adapt
 from papers.fast.by_hand import fine_tune, with_source_head
 from papers.fast.tasks import Task
-from tests.replayed import as_on_a_gpu, replay_in
+from tests.fake_gpu import FakeGpu
 
 torch.set_num_threads(1)
 CLASSES, BATCH = 3, 6
@@ -324,57 +323,33 @@ def test_dropout_draws_anew_at_every_step(monkeypatch):
     assert len(seen) == len(set(seen)) == 8
 
 
-@pytest.mark.parametrize("rule", [MOMENTUM, Nesterov(0.9), Adam(), RAdam()], ids=lambda rule: type(rule).__name__)
-@pytest.mark.parametrize(("kind", "count"), [(small_cnn, 3), (dropping, 1)])
-def test_steps_that_a_gpu_would_repeat_adapt_the_same(kind, count, rule, monkeypatch):
-    target, schedule = replace(TARGET, augment=(Flip(),)), Schedule(9, BATCH, rule)
-    plain, replayed = (runs(kind, RATES[:count]) for _ in range(2))
-    expected = adapt(plain, schedule, target, SOURCE)
-    graphs = replay_in(anytime, monkeypatch)
-    found = adapt(replayed, schedule, target, SOURCE)
-    assert [graph.replays for graph in graphs] == [9]
-    for mine, theirs in zip(found, expected, strict=True):
-        assert mine.norm == theirs.norm
-        assert_same_bits(mine.best_state, theirs.best_state)
-    for mine, theirs in zip(replayed, plain, strict=True):
-        assert_same_bits(mine.model.state_dict(), theirs.model.state_dict())
+DEVICES = [
+    "fake",
+    pytest.param("cuda", marks=[pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]),
+]
 
 
-@pytest.mark.parametrize("warm_up", ["updating", "inference"])
-def test_a_warm_up_decides_at_every_step_and_is_not_repeated(warm_up, monkeypatch):
-    graphs = replay_in(anytime, monkeypatch)
-    adapt(runs(), Schedule(9, BATCH, MOMENTUM, True, warm_up), TARGET, SOURCE)
-    assert not graphs
-
-
-GPU = pytest.param(
-    "a GPU", marks=[pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]
-)
-
-
-@pytest.mark.parametrize("where", ["a CPU by a GPU's ways", GPU])
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("warm_up", ["none", "updating", "inference"])
-def test_a_gpu_adapts_as_a_cpu_does(warm_up, where):
+def test_a_gpu_adapts_as_a_cpu_does(warm_up, device):
     schedule = Schedule(12, BATCH, MOMENTUM, warm_up != "none", warm_up)
-    here, there = runs(), runs()
-    expected = adapt(here, schedule, TARGET, SOURCE)
-    if where == "a GPU":
-        device = torch.device("cuda")
+    expected = adapt(runs(), schedule, TARGET, SOURCE)
+    with FakeGpu() if device == "fake" else nullcontext():
+        there = runs()
         for run in there:
-            run.model.to(device)
-        target, source = (replace(task, **on(task, device)) for task in (TARGET, SOURCE))
-        found = adapt(there, schedule, target, source)
-    else:
-        with as_on_a_gpu(anytime):
-            found = adapt(there, schedule, TARGET, SOURCE)
-    for mine, theirs in zip(found, expected, strict=True):
+            run.model.to("cuda")
+            run.model.source.to("cuda")
+        found = adapt(there, schedule, on_a_gpu(TARGET), on_a_gpu(SOURCE))
+        states = [{name: value.cpu() for name, value in history.best_state.items()} for history in found]
+    for mine, theirs, state in zip(found, expected, states, strict=True):
         assert mine.target == pytest.approx(theirs.target)
         assert mine.source == pytest.approx(theirs.source)
         assert mine.norm == pytest.approx(theirs.norm, rel=1e-6)
         assert (mine.best_step, mine.switched_at) == (theirs.best_step, theirs.switched_at)
         for name, value in theirs.best_state.items():
-            torch.testing.assert_close(mine.best_state[name].cpu(), value, rtol=1e-6, atol=1e-7, msg=name)
+            torch.testing.assert_close(state[name], value, rtol=1e-6, atol=1e-7, msg=name)
 
 
-def on(task, device):
-    return {name: getattr(task, name).to(device) for name in ("images", "labels", "test_images", "test_labels")}
+def on_a_gpu(task):
+    names = ("images", "labels", "test_images", "test_labels")
+    return replace(task, **{name: getattr(task, name).to("cuda") for name in names})

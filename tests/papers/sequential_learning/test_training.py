@@ -14,7 +14,6 @@ from common.models.grouped import grouped_mlp, grouped_resnet
 from common.models.init import initialise
 from common.models.mlp import bn_mlp
 from common.seeds import stream
-from common.train import stages
 from common.train.stacking import stackable
 from common.train.stages import shuffled_epochs
 from papers.sequential_learning import training
@@ -22,7 +21,6 @@ from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
 from papers.sequential_learning.path import Process, Stage, Task
 from papers.sequential_learning.shown import ImageSet, Shown
 from papers.sequential_learning.training import Follower, Measures, Setting, follow, intervention_draws
-from tests.replayed import replay_in
 
 ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
 MLP = Setting("tiny/mlp", architecture(bn_mlp, inputs=48, hidden=5, num_classes=3), "tiny", 4, "1/5")
@@ -211,13 +209,6 @@ def programs(monkeypatch):
 def test_runs_of_two_tasks_train_together_as_a_textbook_trains_each(setting, programs):
     require_textbook(followers(PLAIN, setting), setting)
     assert programs == [len(PLAIN)] * 2
-
-
-def test_steps_that_a_gpu_would_repeat_train_as_a_textbook_does(monkeypatch):
-    graphs = replay_in(stages, monkeypatch)
-    require_textbook(followers(PLAIN), MLP)
-    assert len(graphs) == 2
-    assert all(len(graph.generators) == len(PLAIN) for graph in graphs)
 
 
 def test_weights_without_batch_norm_too():

@@ -1,0 +1,135 @@
+"""The one training loop on a fake GPU: the CPU's histories from a captured step, and no wait in any step."""
+
+import pytest
+import torch
+from torch import nn
+
+from common.models.grouped import grouped_cnn, grouped_mlp
+from common.models.init import initialise
+from common.models.resnet import ResidualBlock
+from common.train import checkpoint as checkpoint_files
+from common.train.checkpoint import Checkpoint, CheckpointFile, Owner
+from common.train.fit import Recipe, TrainingRun, fit
+from common.train.optimizers import SGD
+from common.train.schedules import DropEverySteps
+from common.transforms import Flip, Translate
+from tests.fake_gpu import CUDA, FakeGpu
+
+CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("_grouped_everywhere")
+
+
+def wide():
+    """Return a small network that does not stack, for its first convolution is wide."""
+    first = [nn.Conv2d(3, 33, 3, padding=1, bias=False), nn.BatchNorm2d(33), nn.ReLU()]
+    return nn.Sequential(*first, ResidualBlock(33, 4, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(-3), nn.Linear(4, 10))
+
+
+KINDS = {
+    "stack of linear layers": (lambda: grouped_mlp(inputs=64, hidden=8), (1, 8, 8), 3),
+    "stack of convolutions": (lambda: grouped_cnn(width=2, depth=1), (1, 12, 12), 2),
+    "single network": (wide, (3, 8, 8), 1),
+}
+IMAGES, HELD_OUT, BATCH, EPOCHS = 26, 6, 6, 2
+
+
+def norms(run):
+    return {"norm": torch.stack([p.detach().norm() for p in run.model.parameters()]).sum()}
+
+
+def masks(model, seed, device):
+    generator = torch.Generator().manual_seed(seed)
+    weights = {name: p for name, p in model.named_parameters() if p.dim() > 1}
+    return {name: (torch.rand(p.shape, generator=generator) < 0.5).to(device) for name, p in weights.items()}
+
+
+def trained(kind, device, decay_frozen=False, masked=True, masks_on=None, images=IMAGES, checkpoint=None):
+    """Train runs with all that `fit` knows; return their histories, and the trained weights on the CPU."""
+    model, shape, count = KINDS[kind]
+    models = [model() for _ in range(count)]
+    for seed, network in enumerate(models):
+        initialise(network, "kaiming_uniform", seed)
+        network.to(device)
+    generator = torch.Generator().manual_seed(0)
+    shown = torch.randn(images + HELD_OUT, *shape, generator=generator).to(device)
+    labels = torch.randint(10, (images + HELD_OUT,), generator=generator).to(device)
+    train, held_out = torch.arange(images), torch.arange(images, images + HELD_OUT)
+    runs = [
+        TrainingRun(
+            *(network, train, held_out, seed, 0.1),
+            mask=masks(network, seed, masks_on or device) if masked else {},
+            decay_frozen=decay_frozen,
+        )
+        for seed, network in enumerate(models)
+    ]
+    recipe = Recipe(EPOCHS, BATCH, SGD(0.9, 1e-2), DropEverySteps(4), (Flip(), Translate(1)))
+    part = {} if checkpoint is None else {"checkpoint": checkpoint}
+    histories = fit(runs, recipe, shown, labels, norms, **part)
+    return histories, [value.cpu() for network in models for value in network.state_dict().values()]
+
+
+def assert_alike(found, expected):
+    """Compare what came of the fake GPU with what came of the CPU; a captured step rounds its rate to float32."""
+    for one, other in zip(found[0], expected[0], strict=True):
+        assert one.best_epoch == other.best_epoch
+        assert one.validation_accuracy == other.validation_accuracy
+        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-5)
+        assert one.observed["norm"] == pytest.approx(other.observed["norm"], rel=1e-5)
+    for one, other in zip(found[1], expected[1], strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("masked", ["frozen", "decaying", "whole"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gpu_trains_what_the_cpu_trains_and_waits_between_epochs_only(kind, masked):
+    options = {"decay_frozen": masked == "decaying", "masked": masked != "whole"}
+    with FakeGpu() as gpu:
+        found = trained(kind, CUDA, **options)
+        few = dict(gpu.waits)
+    if masked == "frozen":
+        with FakeGpu() as longer:
+            trained(kind, CUDA, images=2 * IMAGES, **options)
+        assert longer.waits == few, "more steps wait no oftener"
+    runs = len(found[0])
+    assert few == {
+        "fit._Group.__init__": 1,  # the validation images' index
+        "fit._Group._train_epoch": 2 * EPOCHS,  # the epoch's order and rates
+        "fit._Group._histories": runs * (2 + 1 + 1 + EPOCHS),  # two curves, the best epoch, what was observed
+    }
+    assert len(gpu.graphs) == 1
+    assert_alike(found, trained(kind, CPU, **options))
+
+
+def test_masks_may_come_from_the_cpu():
+    with FakeGpu() as gpu:
+        found = trained("stack of linear layers", CUDA, masks_on=CPU)
+    assert gpu.waits["fit._Group._frozen"] == 3, "one upload a masked parameter, before training"
+    assert_alike(found, trained("stack of linear layers", CPU))
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_run_that_was_killed_goes_on_where_it_was(kind, tmp_path, monkeypatch):
+    owner, write = Owner("run", "code", "cuda", ("job",)), checkpoint_files.write
+
+    def killed(path, *rest):
+        write(path, *rest)
+        raise KilledError
+
+    with FakeGpu():
+        undisturbed = trained(kind, CUDA)
+        file = CheckpointFile(tmp_path, owner, 0.0)
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint_files, "write", killed)
+            with pytest.raises(KilledError):
+                trained(kind, CUDA, checkpoint=Checkpoint(file, file.tree))
+        again = CheckpointFile(tmp_path, owner, 0.0)
+        assert again.tree, "an epoch was saved"
+        found = trained(kind, CUDA, checkpoint=Checkpoint(again, again.tree))
+    for one, other in zip(found[0], undisturbed[0], strict=True):
+        assert (one.train_loss, one.validation_accuracy) == (other.train_loss, other.validation_accuracy)
+        assert one.observed == other.observed
+    assert all(torch.equal(one, other) for one, other in zip(found[1], undisturbed[1], strict=True))

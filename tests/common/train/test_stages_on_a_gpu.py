@@ -1,0 +1,126 @@
+"""Training in stages on a fake GPU: every optimizer, captured where its steps are alike, and early stopping."""
+
+import pytest
+import torch
+from torch import nn
+
+from common.models.grouped import grouped_cnn, grouped_mlp
+from common.models.init import initialise
+from common.models.resnet import ResidualBlock
+from common.train.early_stopping import EarlyStopping
+from common.train.optimizers import SGD, Adam, Nesterov, PerRunUpdate, RAdam, RMSprop
+from common.train.program import Program
+from common.train.stages import Data, shuffled_epochs, train_epochs, train_stage
+from tests.fake_gpu import CUDA, FakeGpu
+
+CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("_grouped_everywhere")
+
+
+def wide():
+    """Return a small network that does not stack, for its first convolution is wide."""
+    first = [nn.Conv2d(3, 33, 3, padding=1, bias=False), nn.BatchNorm2d(33), nn.ReLU()]
+    return nn.Sequential(*first, ResidualBlock(33, 4, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(-3), nn.Linear(4, 10))
+
+
+KINDS = {
+    "stack of linear layers": (lambda: grouped_mlp(inputs=64, hidden=8), (1, 8, 8), 3),
+    "stack of convolutions": (lambda: grouped_cnn(width=2, depth=1), (1, 12, 12), 2),
+    "single network": (wide, (3, 8, 8), 1),
+}
+RULES = [SGD(0.0), SGD(0.9), Nesterov(0.9), Adam(), RAdam(), RMSprop()]
+EPOCHS = 2
+
+
+def problem(kind, device, images=24):
+    model, shape, runs = KINDS[kind]
+    models = [model() for _ in range(runs)]
+    for seed, network in enumerate(models):
+        initialise(network, "kaiming_uniform", seed)
+        network.to(device)
+    generator = torch.Generator().manual_seed(0)
+    shown = [torch.randn(n, *shape, generator=generator).to(device) for n in (images, 10)]
+    labels = [torch.randint(10, (n,), generator=generator).to(device) for n in (images, 10)]
+    own = torch.arange(images, device=device).expand(runs, -1)
+    return Program(models), Data(shown[0], labels[0], shown[1], labels[1]), own
+
+
+def weights(program):
+    return [value.cpu() for value in program.state().values()]
+
+
+def staged(kind, rule, device, images=24):
+    program, data, own = problem(kind, device, images)
+    rates = [1e-2 / (run + 1) for run in range(program.runs)]
+    history = train_stage(program, shuffled_epochs(own, EPOCHS, 6, range(program.runs)), own, rule, rates, data)
+    return [history.loss.cpu(), history.test.cpu(), history.train.cpu()], weights(program)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule"),
+    [
+        *(("stack of linear layers", rule) for rule in RULES),
+        *((kind, rule) for kind in KINDS for rule in (SGD(0.9), Adam()) if kind != "stack of linear layers"),
+    ],
+    ids=str,
+)
+def test_a_stage_on_a_gpu_is_that_of_the_cpu_and_its_steps_do_not_wait(kind, rule):
+    with FakeGpu() as gpu:
+        found = staged(kind, rule, CUDA)
+    assert gpu.waits == {
+        "program.Program.beside_parameters": 1,  # the rates
+        "stages.shuffled_epochs": EPOCHS,  # an epoch's order
+    }
+    assert len(gpu.graphs) == 1
+    expected = staged(kind, rule, CPU)
+    for one, other in zip([*found[0], *found[1]], [*expected[0], *expected[1]], strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rates_that_shrink_between_epochs_and_decays_of_the_runs_reach_a_captured_step(kind):
+    def trained(device):
+        program, data, own = problem(kind, device)
+        rates = program.beside_parameters([1e-1] * program.runs)
+        shrink = program.beside_parameters([0.5 / (run + 1) for run in range(program.runs)])
+        decays = program.beside_parameters([1e-2 * (run + 1) for run in range(program.runs)])
+        update = PerRunUpdate(SGD(0.9), list(program.parameters.values()), decays)
+
+        def after(loss):
+            torch._foreach_mul_(rates, shrink)
+            return False
+
+        epochs = shuffled_epochs(own, 3, 6, range(program.runs))
+        train_epochs(program, epochs, lambda i: (data.images[i], data.labels[i]), update, rates, after)
+        return weights(program)
+
+    with FakeGpu() as gpu:
+        found = trained(CUDA)
+    assert len(gpu.graphs) == 1
+    assert all(torch.equal(one, other) for one, other in zip(found, trained(CPU), strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_early_stopping_decides_on_the_device_and_its_caller_reads_once_an_epoch(kind):
+    def stopped(device):
+        program, data, own = problem(kind, device)
+        stopping = EarlyStopping(program, 2, device)
+        rates = program.beside_parameters([0.5] * program.runs)
+        update = PerRunUpdate(SGD(0.9), list(program.parameters.values()))
+
+        def present(index):
+            return data.images[index], data.labels[index]
+
+        def after(loss):
+            held_out, _ = program.evaluate(present, own[:, :8])
+            stopping.update(held_out)
+            return False
+
+        train_epochs(program, shuffled_epochs(own, 4, 6, range(program.runs)), present, update, rates, after)
+        stopping.restore()
+        return [stopping.best_epoch.cpu(), stopping.best_loss.cpu(), stopping.epochs.cpu(), *weights(program)]
+
+    with FakeGpu() as gpu:
+        found = stopped(CUDA)
+    assert gpu.waits == {"program.Program.beside_parameters": 1, "stages.shuffled_epochs": 4}
+    assert all(torch.equal(one, other) for one, other in zip(found, stopped(CPU), strict=True))
