@@ -83,8 +83,8 @@ def reproduce(package: Package, request: Request) -> int:
     figures = package.figures(results, folder)
     print(report.console(judged))
     print(f"\n{report.summary(judged, claims, tier)}")
-    if len(devices) > 1:
-        print(report.mixed(devices))
+    if several := report.mixed(devices):
+        print(several)
     print(f"report: {folder / 'report.md'}, {len(figures)} figures beside it")
     for message in errors.values():
         print(f"a job failed: {message}", file=sys.stderr)
