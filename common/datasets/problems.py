@@ -18,6 +18,10 @@ class CorruptError(UsageError):
         super().__init__(message)
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type["CorruptError"], tuple[str, str]]:
+        """Let a worker hand the error to its parent, which exceptions of two arguments cannot do by themselves."""
+        return type(self), (str(self), self.reason)
+
 
 def missing(name: str, path: Path, root: Path) -> MissingError:
     """Say that a data set is not there, what was looked for, and the command that gets it."""

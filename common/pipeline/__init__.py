@@ -19,7 +19,7 @@ from common.pipeline.expand import expand, select
 from common.pipeline.lock import held
 from common.pipeline.probe import cached
 from common.pipeline.record import Store, writable
-from common.pipeline.resume import CHECKPOINTS
+from common.pipeline.resume import CHECKPOINTS, others
 from common.pipeline.run import run_missing
 
 Figures = Callable[[Results, Path], list[Path]]
@@ -115,7 +115,10 @@ def train(package: Package, experiments: Sequence[Experiment], request: Request)
     probe = cached(request.environment, request.results)
     speeds = probe.speeds if probe else ASSUMED[request.environment.device.type]
     with held(store.folder):
-        return run_missing(jobs, predicted(jobs, work, speeds), store, request.environment)
+        errors = run_missing(jobs, predicted(jobs, work, speeds), store, request.environment)
+        if left := others(jobs, store, request.environment):
+            print(left, file=sys.stderr)
+    return errors
 
 
 def read_results(

@@ -1,5 +1,6 @@
 """What an interrupted run left behind: groups of jobs that were begun, with how far they came."""
 
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,20 @@ def left_behind(jobs: Sequence[Job], missing: Sequence[Job], store: Store, envir
             yield Left(path, [by_key[key] for key in owner.jobs], left)
         else:
             yield Left(path, [], frozenset())
+
+
+def others(jobs: Sequence[Job], store: Store, environment: Environment) -> str:
+    """Return a sentence about checkpoints that no run of these jobs goes on from, or nothing where there are none."""
+    paths = [f.path for f in left_behind(jobs, [], store, environment) if not (f.unfit or f.company)]
+    if not paths:
+        return ""
+    size = sum(path.stat().st_size for path in paths) / 1e6
+    one = len(paths) == 1
+    return (
+        f"{len(paths)} {'checkpoint' if one else 'checkpoints'} of other jobs ({size:,.1f} MB): a command with other "
+        f"seeds, experiments or another device can go on from {'it' if one else 'them'}; if none is to, "
+        f"delete {'it' if one else 'them'}: rm {' '.join(shlex.quote(str(path)) for path in paths)}"
+    )
 
 
 def whole(path: Path) -> bool:
