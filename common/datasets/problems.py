@@ -1,10 +1,23 @@
 """The ways in which files on disk can fail, as errors which say what to do."""
 
 import os
+import pickle
 import shlex
 from pathlib import Path
 
 from common.errors import UsageError
+
+UNREADABLE = (
+    AssertionError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+"""What readers raise, torchvision's among them, where bytes are not what they should be."""
 
 
 class MissingError(UsageError):
