@@ -1,5 +1,5 @@
 import json
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -137,6 +137,24 @@ def test_a_probe_keeps_to_its_time_however_slow_its_tasks_and_warm_ups_are(clock
     assert max(spans) - min(spans) < 0.3, "equal shares"
 
 
+def test_several_processes_give_the_median_of_every_speed(monkeypatch):
+    found = [Speeds(Rate(1.0, n, 9.0, 2.0 * n), Rate(1.0, 3.0 * n, 9.0, 4.0 * n), 5.0 * n, n) for n in (1.0, 2.0, 7.0)]
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, workers, context, initializer):
+            super().__init__(workers)
+
+    monkeypatch.setattr(probe, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(probe, "_measure", lambda device, end: found.pop())
+    expected = found[1]
+    assert probe.measure(Environment(CPU.device, CPU.data_dir, workers=3)) == expected
+
+
+def test_bandwidth_counts_what_is_read_and_what_is_written(monkeypatch):
+    monkeypatch.setitem(probe._COPIED, "cpu", 100)
+    assert probe._bandwidth(CPU.device, lambda task: 2.0) == 2 * 4 * 100 / 2.0
+
+
 def test_the_start_of_processes_is_part_of_a_probes_time(clock, monkeypatch):
     slow_tasks(clock, monkeypatch, 0.1)
     deadlines = []
@@ -170,6 +188,27 @@ def test_a_machine_too_slow_for_the_time_is_measured_once(clock, monkeypatch):
     calls = slow_tasks(clock, monkeypatch, 10.0)
     assert probe.measure(CPU).bandwidth == 0.1
     assert [len(own) for own in calls] == [2] * probe.MEASUREMENTS, "a warm-up and a look"
+
+
+def test_rates_are_of_single_calls_of_a_convolution_and_of_a_small_one_without_its_operator(clock, monkeypatch):
+    slow_tasks(clock, monkeypatch, 0.1)
+    found = probe.measure(CPU)
+    call = 0.1 / network_cost(probe._tiny, (8,)).training(1, 1).calls
+    assert found.call == pytest.approx(call)
+    assert found.products.large_rate == pytest.approx(1.0 / 0.1)
+    assert found.products.small_rate == pytest.approx(1.0 / (0.1 - call))
+    assert found.convolutions.large_rate == pytest.approx(3.0 / 0.1), "forward, and back to maps and to the kernel"
+    assert found.convolutions.small_rate == pytest.approx(1.0 / (0.1 / 3 - call))
+
+
+def test_one_call_that_something_else_held_up_changes_no_time(clock):
+    calls = []
+
+    def task():
+        calls.append(clock.now)
+        clock.now += 2.0 if len(calls) == 4 else 0.1
+
+    assert probe.seconds_of(task, CPU.device, seconds=5.0) == pytest.approx(0.1)
 
 
 def test_the_convolution_that_is_timed_goes_forward_and_back_as_autograd_does(monkeypatch):
