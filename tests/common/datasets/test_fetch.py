@@ -300,12 +300,25 @@ def test_cifar_is_fetched_without_being_unpickled_by_torchvision(host, tmp_path,
     assert run(capsys, "cifar10", "--data-dir", root)[0] == 0
 
 
-def test_fewer_images_than_were_published_are_damage(host, tmp_path, monkeypatch, capsys):
+def test_a_set_of_which_one_file_is_gone_is_fetched_again(host, tmp_path, monkeypatch, capsys):
     root, _ = published("mnist", host, tmp_path, monkeypatch)
-    monkeypatch.setitem(fetch.PUBLISHED, "mnist", (60_000, 10_000))
+    assert run(capsys, "mnist", "--data-dir", root)[0] == 0
+    gone = root / fetch.ON_DISK["mnist"].sources()[-1]
+    gone.unlink()
+    assert run(capsys, "mnist", "--data-dir", root)[0] == 0
+    assert gone.is_file()
+
+
+@pytest.mark.parametrize("counts", [(60_000, 10_000), (12, 3)])
+def test_fewer_or_more_images_than_were_published_are_damage(host, tmp_path, monkeypatch, capsys, counts):
+    root, _ = published("mnist", host, tmp_path, monkeypatch)
+    monkeypatch.setitem(fetch.PUBLISHED, "mnist", counts)
     code, _, (error,) = run(capsys, "mnist", "--data-dir", root)
     assert code == 2
-    assert f"'mnist' is corrupt: {root / 'MNIST/raw'}: 12 + 4 images, where 60,000 + 10,000 were published" in error
+    assert (
+        f"'mnist' is corrupt: {root / 'MNIST/raw'}: 12 + 4 images, where {counts[0]:,} + {counts[1]:,} were published"
+        in error
+    )
 
 
 def test_every_set_can_be_fetched_and_counted():
