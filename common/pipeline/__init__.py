@@ -116,7 +116,7 @@ def train(package: Package, experiments: Sequence[Experiment], request: Request)
     speeds = probe.speeds if probe else ASSUMED[request.environment.device.type]
     with held(store.folder):
         errors = run_missing(jobs, predicted(jobs, work, speeds), store, request.environment)
-        if left := others(jobs, store, request.environment):
+        if left := others(store):
             print(left, file=sys.stderr)
     return errors
 

@@ -72,9 +72,12 @@ def left_behind(jobs: Sequence[Job], missing: Sequence[Job], store: Store, envir
             yield Left(path, [], frozenset())
 
 
-def others(jobs: Sequence[Job], store: Store, environment: Environment) -> str:
-    """Return a sentence about checkpoints that no run of these jobs goes on from, or nothing where there are none."""
-    paths = [f.path for f in left_behind(jobs, [], store, environment) if not (f.unfit or f.company)]
+def others(store: Store) -> str:
+    """Return a sentence about the checkpoints that are there, or nothing where there are none.
+
+    After a run that came to its end they are of other jobs: its own are gone, and so are those of no use.
+    """
+    paths = sorted((store.folder / CHECKPOINTS).glob(f"*{SUFFIX}"))
     if not paths:
         return ""
     size = sum(path.stat().st_size for path in paths) / 1e6

@@ -15,7 +15,7 @@ from PIL import Image
 from torchvision import datasets
 from torchvision.datasets import utils
 
-from common.datasets import ON_DISK, fetch, folder_sets, load, resisc45
+from common.datasets import ON_DISK, cache, fetch, folder_sets, load, resisc45
 from common.datasets.fetch import main
 from tests.common.datasets import test_resisc45
 from tests.common.datasets.test_torchvision_sets import (
@@ -388,6 +388,17 @@ def test_check_says_how_the_cache_is_and_makes_none(tmp_path, capsys, state):
     assert code == 0
     assert out.splitlines()[2].endswith(state)
     assert (file.read_bytes() if file.exists() else None) == before
+
+
+def test_check_calls_a_whole_cache_of_other_images_damaged(tmp_path, capsys):
+    write_camelyon(tmp_path)
+    data = load("patch_camelyon", tmp_path)
+    other = replace(data, train_images=255 - data.train_images)
+    file = tmp_path / "cache" / "patch_camelyon.safetensors"
+    cache._write(other, file, fetch.ON_DISK["patch_camelyon"].made_from(tmp_path))
+    code, out, _ = run(capsys, "patch_camelyon", "--check", "--data-dir", tmp_path)
+    assert code == 0
+    assert out.splitlines()[2].endswith("damaged")
 
 
 @pytest.mark.parametrize(

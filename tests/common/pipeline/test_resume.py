@@ -13,7 +13,7 @@ from common import cli
 from common.experiment import Job, Metrics, Replicates, Tier
 from common.pipeline import reproduce, train
 from common.pipeline.record import Store
-from common.pipeline.resume import CHECKPOINTS
+from common.pipeline.resume import CHECKPOINTS, left_behind
 from common.train.checkpoint import CheckpointFile, Owner
 from tests import conftest
 
@@ -224,6 +224,9 @@ def test_jobs_that_two_checkpoints_name_run_once(toy_package, request_for):
     for part in (jobs, jobs[:3]):
         owner = Owner("tests.conftest.toy", jobs[0].code, "cpu", tuple(job.key for job in part))
         CheckpointFile(request.results / request.tier / "toy" / CHECKPOINTS, owner, 0.0).begin()
+    store = Store(request.results / request.tier / "toy")
+    parts = [found.left for found in left_behind(jobs, jobs, store, request.environment)]
+    assert sum(map(len, parts)) == len(set().union(*parts)) == len(jobs)
     again = Interrupted()
     assert run(package, request, again) == {}
     trained = [job for company, known in again.calls for job in company if job.key not in known]
