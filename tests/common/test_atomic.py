@@ -38,7 +38,7 @@ def test_what_cannot_be_written_leaves_the_old_file_and_no_part(tmp_path, monkey
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UsageError, match="record.json cannot be written: No space left on device"):
+    with pytest.raises(UsageError, match=r"record\.json cannot be written: No space left on device"):
         atomic.write(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
