@@ -43,12 +43,16 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Accepted:
-    """One accepted run: when, from which commit, why, and its numbers by claim."""
+    """One accepted run: when, from which commit, why, its numbers by claim, and how many records every device made.
+
+    `devices` is empty where the file does not say.
+    """
 
     date: str
     commit: str
     reason: str
     claims: Mapping[str, Numbers]
+    devices: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,25 @@ def compare(judged: Sequence[Judged], now: Mapping[str, Numbers], accepted: Sequ
         if p <= ALPHA:
             changes.append(Change(j.claim.id, j.check.gate != "none" and bool(family <= ALPHA), sentence))
     return sorted(changes, key=lambda change: not change.blocks)
+
+
+def elsewhere(now: Mapping[str, Numbers], devices: Mapping[str, int], pinned: Accepted) -> str:
+    """Return a sentence where a run was made on other devices than the pinned one, else nothing.
+
+    Of a pinned run that does not name its devices, other circumstances are all that can be said.
+    """
+    made = [(now[id].circumstances, before.circumstances) for id, before in pinned.claims.items() if id in now]
+    moved = sum(new != old for new, old in made if new and old)
+    how = f"{moved} of {len(made)} claims are not compared bit by bit"
+    if not pinned.devices:
+        return f"other circumstances: the accepted run does not name its device; {how}" if moved else ""
+    if pinned.devices.keys() == devices.keys():
+        return ""
+    return f"another device: accepted on {_named(pinned.devices)}, now on {_named(devices)}; {how}"
+
+
+def _named(devices: Mapping[str, int]) -> str:
+    return " and ".join(sorted(devices)) or "none"
 
 
 def flips(now: Mapping[str, Numbers], accepted: Sequence[Accepted]) -> list[str]:
@@ -177,11 +200,18 @@ def scatter(id: str, name: str, accepted: Sequence[Accepted]) -> tuple[float, fl
     return 2.0 * max(float(np.var(values, ddof=1)) for values in runs[-1].samples.values()), count - 1.0
 
 
-def accept(path: Path, tier: str, accepted: Sequence[Accepted], now: Mapping[str, Numbers], reason: str) -> None:
+def accept(
+    path: Path,
+    tier: str,
+    accepted: Sequence[Accepted],
+    now: Mapping[str, Numbers],
+    devices: Mapping[str, int],
+    reason: str,
+) -> None:
     """Pin a run as the new baseline, with the reason, and keep the earlier ones as history."""
     source = provenance()
     commit = source["commit"] + ("+changes" if source["dirty"] else "")
-    runs = [*accepted, Accepted(datetime.now(UTC).date().isoformat(), commit, reason, now)]
+    runs = [*accepted, Accepted(datetime.now(UTC).date().isoformat(), commit, reason, now, devices)]
     content = {"schema": SCHEMA, "tier": tier, "accepted": [asdict(run) for run in runs]}
     write_atomically(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
@@ -213,4 +243,5 @@ def _accepted(run: Mapping[str, Any]) -> Accepted:
         if not all(math.isfinite(v) for sample in values.values() for v in sample):
             raise ValueError(f"{id} has a number that is not finite")
         claims[id] = Numbers(str(Verdict(numbers["verdict"])), values, str(numbers["circumstances"]))
-    return Accepted(str(run["date"]), str(run["commit"]), str(run["reason"]), claims)
+    devices = {str(name): int(count) for name, count in run.get("devices", {}).items()}
+    return Accepted(str(run["date"]), str(run["commit"]), str(run["reason"]), claims, devices)

@@ -5,6 +5,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,32 +43,42 @@ def _gate(options: argparse.Namespace) -> int:
     if options.accept is not None and (options.baseline is None or not options.accept.strip()):
         raise UsageError("--accept needs a reason, and --baseline the file to write it to")
     tier = Tier(options.tier)
-    claims, judged, now = judge_all(tier, options.results)
-    folder = options.results / tier / "gate-report"
-    report.write(judged, claims, tier, "gate", folder)
+    claims, judged, now, devices = judge_all(tier, options.results)
+    folder, several = options.results / tier / "gate-report", report.mixed(devices)
+    report.write(judged, claims, tier, "gate", folder, devices)
     print(report.console(judged))
     print(f"\n{report.summary(judged, claims, tier)}")
+    if several:
+        print(several)
     print(f"report: {folder / 'report.md'}")
     if options.accept is not None:
-        return _accept(options.baseline, tier, now, options.accept.strip())
-    text, marks, failed = github.job_summary(judged, claims, tier, "gate"), github.annotations(judged), fails(judged)
+        return _accept(options.baseline, tier, now, devices, options.accept.strip())
+    text, failed = github.job_summary(judged, claims, tier, "gate", several), fails(judged)
+    warnings = [github.warning("mixed devices", several)] if several else []
+    marks = github.annotations(judged)
     if options.baseline is not None:
         accepted = baseline.read(options.baseline, tier)
         changes = baseline.compare(judged, now, accepted)
-        against = _against(accepted, now, changes)
+        elsewhere = baseline.elsewhere(now, devices, accepted[-1])
+        against = _against(accepted, now, changes, elsewhere)
         print(f"\n{against}")
         text += f"\n```\n{against}\n```\n"
+        warnings += [github.warning("another device", elsewhere)] if elsewhere else []
         marks += _marks(judged, changes)
         failed = failed or any(change.blocks for change in changes)
-    github.publish(text, marks[:MOST_MARKS])
+    github.publish(text, [*warnings, *marks][:MOST_MARKS])
     return 1 if failed else 0
 
 
-def judge_all(tier: Tier, folder: Path) -> tuple[list[Claim], list[Judged], dict[str, Numbers]]:
-    """Return all claims of the packages, their findings under one false-alarm rate, and the numbers behind them."""
+def judge_all(tier: Tier, folder: Path) -> tuple[list[Claim], list[Judged], dict[str, Numbers], dict[str, int]]:
+    """Return all claims of the packages, their findings under one false-alarm rate, and the numbers behind them.
+
+    Last come the devices of all records, with their numbers of records.
+    """
     claims: list[Claim] = []
     judged: list[Judged] = []
     now: dict[str, Numbers] = {}
+    devices: Counter[str] = Counter()
     for package in packages.find():
         declared = declared_claims(package, tier)
         results = read_results(package, package.experiments, tier, DECLARED, folder, {})
@@ -78,12 +89,14 @@ def judge_all(tier: Tier, folder: Path) -> tuple[list[Claim], list[Judged], dict
         claims += declared
         judged += found
         now |= {j.claim.id: baseline.numbers_of(j, results) for j in found}
-    return claims, all_at_once(judged), now
+        devices.update(report.devices_of(results.records.values()))
+    return claims, all_at_once(judged), now, dict(devices)
 
 
-def _against(accepted: Sequence[Accepted], now: dict[str, Numbers], changes: Sequence[Change]) -> str:
+def _against(accepted: Sequence[Accepted], now: dict[str, Numbers], changes: Sequence[Change], elsewhere: str) -> str:
     """Return what differs from the pinned run, line by line."""
     lines = [f"against the run accepted on {accepted[-1].date}: {accepted[-1].reason}"]
+    lines += [elsewhere] if elsewhere else []
     lines += [f"  verdict {line}" for line in baseline.flips(now, accepted)]
     lines += [f"  {'CHANGED' if change.blocks else 'changed'} {change.id}: {change.sentence}" for change in changes]
     blocking = sum(change.blocks for change in changes)
@@ -100,14 +113,17 @@ def _marks(judged: Sequence[Judged], changes: Sequence[Change]) -> list[str]:
     return [github.command("error", declared[c.id], "changed", c.sentence) for c in blocking]
 
 
-def _accept(path: Path, tier: Tier, now: dict[str, Numbers], reason: str) -> int:
+def _accept(path: Path, tier: Tier, now: dict[str, Numbers], devices: dict[str, int], reason: str) -> int:
     errors = [id for id, numbers in now.items() if numbers.verdict == Verdict.ERROR]
     if errors:
         raise UsageError(f"a run with errors cannot be accepted: {', '.join(errors[:5])}")
     accepted: list[Accepted] = baseline.read(path, tier) if path.exists() else []
     lines = baseline.flips(now, accepted)
-    baseline.accept(path, tier, accepted, now, reason)
+    elsewhere = baseline.elsewhere(now, devices, accepted[-1]) if accepted else ""
+    baseline.accept(path, tier, accepted, now, devices, reason)
     print(f"\naccepted as {path}: {reason}")
+    if elsewhere:
+        print(elsewhere)
     print("\n".join(f"  verdict {line}" for line in lines) or "  no verdict flips")
     return 0
 

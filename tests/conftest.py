@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from common import expectations
+from common.datasets import load
 from common.experiment import DECLARED, Environment, Experiment, Metrics, Tier
 from common.models.operations import Work
 from common.pipeline import Package, Request
@@ -39,6 +40,12 @@ def toy(jobs, environment):
             raise RuntimeError("broken on purpose")
         score = {"a": 0.9, "b": 0.8}[job.cell.method] - job.cell.rate + 0.001 * job.seed
         yield Metrics({"score": score, "validation_accuracy": score}, {"curve": [0.0, score]})
+
+
+def reading(jobs, environment):
+    """Read CIFAR-10, which the data folder may lack."""
+    load("cifar10", environment.data_dir)
+    yield from toy(jobs, environment)
 
 
 def experiment(name="table", seeds=5, run=toy, rates=(0.1, 0.2, 0.3)):
@@ -121,3 +128,16 @@ def toy_package(tmp_path, monkeypatch):
     monkeypatch.setattr(expectations, "path_of", lambda name: path)
     package = Package("toy", (experiment(),), lambda results, folder: [])
     return package, path
+
+
+@pytest.fixture
+def full_toy(toy_package):
+    """The toy package with a claim in the full tier, which no run of it can fail."""
+    package, path = toy_package
+    full = (
+        "full: {kind: order, gate: none, reason: r,"
+        " above: {experiment: table, metric: score, cell: {method: a, rate: 0.1}},"
+        " below: {experiment: table, metric: score, cell: {method: b, rate: 0.1}}}"
+    )
+    path.write_text(CLAIMS.replace("full: {untestable: a toy has no full tier}", full, 1))
+    return package

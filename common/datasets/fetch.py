@@ -19,7 +19,7 @@ from tabulate import tabulate
 
 from common.datasets import ON_DISK, ImageData, cache, default_folder, load
 from common.datasets.archives import Archive
-from common.datasets.problems import CorruptError, MissingError, corrupt, require_readable
+from common.datasets.problems import UNREADABLE, CorruptError, MissingError, corrupt, require_readable
 from common.errors import UsageError
 
 
@@ -86,18 +86,7 @@ PUBLISHED = {  # training and test images; of Caltech-256, which is divided by u
     "caltech256": (29_780,),
     "resisc45": (25_200, 6_300),
 }
-_FAILURES = (
-    AssertionError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+_FAILURES = (*UNREADABLE, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

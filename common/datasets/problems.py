@@ -1,10 +1,23 @@
 """The ways in which files on disk can fail, as errors which say what to do."""
 
 import os
+import pickle
 import shlex
 from pathlib import Path
 
 from common.errors import UsageError
+
+UNREADABLE = (
+    AssertionError,
+    EOFError,
+    LookupError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
+"""What readers raise, torchvision's among them, where bytes are not what they should be."""
 
 
 class MissingError(UsageError):
@@ -17,6 +30,10 @@ class CorruptError(UsageError):
     def __init__(self, message: str, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+    def __reduce__(self) -> tuple[type["CorruptError"], tuple[str, str]]:
+        """Let a worker hand the error to its parent, which exceptions of two arguments cannot do by themselves."""
+        return type(self), (str(self), self.reason)
 
 
 def missing(name: str, path: Path, root: Path) -> MissingError:

@@ -1,6 +1,5 @@
 """Published data sets from the files that torchvision's own download leaves, held in memory as uint8."""
 
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +11,8 @@ from torch import Tensor
 
 from common.datasets.cifar import read_batches, verified
 from common.datasets.dataset import ImageData
-from common.datasets.problems import corrupt, missing
+from common.datasets.problems import UNREADABLE, corrupt, missing
 
-_UNREADABLE = (
-    AssertionError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    pickle.UnpicklingError,
-)
 _SLAB = 4096  # images of PatchCamelyon that are read at a time, 113 MB
 
 
@@ -64,7 +53,7 @@ def torchvision_set(name: str, root: Path) -> ImageData:
         if not counts.all():
             raise ValueError(f"class {int(counts.argmin())} has no image to train on")
         return data
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise corrupt(name, _place(root, own), str(error) or type(error).__name__) from error
 
 

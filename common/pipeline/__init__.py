@@ -19,7 +19,7 @@ from common.pipeline.expand import expand, select
 from common.pipeline.lock import held
 from common.pipeline.probe import cached
 from common.pipeline.record import Store, writable
-from common.pipeline.resume import CHECKPOINTS
+from common.pipeline.resume import CHECKPOINTS, others
 from common.pipeline.run import run_missing
 
 Figures = Callable[[Results, Path], list[Path]]
@@ -83,8 +83,8 @@ def reproduce(package: Package, request: Request) -> int:
     figures = package.figures(results, folder)
     print(report.console(judged))
     print(f"\n{report.summary(judged, claims, tier)}")
-    if len(devices) > 1:
-        print(report.mixed(devices))
+    if several := report.mixed(devices):
+        print(several)
     print(f"report: {folder / 'report.md'}, {len(figures)} figures beside it")
     for message in errors.values():
         print(f"a job failed: {message}", file=sys.stderr)
@@ -116,7 +116,10 @@ def train(package: Package, experiments: Sequence[Experiment], request: Request)
     speeds = probe.speeds if probe else ASSUMED[request.environment.device.type]
     with held(store.folder):
         seconds = predicted(jobs, work, speeds, request.environment.device)
-        return run_missing(jobs, work, seconds, store, request.environment)
+        errors = run_missing(jobs, work, seconds, store, request.environment)
+        if left := others(store):
+            print(left, file=sys.stderr)
+    return errors
 
 
 def read_results(

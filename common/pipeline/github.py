@@ -8,7 +8,7 @@ from common.errors import UsageError
 from common.expectations import Claim
 from common.experiment import Tier
 from common.pipeline.check import Judged
-from common.pipeline.report import HEADERS, row, summary, table_cell, worst_first
+from common.pipeline.report import HEADERS, emphasis, row, summary, table_cell, worst_first
 
 _DATA = {ord(character): f"%{ord(character):02X}" for character in "%\r\n"}
 _PROPERTY = _DATA | {ord(character): f"%{ord(character):02X}" for character in ":,"}
@@ -38,16 +38,21 @@ def command(level: str, judged: Judged, what: str, sentence: str) -> str:
     )
 
 
+def warning(title: str, sentence: str) -> str:
+    """Return the workflow command that warns of something which is at no line of a file."""
+    return f"::warning title={title.translate(_PROPERTY)}::{sentence.translate(_DATA)}"
+
+
 def job_summary(
-    judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, name: str, limit: int = 1_000_000
+    judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, name: str, note: str = "", limit: int = 1_000_000
 ) -> str:
-    """Return the account of all claims and the table of findings as Markdown of at most `limit` bytes.
+    """Return a note, the account of all claims and the table of findings as Markdown of at most `limit` bytes.
 
     GitHub refuses more than 1 MiB from a step. Where the table is too long, its last rows are left out and counted;
     the account stays whole, however low the limit.
     """
     head = (
-        f"## {name}, {tier.value} tier\n\n```\n{summary(judged, claims, tier)}\n```\n\n"
+        f"## {name}, {tier.value} tier\n\n{emphasis(note)}```\n{summary(judged, claims, tier)}\n```\n\n"
         f"{_line(HEADERS)}{_line(['---'] * len(HEADERS))}"
     )
     rows = [_line([table_cell(text) for text in row(j)]) for j in worst_first(judged)]

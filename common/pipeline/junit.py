@@ -13,11 +13,11 @@ _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 REPLACEMENT = "\ufffd"
 
 
-def junit(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, name: str) -> str:
+def junit(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, name: str, note: str = "") -> str:
     """Return the document, with one test case for every declared claim, in the order of declaration.
 
     What blocks is an error or a failure; what was not run or cannot be tested in this tier is skipped. Characters
-    that XML forbids are replaced.
+    that XML forbids are replaced. A note about all of them stands below the cases.
     """
     found = {j.claim.id: j for j in judged}
     top = ET.Element("testsuites", name=name)
@@ -34,6 +34,8 @@ def junit(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, name: s
     for counted in (top, suite):
         counted.attrib.update({key: str(count) for key, count in counts.items()})
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
+    if note:
+        ET.SubElement(suite, "system-out").text = note
     for element in top.iter():
         element.attrib.update({key: _allowed(text) for key, text in element.items()})
         element.text = _allowed(element.text or "")

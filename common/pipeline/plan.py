@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tabulate import SEPARATING_LINE, tabulate
 
+from common.experiment import Environment, Job
 from common.machine import device_name
 from common.pipeline import Package, Request
 from common.pipeline.cost import ASSUMED, predicted, work_of
@@ -14,22 +15,24 @@ from common.pipeline.grouping import groups
 from common.pipeline.probe import cached
 from common.pipeline.record import Store
 from common.pipeline.report import device_of
+from common.pipeline.resume import left_behind, whole
 from common.pipeline.run import duration
 
-HEADERS = ("experiment", "source", "jobs", "done", "shared", "to run", "time", "times from")
+HEADERS = ("experiment", "source", "jobs", "done", "shared", "to run", "begun", "time", "times from")
 
 
 def plan(package: Package, request: Request) -> str:
     """Return a table with one row for each experiment, and the total time.
 
-    A job that an earlier row has already is counted as shared: it runs once. Times are predicted by the model of
+    A job that an earlier row has already is counted as shared: it runs once. Of the jobs to run, those are begun whose
+    group an interrupted run left a checkpoint of. Nothing on disk changes. Times are predicted by the model of
     `common.pipeline.cost`; where this device has finished jobs of an experiment, by the measured time of these as a
     multiple of the predicted one.
     """
     experiments = select(package.experiments, request.only)
     tier, replicates, environment = request.tier, request.replicates, request.environment
     store, jobs = Store(request.results / tier / package.name), expand(experiments, tier, replicates)
-    found = {job.key: store.read(job) for job in jobs}
+    found = {job.key: store.look(job) for job in jobs}
     device, probe = device_name(environment.device), cached(environment, request.results)
     speeds = probe.speeds if probe else ASSUMED[environment.device.type]
     work = work_of(experiments, tier, replicates)
@@ -37,6 +40,7 @@ def plan(package: Package, request: Request) -> str:
     whole = predicted(jobs, work, speeds, environment.device)
     missing = [job for job in jobs if found[job.key] is None]
     left = predicted(missing, work, speeds, environment.device)
+    begun = _begun(jobs, missing, store, environment)
     rows: list[list[object] | str] = []
     owner: dict[str, str] = {}
     for experiment in experiments:
@@ -46,14 +50,14 @@ def plan(package: Package, request: Request) -> str:
         to_run = [job.key for job in new if found[job.key] is None]
         left |= {key: correction.seconds(left[key]) for key in to_run}
         time = duration(sum(left[key] for key in to_run) / environment.workers)
-        counts = (len(own), len(new) - len(to_run), len(own) - len(new), len(to_run))
+        counts = (len(own), len(new) - len(to_run), len(own) - len(new), len(to_run), len(begun & {*to_run}))
         basis = "its records" if correction.jobs else "the probe" if probe else "assumed speeds"
         rows.append([experiment.name, experiment.source, *counts, time, basis if to_run else ""])
     lengths = [sum(left[job.key] for job in group) for group in groups(missing, work, environment.device)]
     total = makespan(lengths, environment.workers)
     rows += [
         SEPARATING_LINE,
-        ["total", "", len(jobs), len(jobs) - len(missing), "", len(missing), duration(total), ""],
+        ["total", "", len(jobs), len(jobs) - len(missing), "", len(missing), len(begun), duration(total), ""],
     ]
     at_once = f"{environment.workers} processes" if environment.workers > 1 else "one process"
     source = (
@@ -65,11 +69,21 @@ def plan(package: Package, request: Request) -> str:
         f"{tabulate(rows, HEADERS, disable_numparse=True, colalign=_ALIGNED)}\n\n"
         f"times: {at_once} on {device}, from {source}\n"
         "they leave out loading data and starting; a row is its share of all processes, while in the total the longest "
-        "groups of jobs keep a process each"
+        "groups of jobs keep a process each; jobs that were begun count in full, however far they came"
     )
 
 
-_ALIGNED = ("left", "left", "right", "right", "right", "right", "right", "left")
+def _begun(jobs: Sequence[Job], missing: Sequence[Job], store: Store, environment: Environment) -> set[str]:
+    """Return the jobs, by key, which have no record but a whole checkpoint of their group to go on from."""
+    return {
+        key
+        for found in left_behind(jobs, missing, store, environment)
+        if found.left and whole(found.path)
+        for key in found.left
+    }
+
+
+_ALIGNED = ("left", "left", "right", "right", "right", "right", "right", "right", "left")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import multiprocessing
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -18,12 +18,13 @@ from torch import Tensor, nn
 
 from common.experiment import Environment
 from common.machine import device_name, set_up
-from common.models.operations import network_cost
+from common.models.operations import NetworkCost
 from common.pipeline.cost import Rate, Speeds
 from common.pipeline.record import writable, write_atomically
 
 SCHEMA = 1
-SECONDS = 1.5  # of each of the six measurements
+SECONDS = 18.0  # of the 20, with the start of processes; the others are for the last task and the end of processes
+MEASUREMENTS = 6
 _BLOCK = 0.03  # seconds between two looks at the clock
 _SIDES = {"cpu": (192, 1280), "cuda": (256, 8192)}  # of the matrices
 _MAPS = {  # batch, channels and side of the convolutions' maps
@@ -32,6 +33,7 @@ _MAPS = {  # batch, channels and side of the convolutions' maps
 }
 _COPIED = {"cpu": 1 << 24, "cuda": 1 << 28}  # floats, more than a cache holds
 _TINY_LAYERS = 8
+_TINY = NetworkCost(layers=2 * _TINY_LAYERS, products=_TINY_LAYERS, tensors=2 * _TINY_LAYERS)  # as the model counts
 
 
 @dataclass(frozen=True)
@@ -94,15 +96,18 @@ def _probe(content: dict[str, Any]) -> Probe:
 def measure(environment: Environment, seconds: float = SECONDS) -> Speeds:
     """Measure in as many processes as train at once, since they share memory and often cores; return the medians.
 
-    `seconds` is the time of each of the six measurements.
+    All is done `seconds` from now, give or take one task: slow starts and warm-ups leave less to the measurements.
     """
+    end = time.monotonic() + seconds  # one clock for all processes
     device, workers = environment.device, environment.workers
     if workers == 1:
         set_up()
-        return _measure(device, seconds)
+        return _measure(device, end)
     context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+    if sys.platform != "win32":
+        context.set_forkserver_preload([__name__])  # torch is imported once, not by every process
     with ProcessPoolExecutor(workers, context, initializer=set_up) as pool:
-        found = [task.result() for task in [pool.submit(_measure, device, seconds) for _ in range(workers)]]
+        found = [task.result() for task in [pool.submit(_measure, device, end) for _ in range(workers)]]
     return Speeds(
         _median([speeds.products for speeds in found]),
         _median([speeds.convolutions for speeds in found]),
@@ -115,24 +120,37 @@ def _median(rates: list[Rate]) -> Rate:
     return Rate(*(statistics.median(getattr(rate, field.name) for rate in rates) for field in fields(Rate)))
 
 
-def _measure(device: torch.device, seconds: float) -> Speeds:
-    """Measure this process's part of the device, with torch's present settings of precision."""
-    call = _call(device, seconds)
+def _measure(device: torch.device, end: float) -> Speeds:
+    """Measure this process's part of the device until `end` on the monotonic clock, with torch's present precision."""
+    shares = _shares(end)
+
+    def timed(task: Callable[[], object]) -> float:
+        return seconds_of(task, device, next(shares))
+
+    call = timed(_step(device)) / _TINY.training(1, 1).calls
     return Speeds(
-        _rate([_product(side, device) for side in _SIDES[device.type]], call, device, seconds),
-        _rate([_convolution(*maps, device) for maps in _MAPS[device.type]], call, device, seconds, calls=3),
-        _bandwidth(device, seconds),
+        _rate([_product(side, device) for side in _SIDES[device.type]], call, timed),
+        _rate([_convolution(*maps, device) for maps in _MAPS[device.type]], call, timed, calls=3),
+        _bandwidth(device, timed),
         call,
     )
 
 
+def _shares(end: float) -> Iterator[float]:
+    """Yield the seconds of each measurement: its share of what is left now, whatever went before took."""
+    for left in range(MEASUREMENTS, 0, -1):
+        yield (end - time.monotonic()) / left
+
+
 Task = tuple[float, Callable[[], object]]
 """A number of operations, and what computes them."""
+Timed = Callable[[Callable[[], object]], float]
+"""Return the seconds of one call."""
 
 
-def _rate(tasks: list[Task], call: float, device: torch.device, seconds: float, calls: int = 1) -> Rate:
+def _rate(tasks: list[Task], call: float, timed: Timed, calls: int = 1) -> Rate:
     """Return the rate of a small and a large task of so many calls each, which the model counts apart."""
-    (small, small_time), (large, large_time) = ((n, seconds_of(task, device, seconds) / calls) for n, task in tasks)
+    (small, small_time), (large, large_time) = ((n, timed(task) / calls) for n, task in tasks)
     return Rate(small, small / max(small_time - call, 0.2 * small_time), large, large / large_time)
 
 
@@ -145,26 +163,26 @@ def _convolution(batch: int, channels: int, side: int, device: torch.device) -> 
     """Return a convolution of training: forward, and back to its maps and its kernel, which is slower."""
     maps = torch.randn(batch, channels, side, side, device=device).contiguous(memory_format=torch.channels_last)
     kernel = torch.randn(channels, channels, 3, 3, device=device).contiguous(memory_format=torch.channels_last)
-    inputs = (maps.requires_grad_(), kernel.requires_grad_())
-    gradient = torch.ones_like(maps)
+    gradient, ones = torch.ones_like(maps), [1, 1]
 
-    def step() -> object:
-        return torch.autograd.grad(F.conv2d(maps, kernel, padding=1), inputs, gradient)
+    def step() -> object:  # what autograd calls, which itself would first import sympy, for seconds
+        back = (gradient, maps, kernel, None, ones, ones, ones, False, [0, 0], 1, [True, True, False])
+        return F.conv2d(maps, kernel, padding=1), torch.ops.aten.convolution_backward(*back)
 
     return 2.0 * batch * side**2 * 9 * channels**2, step
 
 
-def _bandwidth(device: torch.device, seconds: float) -> float:
+def _bandwidth(device: torch.device, timed: Timed) -> float:
     """Return bytes a second, read and written, of a copy."""
     source = torch.zeros(_COPIED[device.type], device=device)
     target = torch.empty_like(source)
-    return 2 * source.nbytes / seconds_of(lambda: target.copy_(source), device, seconds)
+    return 2 * source.nbytes / timed(lambda: target.copy_(source))
 
 
-def _call(device: torch.device, seconds: float) -> float:
-    """Return the time of one operator: that of a training step whose arithmetic is nothing, by the model's own count.
+def _step(device: torch.device) -> Callable[[], None]:
+    """Return a training step whose arithmetic is nothing, so that its time is that of its operators.
 
-    So it holds what an operator costs the host too: Python, autograd and the allocator.
+    That holds what an operator costs the host too: Python, autograd and the allocator.
     """
     model = _tiny().to(device)
     parameters: list[Tensor] = list(model.parameters())
@@ -180,8 +198,7 @@ def _call(device: torch.device, seconds: float) -> float:
             torch._foreach_add_(buffers, list(gradients))
             torch._foreach_add_(parameters, buffers, alpha=-1e-9)
 
-    work = network_cost(_tiny, (8,)).training(1, 1)
-    return seconds_of(step, device, seconds) / work.calls
+    return step
 
 
 def _tiny() -> nn.Module:
@@ -189,14 +206,18 @@ def _tiny() -> nn.Module:
 
 
 def seconds_of(task: Callable[[], object], device: torch.device, seconds: float) -> float:
-    """Return the median time of a task, after a warm-up, over so many seconds; a GPU is waited for at every look."""
+    """Return the median time of a task over so many seconds, a warm-up included, however long one call takes.
+
+    A GPU is waited for at every look.
+    """
+    end = time.perf_counter() + seconds
     task()
     _wait(device)
     count, block = 1, 0.0
     while block < _BLOCK:
         block = _block(task, count, device)
         count *= 1 if block >= _BLOCK else 2
-    times, end = [block / count], time.perf_counter() + seconds
+    times = [block / count]
     while time.perf_counter() < end:
         times.append(_block(task, count, device) / count)
     return statistics.median(times)

@@ -15,6 +15,7 @@ from common.errors import UsageError
 from common.experiment import Job, Metrics
 
 SCHEMA = 1
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -61,24 +62,28 @@ class Store:
         A record that is not whole or is not this job's is set aside under another name, with a line on
         stderr, and counts as not finished.
         """
-        path = self.path(job)
         try:
-            text = path.read_text(encoding="utf-8")
+            return self._whole(job)
         except FileNotFoundError:
             return None
-        except (OSError, UnicodeDecodeError) as error:
-            self._set_aside(path, str(error))
+        except _DAMAGED as error:
+            self._set_aside(self.path(job), f"{type(error).__name__}: {error}")
             return None
+
+    def look(self, job: Job) -> Record | None:
+        """Return the job's record, or None where it is not finished or not whole, and leave the file as it is."""
         try:
-            content = json.loads(text)
-            if content.pop("checksum") != _checksum(content):
-                raise ValueError("its checksum does not fit its content")
-            if content["schema"] != SCHEMA or content["key"] != job.key:
-                raise ValueError("it is the record of another job or schema")
-            return _record(content)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            self._set_aside(path, f"{type(error).__name__}: {error}")
+            return self._whole(job)
+        except _DAMAGED:
             return None
+
+    def _whole(self, job: Job) -> Record:
+        content = json.loads(self.path(job).read_text(encoding="utf-8"))
+        if content.pop("checksum") != _checksum(content):
+            raise ValueError("its checksum does not fit its content")
+        if content["schema"] != SCHEMA or content["key"] != job.key:
+            raise ValueError("it is the record of another job or schema")
+        return _record(content)
 
     def _set_aside(self, path: Path, why: str) -> None:
         aside = path.with_suffix(".corrupt")

@@ -99,7 +99,12 @@ def device_of(record: Record) -> str:
 
 
 def mixed(devices: Mapping[str, int]) -> str:
-    """Return a line that names the devices which the records come from, with their numbers of records."""
+    """Return a line that names the devices, with their numbers of records, which the records come from; "" for one.
+
+    A recipe's precision needs no line: it is part of a job's settings, and otherwise follows from the device.
+    """
+    if len(devices) < 2:
+        return ""
     names = ", ".join(f"{name} ({count})" for name, count in sorted(devices.items(), key=lambda item: -item[1]))
     return f"mixed devices: these records come from {len(devices)}, which round differently: {names}"
 
@@ -115,7 +120,7 @@ def write(
     """Write report.md, report.json and junit.xml into the folder; raise UsageError where it cannot be written."""
     writable(folder)
     write_atomically(folder / "report.md", markdown(judged, claims, tier, package, devices))
-    write_atomically(folder / "junit.xml", junit(judged, claims, tier, package))
+    write_atomically(folder / "junit.xml", junit(judged, claims, tier, package, mixed(devices)))
     write_atomically(
         folder / "report.json", json.dumps(as_json(judged, claims, tier, package, devices), indent=1) + "\n"
     )
@@ -133,7 +138,7 @@ def markdown(
         if tier is Tier.SMOKE
         else ""
     )
-    note += f"**{table_cell(mixed(devices))}.**\n\n" if len(devices) > 1 else ""
+    note += emphasis(mixed(devices))
     return (
         f"# {package}, {tier.value} tier\n\n{note}```\n{summary(judged, claims, tier)}\n```\n\n"
         + tabulate(rows, HEADERS, tablefmt="github", disable_numparse=True)
@@ -141,6 +146,11 @@ def markdown(
         + tabulate(untested, ("claim", "why"), tablefmt="github", disable_numparse=True)
         + "\n"
     )
+
+
+def emphasis(sentence: str) -> str:
+    """Return a paragraph of Markdown in bold, or nothing for no sentence."""
+    return f"**{table_cell(sentence)}.**\n\n" if sentence else ""
 
 
 _MARKUP = {ord(character): f"&#{ord(character)};" for character in "&<>|\\`*"}

@@ -1,12 +1,14 @@
 """What an interrupted run left behind: groups of jobs that were begun, with how far they came."""
 
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from common.experiment import Environment, Job
 from common.pipeline.record import Store
-from common.train.checkpoint import SUFFIX, CheckpointFile, Owner, owner_of
+from common.train.checkpoint import SUFFIX, CheckpointFile, Owner, owner_of, read
 
 CHECKPOINTS = "checkpoints"
 """The folder beside the records that holds what unfinished groups of jobs go on from."""
@@ -17,13 +19,40 @@ def checkpoint_of(group: Sequence[Job], store: Store, environment: Environment) 
     return CheckpointFile(store.folder / CHECKPOINTS, _owner(group, environment), environment.checkpoint_seconds)
 
 
+@dataclass(frozen=True)
+class Left:
+    """A checkpoint that a run left behind. `company` are the jobs that it is of, where they are among those asked for.
+
+    `unfit` says why it is of no use. `left` are those of the company that have no record and are in no checkpoint
+    before. A checkpoint that is neither unfit nor of jobs asked for belongs to another device, other experiments or
+    other seeds.
+    """
+
+    path: Path
+    company: list[Job]
+    left: frozenset[str]
+    unfit: str = ""
+
+
 def begun(jobs: Sequence[Job], missing: Sequence[Job], store: Store, environment: Environment) -> Iterator[list[Job]]:
     """Yield the groups that an interrupted run began and did not finish, in the same company as then.
 
     What networks of one program compute depends, in the last bits, on their company. Checkpoints that are damaged or
-    were made by other code are deleted with a line on stderr. Others that do not fit are left alone: they belong to
-    another device, other experiments or other seeds. `missing` are those of the jobs that have no record.
+    were made by other code are deleted with a line on stderr; those of other jobs are left alone. `missing` are those
+    of the jobs that have no record.
     """
+    for found in left_behind(jobs, missing, store, environment):
+        if found.unfit:
+            found.path.unlink(missing_ok=True)
+            print(f"checkpoint {found.path} deleted: {found.unfit}; its jobs start anew", file=sys.stderr)
+        elif found.left:
+            yield found.company
+        elif found.company:
+            found.path.unlink()
+
+
+def left_behind(jobs: Sequence[Job], missing: Sequence[Job], store: Store, environment: Environment) -> Iterator[Left]:
+    """Yield all checkpoints beside the records, and leave them as they are; `missing` as above."""
     by_key = {job.key: job for job in jobs}
     code = {job.fields["run"]: job.code for job in jobs}
     open_keys = {job.key for job in missing}
@@ -31,24 +60,44 @@ def begun(jobs: Sequence[Job], missing: Sequence[Job], store: Store, environment
         try:
             owner = owner_of(path)
         except ValueError as error:
-            _delete(path, f"it is damaged ({error})")
+            yield Left(path, [], frozenset(), f"it is damaged ({error})")
             continue
-        left = open_keys & set(owner.jobs)
         if owner.code != code.get(owner.run, owner.code):
-            _delete(path, "it was made by other code")
+            yield Left(path, [], frozenset(), "it was made by other code")
         elif set(owner.jobs) <= by_key.keys() and owner.device == environment.device.type:
+            left = frozenset(open_keys & set(owner.jobs))
             open_keys -= left
-            if left:
-                yield [by_key[key] for key in owner.jobs]
-            else:
-                path.unlink()
+            yield Left(path, [by_key[key] for key in owner.jobs], left)
+        else:
+            yield Left(path, [], frozenset())
+
+
+def others(store: Store) -> str:
+    """Return a sentence about the checkpoints that are there, or nothing where there are none.
+
+    After a run that came to its end they are of other jobs: its own are gone, and so are those of no use.
+    """
+    paths = sorted((store.folder / CHECKPOINTS).glob(f"*{SUFFIX}"))
+    if not paths:
+        return ""
+    size = sum(path.stat().st_size for path in paths) / 1e6
+    one = len(paths) == 1
+    return (
+        f"{len(paths)} {'checkpoint' if one else 'checkpoints'} of other jobs ({size:,.1f} MB): a command with other "
+        f"seeds, experiments or another device can go on from {'it' if one else 'them'}; if none is to, "
+        f"delete {'it' if one else 'them'}: rm {' '.join(shlex.quote(str(path)) for path in paths)}"
+    )
+
+
+def whole(path: Path) -> bool:
+    """Tell whether training can go on from a checkpoint; all of it is read for that."""
+    try:
+        read(path)
+    except ValueError:
+        return False
+    return True
 
 
 def _owner(group: Sequence[Job], environment: Environment) -> Owner:
     first = group[0]
     return Owner(first.fields["run"], first.code, environment.device.type, tuple(job.key for job in group))
-
-
-def _delete(path: Path, why: str) -> None:
-    path.unlink(missing_ok=True)
-    print(f"checkpoint {path} deleted: {why}; its jobs start anew", file=sys.stderr)

@@ -7,12 +7,14 @@ import torch
 
 from common import machine
 from common.cli import main
+from common.datasets import torchvision_sets
 from common.errors import UsageError
 from common.experiment import Environment
 from common.machine import device_name, device_of
 from common.models.operations import Work
 from common.pipeline import probe
 from common.pipeline.cost import Rate, Speeds
+from tests import conftest
 from tests.conftest import Setting
 
 
@@ -56,6 +58,40 @@ def test_folders_that_cannot_be_read_are_one_line_and_code_2(toy_package, tmp_pa
     assert main(package, [option, str(tmp_path), *results]) == 2
     assert capsys.readouterr().err == f"error: {option} {tmp_path} may not be read: permission denied\n"
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(("contents", "workers"), [(None, 1), ("not a batch", 2)])
+def test_a_data_set_that_is_missing_or_damaged_is_one_line_and_code_2(
+    full_toy, tmp_path, capsys, monkeypatch, contents, workers
+):
+    (experiment,) = full_toy.experiments
+    package = replace(full_toy, experiments=(replace(experiment, run=conftest.reading),))
+    monkeypatch.setattr("common.cli.workers_on", lambda device: workers)
+    if contents is not None:
+        for name in torchvision_sets.files("cifar10"):
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_text(contents)
+    assert main(package, ["--tier", "full", "--data-dir", str(tmp_path), "--results", str(tmp_path / "results")]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    if contents is None:
+        assert line.startswith(f"error: data set 'cifar10' not found: there is no {tmp_path}/cifar-10-batches-py/")
+        assert line.endswith(f"get it with: nox -s data -- cifar10 --data-dir {tmp_path}")
+    else:
+        assert line.startswith(f"error: data set 'cifar10' is corrupt: {tmp_path}/cifar-10-batches-py: the MD5 sum of")
+        assert line.endswith("; delete it and get the data set again")
+
+
+def test_a_driver_too_old_for_the_wheel_is_one_line_and_code_2(full_toy, tmp_path, capsys, monkeypatch):
+    def init():
+        raise RuntimeError("The NVIDIA driver on your system is too old (found version 11040).\nPlease update it.")
+
+    monkeypatch.setattr(torch.cuda, "init", init)
+    results = tmp_path / "results"
+    assert main(full_toy, ["--tier", "full", "--device", "cuda", "--results", str(results)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: device 'cuda' was asked for, but torch {torch.__version__}, built for CUDA ")
+    assert line.endswith("; update the NVIDIA driver, or install a torch wheel for an older CUDA")
+    assert not results.exists()
 
 
 def test_jobs_are_told_where_data_and_weights_are(toy_package, tmp_path, monkeypatch):
@@ -102,8 +138,6 @@ def test_plan_lists_jobs_and_state_and_runs_nothing(toy_package, tmp_path, capsy
 
 
 def test_report_judges_existing_records_and_runs_nothing(toy_package, tmp_path, capsys):
-    from tests import conftest
-
     package, _ = toy_package
     results = ["--results", str(tmp_path / "results")]
     assert main(package, ["--report", *results]) == 1
@@ -203,8 +237,6 @@ def test_a_report_of_records_from_two_devices_names_them(toy_package, tmp_path, 
 
 
 def test_a_gpu_without_the_memory_for_one_job_is_named_before_anything_runs(toy_package, tmp_path, capsys, monkeypatch):
-    from tests import conftest
-
     (experiment,) = toy_package[0].experiments
     package = replace(toy_package[0], experiments=(replace(experiment, work=lambda cell: Work(memory=3 * 2**30)),))
     monkeypatch.setattr(machine, "memory_of", lambda device: 2 * 2**30)

@@ -1,13 +1,16 @@
 """Planted defects: each must turn the gate red, and the untouched run is green."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
+import torch
 
-from common import gate, packages
+from common import expectations, gate, packages
 from common.experiment import DECLARED, Tier
-from common.pipeline import reproduce
+from common.machine import device_name
+from common.pipeline import report, reproduce
 from common.pipeline.expand import expand
 from common.pipeline.record import Store
 from tests import conftest
@@ -225,6 +228,88 @@ def test_a_claim_that_only_one_run_knows_blocks(world, capsys):
     world.path.write_text(text.replace("along: {rate: [0.1, 0.3]}", "along: {rate: [0.1, 0.2]}"))
     assert world.against_baseline() == 1
     assert "reads other numbers than in the baseline" in capsys.readouterr().out
+
+
+def other_device(cell):
+    return cell.rate == 0.3
+
+
+@pytest.fixture
+def on_github(monkeypatch, tmp_path):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    return tmp_path / "summary.md"
+
+
+def test_records_of_several_devices_are_named_wherever_the_gate_reports_and_still_pass(world, capsys, on_github):
+    assert world.gate() == 0
+    assert "mixed devices" not in capsys.readouterr().out + on_github.read_text()
+    world.rewrite(lambda cell, seed, score: score, other_device, device="Slide Rule")
+    assert world.gate() == 0
+    here = device_name(torch.device("cpu"))
+    line = f"mixed devices: these records come from 2, which round differently: {here} (20), Slide Rule (10)"
+    out = capsys.readouterr().out.splitlines()
+    assert line in out
+    assert f"::warning title=mixed devices::{line}" in out
+    folder = world.store.folder.parent / "gate-report"
+    assert f"<system-out>{line}</system-out>" in (folder / "junit.xml").read_text()
+    assert json.loads((folder / "report.json").read_text())["devices"] == {here: 20, "Slide Rule": 10}
+    for text in ((folder / "report.md").read_text(), on_github.read_text()):
+        assert f"**{report.table_cell(line)}.**" in text
+
+
+def test_packages_from_one_device_each_are_mixed_as_well(world, monkeypatch, capsys):
+    second = replace(world.package, name="second", experiments=(conftest.experiment("table"),))
+    text = world.path.read_text()
+    other = world.path.with_name("second.yaml")
+    other.write_text(text.replace("toy/", "second/").replace("toy: A", "second: A"))
+    monkeypatch.setattr(expectations, "path_of", lambda name: other if name == "second" else world.path)
+    monkeypatch.setattr(packages, "find", lambda named=(): [world.package, second])
+    results = world.store.folder.parent
+    shutil.copytree(world.store.folder, results / "second")
+    world.rewrite(lambda cell, seed, score: score, device="Slide Rule")
+    assert world.gate() == 0
+    assert "(30), " in capsys.readouterr().out
+
+
+def test_the_warning_of_mixed_devices_is_never_crowded_out(world, monkeypatch, capsys, on_github):
+    monkeypatch.setattr(gate.github, "annotations", lambda judged: [f"::error::{n}" for n in range(10)])
+    world.rewrite(lambda cell, seed, score: score, other_device, device="Slide Rule")
+    world.gate()
+    marks = [line for line in capsys.readouterr().out.splitlines() if line.startswith("::")]
+    assert len(marks) == 10
+    assert marks[0].startswith("::warning title=mixed devices::")
+
+
+def test_a_baseline_made_on_another_device_is_named_and_still_passes(world, capsys, on_github):
+    world.accept()
+    assert world.against_baseline() == 0
+    assert "another device" not in capsys.readouterr().out
+    world.rewrite(lambda cell, seed, score: score, device="Slide Rule")
+    assert world.against_baseline() == 0
+    here = device_name(torch.device("cpu"))
+    line = f"another device: accepted on {here}, now on Slide Rule; 2 of 2 claims are not compared bit by bit"
+    out = capsys.readouterr().out.splitlines()
+    assert line in out
+    assert f"::warning title=another device::{line}" in out
+    assert line in on_github.read_text()
+    assert world.accept("a new machine") == 0
+    assert line in capsys.readouterr().out.splitlines()
+    assert world.against_baseline() == 0
+    assert "another device" not in capsys.readouterr().out
+
+
+def test_a_baseline_that_names_no_device_says_so_only_where_circumstances_differ(world, capsys):
+    world.accept()
+    content = json.loads(world.baseline.read_text())
+    del content["accepted"][0]["devices"]
+    world.baseline.write_text(json.dumps(content))
+    assert world.against_baseline() == 0
+    assert "circumstances" not in capsys.readouterr().out
+    world.rewrite(lambda cell, seed, score: score, other_device, device="Slide Rule")
+    assert world.against_baseline() == 0
+    line = "other circumstances: the accepted run does not name its device; 1 of 2 claims are not compared bit by bit"
+    assert line in capsys.readouterr().out.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import os
 import shutil
 import stat
 import zipfile
+from pathlib import Path
 
 import pytest
 from torchvision.datasets import utils
@@ -110,6 +111,23 @@ def test_an_interrupted_fetch_begins_anew(published):
     (root / "set.zip.part").write_text("half")
     archive.fetch(root)
     assert len(asked) == 1
+    assert tree(root) == ["set.zip", "set/a/1.jpg", "set/b/2.jpg"]
+
+
+def test_a_fetch_that_is_killed_half_way_leaves_nothing_under_the_archives_name(published, monkeypatch):
+    archive, root, _, _ = published
+    whole = utils._urlretrieve
+
+    def killed(url, filename, **_):
+        Path(filename).write_bytes(b"PK half of it")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(utils, "_urlretrieve", killed)
+    with pytest.raises(KeyboardInterrupt):
+        archive.fetch(root)
+    assert not (root / "set.zip").exists()
+    monkeypatch.setattr(utils, "_urlretrieve", whole)
+    archive.fetch(root)
     assert tree(root) == ["set.zip", "set/a/1.jpg", "set/b/2.jpg"]
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from torchvision import datasets
 from torchvision.datasets import utils
 
-from common.datasets import ON_DISK, fetch, folder_sets, load, resisc45
+from common.datasets import ON_DISK, cache, fetch, folder_sets, load, resisc45
 from common.datasets.fetch import main
 from tests.common.datasets import test_resisc45
 from tests.common.datasets.test_torchvision_sets import (
@@ -300,12 +300,25 @@ def test_cifar_is_fetched_without_being_unpickled_by_torchvision(host, tmp_path,
     assert run(capsys, "cifar10", "--data-dir", root)[0] == 0
 
 
-def test_fewer_images_than_were_published_are_damage(host, tmp_path, monkeypatch, capsys):
+def test_a_set_of_which_one_file_is_gone_is_fetched_again(host, tmp_path, monkeypatch, capsys):
     root, _ = published("mnist", host, tmp_path, monkeypatch)
-    monkeypatch.setitem(fetch.PUBLISHED, "mnist", (60_000, 10_000))
+    assert run(capsys, "mnist", "--data-dir", root)[0] == 0
+    gone = root / fetch.ON_DISK["mnist"].sources()[-1]
+    gone.unlink()
+    assert run(capsys, "mnist", "--data-dir", root)[0] == 0
+    assert gone.is_file()
+
+
+@pytest.mark.parametrize("counts", [(60_000, 10_000), (12, 3)])
+def test_fewer_or_more_images_than_were_published_are_damage(host, tmp_path, monkeypatch, capsys, counts):
+    root, _ = published("mnist", host, tmp_path, monkeypatch)
+    monkeypatch.setitem(fetch.PUBLISHED, "mnist", counts)
     code, _, (error,) = run(capsys, "mnist", "--data-dir", root)
     assert code == 2
-    assert f"'mnist' is corrupt: {root / 'MNIST/raw'}: 12 + 4 images, where 60,000 + 10,000 were published" in error
+    assert (
+        f"'mnist' is corrupt: {root / 'MNIST/raw'}: 12 + 4 images, where {counts[0]:,} + {counts[1]:,} were published"
+        in error
+    )
 
 
 def test_every_set_can_be_fetched_and_counted():
@@ -375,6 +388,17 @@ def test_check_says_how_the_cache_is_and_makes_none(tmp_path, capsys, state):
     assert code == 0
     assert out.splitlines()[2].endswith(state)
     assert (file.read_bytes() if file.exists() else None) == before
+
+
+def test_check_calls_a_whole_cache_of_other_images_damaged(tmp_path, capsys):
+    write_camelyon(tmp_path)
+    data = load("patch_camelyon", tmp_path)
+    other = replace(data, train_images=255 - data.train_images)
+    file = tmp_path / "cache" / "patch_camelyon.safetensors"
+    cache._write(other, file, fetch.ON_DISK["patch_camelyon"].made_from(tmp_path))
+    code, out, _ = run(capsys, "patch_camelyon", "--check", "--data-dir", tmp_path)
+    assert code == 0
+    assert out.splitlines()[2].endswith("damaged")
 
 
 @pytest.mark.parametrize(

@@ -307,3 +307,9 @@ def test_input_has_no_parameters_and_saves_nothing():
 def test_other_shapes_and_types_are_refused(images, message):
     with pytest.raises(ValueError, match=message):
         ImageNetInput(8)(images)
+
+
+def test_as_many_keys_as_fit_are_named_and_the_others_counted():
+    keys = [f"k{number}" for number in range(11)]
+    assert pretrained._few(keys[:10]) == ", ".join(keys[:10])
+    assert pretrained._few(keys) == f"{', '.join(keys[:10])} and 1 more"

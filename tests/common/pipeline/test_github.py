@@ -10,7 +10,7 @@ from common.expectations import Check, Claim
 from common.experiment import Tier
 from common.pipeline import report
 from common.pipeline.check import Judged
-from common.pipeline.github import annotations, job_summary, publish
+from common.pipeline.github import annotations, job_summary, publish, warning
 from common.pipeline.verdict import Finding, Verdict
 
 FILE = "expectations/toy.yaml"
@@ -59,6 +59,16 @@ def test_of_many_findings_the_worst_ten_are_annotated():
     ]
     assert annotations([*watched, *blocking], most=3) == found[:3]
     assert annotations([JUDGED[0], *JUDGED[4:]]) == []
+
+
+def test_a_warning_without_a_line_names_what_it_is_about():
+    assert warning("two: devices", "100 %\nmixed") == "::warning title=two%3A devices::100 %25%0Amixed"
+
+
+def test_a_note_stands_above_the_account_however_low_the_limit():
+    note = "mixed devices: A|1 (2), B (3)"
+    text = job_summary(JUDGED, CLAIMS, Tier.SMOKE, "toy", note, limit=0)
+    assert text.startswith("## toy, smoke tier\n\n**mixed devices: A&#124;1 (2), B (3).**\n\n```\n7 claims declared")
 
 
 def read(line):

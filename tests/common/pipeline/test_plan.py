@@ -10,6 +10,8 @@ from common.pipeline.cost import Rate, Speeds
 from common.pipeline.plan import Correction, makespan
 from common.pipeline.record import Record, Store
 from common.pipeline.report import device_of
+from common.pipeline.resume import CHECKPOINTS
+from common.train.checkpoint import CheckpointFile, Owner
 from tests import conftest
 
 SPEEDS = Speeds(Rate(1.0, 1e9, 10.0, 1e9), Rate(1.0, 1e9, 10.0, 1e9), 1e9, 1e-6)  # a second for a job of the toy
@@ -36,8 +38,8 @@ def finish(package, request, jobs, seconds, device="cpu"):
 
 def test_times_follow_from_the_probe(toy_package, request_for, probed):
     text = plan.plan(toy_package[0], request_for())
-    assert rows(text)["table"] == ["table", "Table 9", "30", "0", "0", "30", "30 s", "the probe"]
-    assert rows(text)["total"] == ["total", "30", "0", "30", "30 s"]
+    assert rows(text)["table"] == ["table", "Table 9", "30", "0", "0", "30", "0", "30 s", "the probe"]
+    assert rows(text)["total"] == ["total", "30", "0", "30", "0", "30 s"]
     assert "times: one process on Abacus 5, from a probe of Abacus 5 on 2026-11-21" in text
 
 
@@ -56,15 +58,15 @@ def test_finished_jobs_of_this_device_correct_their_experiment(toy_package, requ
     package, request = toy_package[0], request_for()
     finish(package, request, package.experiments[0].jobs(Tier.SMOKE)[:10], seconds=3.0)
     text = plan.plan(package, request)
-    assert rows(text)["table"] == ["table", "Table 9", "30", "10", "0", "20", "60 s", "its records"]
-    assert rows(text)["total"] == ["total", "30", "10", "20", "60 s"]
+    assert rows(text)["table"] == ["table", "Table 9", "30", "10", "0", "20", "0", "60 s", "its records"]
+    assert rows(text)["total"] == ["total", "30", "10", "20", "0", "60 s"]
 
 
 def test_finished_jobs_of_another_device_correct_nothing(toy_package, request_for, probed):
     package, request = toy_package[0], request_for()
     finish(package, request, package.experiments[0].jobs(Tier.SMOKE)[:10], seconds=3.0, device="NVIDIA Slide Rule")
     found = rows(plan.plan(package, request))
-    assert found["table"] == ["table", "Table 9", "30", "10", "0", "20", "20 s", "the probe"]
+    assert found["table"] == ["table", "Table 9", "30", "10", "0", "20", "0", "20 s", "the probe"]
 
 
 def test_one_experiment_corrects_no_other(toy_package, request_for, probed):
@@ -73,16 +75,16 @@ def test_one_experiment_corrects_no_other(toy_package, request_for, probed):
     both = replace(package, experiments=(*package.experiments, another))
     finish(both, request, package.experiments[0].jobs(Tier.SMOKE), seconds=3.0)
     found = rows(plan.plan(both, request))
-    assert found["table"] == ["table", "Table 9", "30", "30", "0", "0", "0 s"]
-    assert found["another"] == ["another", "Table 9", "20", "0", "0", "20", "20 s", "the probe"]
+    assert found["table"] == ["table", "Table 9", "30", "30", "0", "0", "0", "0 s"]
+    assert found["another"] == ["another", "Table 9", "20", "0", "0", "20", "0", "20 s", "the probe"]
 
 
 def test_a_shared_job_is_planned_once(toy_package, request_for, probed):
     package = toy_package[0]
     twice = replace(package, experiments=(*package.experiments, conftest.experiment("again", rates=(0.1, 0.9))))
     found = rows(plan.plan(twice, request_for()))
-    assert found["again"] == ["again", "Table 9", "20", "0", "10", "10", "10 s", "the probe"]
-    assert found["total"] == ["total", "40", "0", "40", "40 s"]
+    assert found["again"] == ["again", "Table 9", "20", "0", "10", "10", "0", "10 s", "the probe"]
+    assert found["total"] == ["total", "40", "0", "40", "0", "40 s"]
 
 
 def test_several_processes_share_the_rows_and_the_longest_group_bounds_the_total(toy_package, request_for, probed):
@@ -111,6 +113,57 @@ def test_the_device_of_a_record_has_the_name_that_plans_look_for():
 
     record = Record(Metrics({}), 1.0, provenance() | {"device": "cpu"})
     assert device_of(record) == device_name(torch.device("cpu"))
+
+
+def leave(package, request, jobs, code=None, device="cpu"):
+    """Leave a checkpoint of a group of jobs, and return its file."""
+    folder = request.results / "smoke" / package.name / CHECKPOINTS
+    folder.mkdir(parents=True, exist_ok=True)
+    owner = Owner("tests.conftest.toy", code or jobs[0].code, device, tuple(job.key for job in jobs))
+    CheckpointFile(folder, owner, 0.0).begin()
+    return folder / owner.name
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_jobs_without_a_record_whose_group_has_a_checkpoint_are_begun(toy_package, request_for, probed):
+    package, request = toy_package[0], request_for()
+    jobs = package.experiments[0].jobs(Tier.SMOKE)
+    finish(package, request, jobs[:3], seconds=1.0)
+    leave(package, request, jobs[:7])
+    leave(package, request, jobs[5:8])  # two of them are in the other already
+    again = replace(package, experiments=(*package.experiments, conftest.experiment("again", rates=(0.1, 0.9))))
+    text = plan.plan(again, request)
+    assert rows(text)["table"] == ["table", "Table 9", "30", "3", "0", "27", "5", "27 s", "its records"]
+    assert rows(text)["again"][3:7] == ["0", "10", "10", "0"]
+    assert rows(text)["total"] == ["total", "40", "3", "37", "5", "37 s"]
+    assert "jobs that were begun count in full, however far they came" in text
+    leave(package, request, jobs[20:])
+    assert rows(plan.plan(package, request))["table"][6] == "15"
+
+
+def test_checkpoints_that_nothing_goes_on_from_are_not_begun_and_a_plan_leaves_all_files_alone(
+    toy_package, request_for, probed, capsys
+):
+    package, request = toy_package[0], request_for()
+    jobs = package.experiments[0].jobs(Tier.SMOKE)
+    finish(package, request, jobs[:2], seconds=1.0)
+    Store(request.results / "smoke" / "toy").path(jobs[2]).write_text("half a rec")
+    leave(package, request, jobs[:2])  # all recorded
+    leave(package, request, jobs[4:6], code="other code")
+    leave(package, request, jobs[4:6], device="cuda")
+    headless, torn = leave(package, request, jobs[6:8]), leave(package, request, jobs[8:10])
+    headless.write_bytes(headless.read_bytes()[:20])
+    content = torn.read_bytes()
+    assert content.count(rb"{\"mapping\": {}}") == 1
+    torn.write_bytes(content.replace(rb"{\"mapping\": {}}", rb"{\"mapping\":{ }}"))
+    before = files(request.results)
+    assert len(before) == 8
+    assert rows(plan.plan(package, request))["table"][3:7] == ["2", "0", "28", "0"]
+    assert files(request.results) == before
+    assert capsys.readouterr().err == ""
 
 
 def test_a_plan_writes_nothing(toy_package, request_for):

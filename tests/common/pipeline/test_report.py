@@ -240,5 +240,7 @@ def test_records_of_two_devices_are_named_in_the_report(judged, tmp_path):
     report.write(judged, CLAIMS, Tier.SMOKE, "toy", tmp_path, devices)
     assert f"**{line}.**\n" in (tmp_path / "report.md").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "report.json").read_text())["devices"] == devices
+    assert f"<system-out>{line}</system-out>" in (tmp_path / "junit.xml").read_text(encoding="utf-8")
     for one in ({}, {"Abacus 5": 2}):
+        assert report.mixed(one) == ""
         assert "mixed" not in report.markdown(judged, CLAIMS, Tier.FULL, "toy", one)

@@ -13,7 +13,7 @@ from common import cli
 from common.experiment import Job, Metrics, Replicates, Tier
 from common.pipeline import reproduce, train
 from common.pipeline.record import Store
-from common.pipeline.resume import CHECKPOINTS
+from common.pipeline.resume import CHECKPOINTS, left_behind
 from common.train.checkpoint import CheckpointFile, Owner
 from tests import conftest
 
@@ -122,6 +122,24 @@ def test_a_checkpoint_of_other_code_is_deleted_by_name(toy_package, request_for,
     assert checkpoints(request_for()) == []
 
 
+def test_a_stale_checkpoint_of_the_full_tier_is_one_message_on_the_command_line(
+    full_toy, request_for, monkeypatch, capsys
+):
+    arguments = ["--tier", "full", "--results", str(request_for().results)]
+    monkeypatch.setitem(cli.CHECKPOINT_SECONDS, Tier.FULL, 0.0)
+    monkeypatch.setattr(cli, "workers_on", lambda device: 1)
+    assert cli.main(package_of(full_toy, Interrupted(stop_at_epoch=7)), arguments) == 130
+    (path,) = checkpoints(request_for(tier=Tier.FULL))
+    monkeypatch.setattr("common.experiment._fingerprint", lambda run: "mended")
+    capsys.readouterr()
+    again = Interrupted()
+    cli.main(package_of(full_toy, again), arguments)
+    assert again.epochs == 10
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "checkpoint" in line]
+    assert line == f"checkpoint {path} deleted: it was made by other code; its jobs start anew"
+    assert len(records(request_for(tier=Tier.FULL))) == 6
+
+
 @pytest.mark.parametrize("keep", [0, 5, 20])
 def test_a_checkpoint_without_a_whole_header_is_deleted_by_name(toy_package, request_for, capsys, keep):
     package, _ = toy_package
@@ -151,7 +169,9 @@ def test_a_checkpoint_with_a_damaged_state_keeps_its_company_and_starts_anew(toy
     assert f"damaged checkpoint {path}: its checksum" in capsys.readouterr().err
 
 
-def test_checkpoints_of_another_device_other_seeds_or_other_experiments_are_left_alone(toy_package, request_for):
+def test_checkpoints_of_another_device_other_seeds_or_other_experiments_are_left_alone_and_named(
+    toy_package, request_for, capsys
+):
     package, _ = toy_package
     request = request_for()
     run(package, request, Interrupted())  # makes the folders
@@ -167,9 +187,18 @@ def test_checkpoints_of_another_device_other_seeds_or_other_experiments_are_left
     ]
     for owner in others:
         CheckpointFile(folder, owner, 0.0).begin()
-    again = Interrupted()
-    assert run(package, request, again) == {}
-    assert [path.name for path in checkpoints(request)] == sorted(owner.name for owner in others)
+    capsys.readouterr()
+    assert run(package, request, Interrupted()) == {}
+    left = checkpoints(request)
+    assert [path.name for path in left] == sorted(owner.name for owner in others)
+    size = sum(path.stat().st_size for path in left) / 1e6
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "checkpoint" in line]
+    assert line.startswith(f"3 checkpoints of other jobs ({size:.1f} MB): a command with other seeds, experiments or ")
+    assert line.endswith(f"; if none is to, delete them: rm {' '.join(map(str, left))}")
+    subprocess.run(line.rpartition(": ")[2], shell=True, check=True)
+    run(package, request, Interrupted())
+    assert checkpoints(request) == []
+    assert "of other jobs" not in capsys.readouterr().err
 
 
 def test_a_checkpoint_whose_jobs_are_all_recorded_is_cleared_away(toy_package, request_for):
@@ -195,6 +224,9 @@ def test_jobs_that_two_checkpoints_name_run_once(toy_package, request_for):
     for part in (jobs, jobs[:3]):
         owner = Owner("tests.conftest.toy", jobs[0].code, "cpu", tuple(job.key for job in part))
         CheckpointFile(request.results / request.tier / "toy" / CHECKPOINTS, owner, 0.0).begin()
+    store = Store(request.results / request.tier / "toy")
+    parts = [found.left for found in left_behind(jobs, jobs, store, request.environment)]
+    assert sum(map(len, parts)) == len(set().union(*parts)) == len(jobs)
     again = Interrupted()
     assert run(package, request, again) == {}
     trained = [job for company, known in again.calls for job in company if job.key not in known]
@@ -347,12 +379,13 @@ def test_every_training_loop_killed_at_random_moments_ends_with_the_records_of_a
     assert sum(found["kills"] for found in summary.values()) >= 7
 
 
-def test_a_checkpoint_is_of_a_group_and_its_fresh_seeds_are_others(toy_package, request_for):
+def test_a_checkpoint_is_of_a_group_and_its_fresh_seeds_are_others(toy_package, request_for, capsys):
     package, _ = toy_package
     with pytest.raises(KeyboardInterrupt):
         run(package, request_for(), Interrupted(stop_at_record=0))
     fresh = Interrupted()
     assert run(package, request_for(replicates=Replicates(first=5)), fresh) == {}
     assert [job.seed for job in fresh.calls[0][0]] == [5] * 6
+    assert "1 checkpoint of other jobs (0.0 MB): a command with other seeds" in capsys.readouterr().err
     assert len(checkpoints(request_for())) == 1
     assert Job(conftest.toy, conftest.Cell("a", 0.1), 0).key not in records(request_for())

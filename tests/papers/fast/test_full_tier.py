@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torchvision import datasets, models
+from torchvision import datasets
 
 from common.errors import UsageError
 from common.experiment import Environment, Job
 from papers.fast import sources, tasks
 from papers.fast.settings import FAN_IN, OTHER_DIGITS, RESNET, ZERO, Cell
 from papers.fast.training import METRICS, train
+from tests.weights import write_weights
 
 STEPS = 2
 
@@ -32,18 +33,7 @@ def fresh(monkeypatch, tmp_path):
 
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
-    """Random weights of ResNet-18 where the published ones are looked for, under a name that carries their digest."""
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        state = models.resnet18().state_dict()
-    torch.save(state, folder / "unnamed")
-    digest = hashlib.sha256((folder / "unnamed").read_bytes()).hexdigest()[:8]
-    (folder / "unnamed").rename(folder / f"resnet18-{digest}.pth")
-    url = f"https://weights.invalid/resnet18-{digest}.pth"
-    monkeypatch.setattr(models.ResNet18_Weights.IMAGENET1K_V1.value, "url", url)
-    return state
+    return write_weights("resnet18", tmp_path, monkeypatch)
 
 
 def write_cifar100(root, monkeypatch, classes=100):

@@ -1,12 +1,11 @@
 """The full tier's own path on small files of the true formats: images and weights from disk to metrics."""
 
-import hashlib
 import math
 from dataclasses import replace
 
 import pytest
 import torch
-from torchvision import datasets, models
+from torchvision import datasets
 
 from common.errors import UsageError
 from common.experiment import Environment, Job, Tier
@@ -16,6 +15,7 @@ from papers.sequential_learning.negative_pretraining import arms as negative
 from papers.sequential_learning.negative_pretraining import fig4, fig6
 from papers.sequential_learning.shown import image_set
 from tests.common.datasets.test_torchvision_sets import write_cifar, write_mnist
+from tests.weights import write_weights
 
 
 @pytest.fixture(autouse=True)
@@ -37,18 +37,7 @@ def environment(tmp_path):
 
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
-    """Random weights of ResNet-50 where the published ones are looked for, under a name that carries their digest."""
-    folder = tmp_path / "weights"
-    folder.mkdir()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        state = models.resnet50().state_dict()
-    torch.save(state, folder / "unnamed")
-    digest = hashlib.sha256((folder / "unnamed").read_bytes()).hexdigest()[:8]
-    (folder / "unnamed").rename(folder / f"resnet50-{digest}.pth")
-    monkeypatch.setattr(
-        models.ResNet50_Weights.IMAGENET1K_V1.value, "url", f"https://weights.invalid/resnet50-{digest}.pth"
-    )
+    write_weights("resnet50", tmp_path, monkeypatch)
 
 
 def short(cell):
