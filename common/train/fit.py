@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from common.resident import Stored
-from common.train.capture import repeated
+from common.train.capture import Work, repeated
 from common.train.checkpoint import NOWHERE, Checkpoint, State, copy_into, set_states, states
 from common.train.optimizers import SGD, SGDUpdate
 from common.train.program import Program
@@ -131,8 +131,6 @@ class _Group:
         )
         self.orders = [torch.Generator().manual_seed(run.seed) for run in runs]
         self.draws = [torch.Generator(images.device).manual_seed(run.seed) for run in runs]
-        changed = [*self.program.module.state_dict().values(), *self.update.buffers]
-        self.step = repeated(self._step, changed, images.device, self.draws if recipe.augment else ())
         self.validation = torch.stack([run.validation for run in runs]).to(images.device)
         self.best = self.program.state()
         self.best_correct = torch.full((len(runs),), -1, device=images.device)
@@ -159,8 +157,11 @@ class _Group:
         """Run all epochs that are left; nothing is read back to the host but for a checkpoint."""
         if not self.observed:
             self.observed.append(self._observe())
+        changed = [*self.program.module.state_dict().values(), *self.update.buffers]
+        draws = self.draws if self.recipe.augment else ()
+        step = repeated(self._step, changed, self.images.device, draws)  # gone, with its graph, when training ends
         for epoch in range(len(self.losses), self.recipe.epochs):
-            self.losses.append(self._train_epoch(epoch))
+            self.losses.append(self._train_epoch(epoch, step))
             correct = self.program.correct(self.images, self.labels, self.validation)
             better = correct > self.best_correct
             self.best_correct = torch.where(better, correct, self.best_correct)
@@ -196,7 +197,7 @@ class _Group:
         self.observed = saved["observed"]
         self.started -= saved["seconds"]
 
-    def _train_epoch(self, epoch: int) -> Tensor:
+    def _train_epoch(self, epoch: int, step: Work) -> Tensor:
         """Return each run's mean loss over the epoch, [R]."""
         recipe = self.recipe
         order = torch.stack(
@@ -212,7 +213,7 @@ class _Group:
         self.program.module.train()
         batches = torch.split(order, recipe.batch_size, dim=1)
         for batch, rate in zip(batches, rates.to(self.images.device), strict=True):
-            total += self.step([batch, rate])
+            total += step([batch, rate])
         return total / steps
 
     def _step(self, inputs: Sequence[Tensor]) -> Tensor:

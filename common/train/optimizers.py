@@ -98,7 +98,7 @@ class SGDUpdate:
         torch._fused_sgd_(
             self.parameters,
             gradients,
-            self.buffers,
+            self.buffers if self.rule.momentum else [],  # a GPU takes none where there is no momentum
             weight_decay=0.0 if self.decay_before_mask else decay,
             momentum=self.rule.momentum,
             lr=learning_rate,

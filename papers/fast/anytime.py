@@ -15,7 +15,7 @@ from torch import Tensor
 
 from common.seeds import global_draws, stream
 from common.train.batches import StratifiedBatches
-from common.train.capture import repeated
+from common.train.capture import Work, repeated
 from common.train.checkpoint import NOWHERE, Checkpoint, State, copy_into, set_states, states
 from common.train.optimizers import Optimizer, PerRunUpdate
 from common.train.program import Program, right
@@ -114,9 +114,6 @@ class _Adaptation:
         self.norms: list[Tensor] = []
         self.started = time.perf_counter()
         self.program.training_mode()
-        changed = [*self.program.module.state_dict().values(), *self.update.buffers]
-        warmed_up = schedule.warm_up != "none"  # whether to train theta is then decided at every step
-        self.step = self._work if warmed_up else repeated(self._work, changed, device, self.draws)
 
     def histories(self, checkpoint: Checkpoint) -> list[History]:
         """Walk through all steps that are left, then read what was measured."""
@@ -125,6 +122,7 @@ class _Adaptation:
         schedule = self.schedule
         at_validation, at_checkpoint = set(schedule.validations), set(schedule.checkpoints)
         batches = islice(self._batches(), self.updates, None)  # orders are drawn again, and passed over
+        work = self._repeated()
         for step in range(self.updates, schedule.steps + 1):
             if step in at_validation:
                 self.validated.append(self._validate(step))
@@ -132,7 +130,7 @@ class _Adaptation:
                 self.deployed.append(self._deployed())
                 self.norms.append(self._norm())
             if step < schedule.steps:
-                self._step(next(batches))
+                self._step(next(batches), work)
                 self.updates = step + 1
                 checkpoint.save(self.state_dict)
         tested = torch.stack(self.deployed).tolist()  # [checkpoints, tasks, runs]
@@ -190,11 +188,18 @@ class _Adaptation:
             yield from drawn.to(self.target.images.device)
             left -= len(drawn)
 
-    def _step(self, batch: Tensor) -> None:
+    def _repeated(self) -> Work:
+        """Return what does a step; in a warm-up, which decides at every step whether to train theta, as it is."""
+        if self.warm_up:
+            return self._work
+        changed = [*self.program.module.state_dict().values(), *self.update.buffers]
+        return repeated(self._work, changed, self.target.images.device, self.draws)
+
+    def _step(self, batch: Tensor, work: Work) -> None:
         """Update every run once, on the images that batch [R, B] names."""
         self.update.count_step()
         with self._dropout():
-            self.step([batch])
+            work([batch])
 
     def _work(self, inputs: Sequence[Tensor]) -> Tensor:
         """Return the losses, [R], before the update."""

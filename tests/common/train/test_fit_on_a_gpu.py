@@ -1,5 +1,8 @@
 """The one training loop on a fake GPU: the CPU's histories from a captured step, and no wait in any step."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -133,3 +136,18 @@ def test_a_run_that_was_killed_goes_on_where_it_was(kind, tmp_path, monkeypatch)
         assert (one.train_loss, one.validation_accuracy) == (other.train_loss, other.validation_accuracy)
         assert one.observed == other.observed
     assert all(torch.equal(one, other) for one, other in zip(found[1], undisturbed[1], strict=True))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_graph_goes_with_its_networks(kind):
+    gc.collect()
+    gc.disable()
+    try:
+        with FakeGpu() as gpu:
+            trained(kind, CUDA)
+            graphs = [weakref.ref(graph) for graph in gpu.graphs]
+            gpu.graphs.clear()
+            assert graphs
+            assert [graph() for graph in graphs] == [None]
+    finally:
+        gc.enable()

@@ -1,7 +1,10 @@
+from contextlib import nullcontext
+
 import pytest
 import torch
 
 from common.train.optimizers import SGD, Adam, Nesterov, PerRunUpdate, RAdam, RMSprop, SGDUpdate
+from tests.fake_gpu import FakeGpu
 
 
 def steps(rule, frozen, decay_frozen, count=7, dtype=torch.float64):
@@ -115,3 +118,11 @@ def test_runs_with_their_own_weight_decays_follow_the_reference_optimizers(rule)
 def test_one_weight_decay_for_all_does_not_go_with_per_run_rates():
     with pytest.raises(ValueError, match="weight decays"):
         PerRunUpdate(SGD(0.9, 0.1), [torch.zeros(1)])
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["on a CPU", "on a fake GPU"])
+def test_without_momentum_there_is_no_buffer(there):
+    with FakeGpu() if there else nullcontext():
+        weight = torch.tensor([1.0, 2.0]).to("cuda" if there else "cpu")
+        SGDUpdate(SGD(0.0, 0.1), [weight], [None]).step([torch.ones_like(weight)], 0.5)
+        assert weight.tolist() == pytest.approx([1.0 - 0.5 * 1.1, 2.0 - 0.5 * 1.2])
