@@ -361,7 +361,7 @@ def _check_fused_sgd(parameters, gradients, buffers, momentum):
     """Raise where CUDA's kernel does, which walks through memory in its order, and where the CPU's goes wrong."""
     if buffers and not momentum:
         raise RuntimeError("TORCH_CHECK_GT(momentum, 0): there are buffers")
-    for tensors in zip(parameters, gradients, buffers, strict=True):
+    for tensors in zip(parameters, gradients, buffers or parameters, strict=True):
         layouts = {tuple(s for s, n in zip(t.stride(), t.shape, strict=True) if n > 1) for t in tensors}
         if len(layouts) > 1:
             raise RuntimeError(f"check_fast_path_restrictions: memory of other layouts, {layouts}")

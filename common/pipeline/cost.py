@@ -56,9 +56,9 @@ class Speeds:
         return max(arithmetic, work.bytes / self.bandwidth) + work.calls / company * self.call
 
 
-ASSUMED = {  # one core of a common server; a common GPU, without reduced precision
+ASSUMED = {  # one core of a common server; a common GPU that replays captured steps, without reduced precision
     "cpu": Speeds(Rate(1.4e7, 4e10, 4e9, 6e10), Rate(3e7, 2e10, 2.4e9, 5e10), 8e9, 8e-6),
-    "cuda": Speeds(Rate(3.4e7, 2e12, 1e12, 1.5e13), Rate(4e7, 2e12, 6e11, 1.2e13), 1e12, 8e-6),
+    "cuda": Speeds(Rate(3.4e7, 2e12, 1e12, 1.5e13), Rate(4e7, 2e12, 6e11, 1.2e13), 1e12, 3e-6),
 }
 
 

@@ -6,7 +6,7 @@ import multiprocessing
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -21,6 +21,7 @@ from common.machine import device_name, set_up
 from common.models.operations import NetworkCost
 from common.pipeline.cost import Rate, Speeds
 from common.pipeline.record import writable, write_atomically
+from common.train.capture import repeated
 
 SCHEMA = 1
 SECONDS = 18.0  # of the 20, with the start of processes; the others are for the last task and the end of processes
@@ -125,7 +126,7 @@ def _measure(device: torch.device, end: float) -> Speeds:
     shares = _shares(end)
 
     def timed(task: Callable[[], object]) -> float:
-        return seconds_of(task, device, next(shares))
+        return seconds_of(_as_in_training(task, device), device, next(shares))
 
     call = timed(_step(device)) / _TINY.training(1, 1).calls
     return Speeds(
@@ -134,6 +135,17 @@ def _measure(device: torch.device, end: float) -> Speeds:
         _bandwidth(device, timed),
         call,
     )
+
+
+def _as_in_training(task: Callable[[], object], device: torch.device) -> Callable[[], object]:
+    """Return a task as training does it: on a GPU captured and replayed, where operators cost the host nothing."""
+
+    def work(inputs: Sequence[Tensor]) -> Tensor:
+        task()
+        return inputs[0]
+
+    step, nothing = repeated(work, [], device), torch.empty(0, device=device)
+    return lambda: step([nothing])
 
 
 def _shares(end: float) -> Iterator[float]:
@@ -182,7 +194,7 @@ def _bandwidth(device: torch.device, timed: Timed) -> float:
 def _step(device: torch.device) -> Callable[[], None]:
     """Return a training step whose arithmetic is nothing, so that its time is that of its operators.
 
-    That holds what an operator costs the host too: Python, autograd and the allocator.
+    On a CPU that holds what an operator costs beside its arithmetic: Python, autograd and the allocator.
     """
     model = _tiny().to(device)
     parameters: list[Tensor] = list(model.parameters())

@@ -10,6 +10,7 @@ from common.experiment import Environment
 from common.models.operations import network_cost
 from common.pipeline import probe
 from common.pipeline.cost import Rate, Speeds
+from tests.fake_gpu import FakeGpu
 
 CPU = Environment(torch.device("cpu"), Path("data"))
 SPEEDS = Speeds(Rate(1e6, 1e9, 1e9, 2e9), Rate(1e6, 3e9, 1e9, 4e9), 5e9, 6e-6)
@@ -236,3 +237,18 @@ def test_a_task_is_timed_by_the_median_of_many(monkeypatch):
     calls = []
     assert probe.seconds_of(lambda: calls.append(1), torch.device("cpu"), seconds=5.0) == 0.5
     assert len(calls) > 3
+
+
+def test_a_gpu_is_measured_by_replays_as_it_trains():
+    with FakeGpu() as gpu:
+        device = torch.device("cuda")
+        counted = torch.zeros((), device=device)
+        task = probe._as_in_training(lambda: counted.add_(1.0), device)
+        for _ in range(4):
+            task()
+        assert counted.item() == 3 + 4  # warm-ups, and every call
+        step = probe._step(device)
+        gpu.waits.clear()
+        probe._as_in_training(step, device)()
+    assert len(gpu.graphs) == 2
+    assert not gpu.waits
