@@ -80,7 +80,10 @@ def predicted(jobs: Sequence[Job], work: Mapping[str, Work], speeds: Speeds, dev
 
 
 def _seconds(work: Work, company: int, speeds: Speeds, device: torch.device) -> float:
-    """Return the time of a job that trains with `company` others of its kind as one program; 0 where it does not."""
+    """Return the time of a job in a program of `company` jobs of its kind, of 0 where it trains alone.
+
+    Unfolded convolutions are matrix products.
+    """
     if company and unfolds(device):
-        work = replace(work, bytes=work.bytes + work.unfolded)
+        work = replace(work, bytes=work.bytes + work.unfolded, convolved=0.0)
     return speeds.seconds(work, company or 1)

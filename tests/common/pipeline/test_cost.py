@@ -52,12 +52,15 @@ def test_jobs_of_a_group_with_equal_work_train_together():
 def test_windows_cost_time_where_they_are_unfolded():
     jobs = conftest.experiment(seeds=1).jobs(Tier.SMOKE)
 
-    def seconds(device, *stacks):
-        work = Work(bytes=50.0, unfolded=100.0, stacks=frozenset(stacks))
+    def seconds(device, *stacks, **fields):
+        work = Work(**{"bytes": 50.0, "unfolded": 100.0} | fields, stacks=frozenset(stacks))
         return predicted(jobs, {job.key: work for job in jobs}, SPEEDS, device)[jobs[0].key]
 
     assert seconds(GPU, "cpu", "cuda") == 15.0
     assert seconds(GPU, "cpu") == seconds(CPU, "cpu", "cuda") == 5.0
+    convolutions = {"operations": 5000.0, "convolved": 5000.0, "products": 1.0}
+    assert seconds(GPU, "cuda", **convolutions) == 50.0, "as products"
+    assert seconds(CPU, "cpu", **convolutions) == seconds(GPU, "cpu", **convolutions) == 100.0
 
 
 def test_the_work_of_all_jobs_is_found_by_key():
