@@ -66,3 +66,19 @@ def test_lenet5_caffe_maps_batches_to_unnormalised_logits():
     logits = lenet5_caffe(7)(torch.rand(2, 1, 28, 28, generator=torch.Generator().manual_seed(0)))
     assert logits.shape == (2, 7)
     assert not torch.allclose(logits.exp().sum(1), torch.ones(2), atol=0.1)
+
+
+def test_lenet5_caffe_pools_first_and_computes_the_usual_order_to_the_bit():
+    model = lenet5_caffe()
+    images = torch.randn(6, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+    def usual(images):
+        maps = model.pool(model.relu(model.conv1(images)))
+        maps = model.pool(model.relu(model.conv2(maps)))
+        return model.linear2(model.relu(model.linear1(maps.flatten(-3))))
+
+    found, expected = model(images), usual(images)
+    assert torch.equal(found, expected)
+    gradients = (torch.autograd.grad(of.square().sum(), list(model.parameters())) for of in (found, expected))
+    for mine, theirs in zip(*gradients, strict=True):
+        assert torch.equal(mine, theirs)
