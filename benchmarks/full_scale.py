@@ -7,7 +7,8 @@ On a machine with a GPU, from the repository's folder (about ten minutes on a la
 `--quick` is small enough for a CPU, in about a minute, and its file is named so: it shows that the script works, and
 little about speed. `--only` picks cases: the 28x28 LeNet-5-Caffe grid of FreezeNet's Table 2 with all its arms and
 seeds (masks included), VGG16-D and ResNet-18 (width 64, stride 1 first) on 32x32 colour images with flips and shifts.
-Images are generated. Three contenders train the same networks for the same steps of the same batches' size:
+Images are generated, and large networks see them in ten epochs: the engine's capture of a step counts in full, but is
+not all there is. Three contenders train the same networks for the same steps of the same batches' size:
 
 - engine: as the suite runs, in as many processes as it would use, with its own settings of precision;
 - dataloader: one network after another, a DataLoader over images in the host's memory, augmented one at a time,
@@ -67,7 +68,7 @@ RESNET = Setting("cifar10/resnet18", "cifar10", architecture(grouped_resnet, wid
 
 @dataclass(frozen=True)
 class Case:
-    """Networks to train for `steps` steps each: cells with their seeds, on images [channels, side, side]."""
+    """Networks to train for `epochs` of `steps` steps: cells with their seeds, on images [channels, side, side]."""
 
     name: str
     runs: tuple[tuple[Cell, int], ...]
@@ -75,18 +76,19 @@ class Case:
     side: int
     batch_size: int
     steps: int
+    epochs: int = 1
 
     @property
     def images(self) -> int:
         """How many images all networks are shown in a round."""
-        return len(self.runs) * self.steps * self.batch_size
+        return len(self.runs) * self.epochs * self.steps * self.batch_size
 
     @property
     def operations(self) -> float:
         """How many floating-point operations a round takes."""
         size = (self.channels, self.side, self.side)
-        shown = self.steps * self.batch_size
-        each = [architecture_cost(cell.setting.model, size).training(shown, self.batch_size) for cell, _ in self.runs]
+        costs = [architecture_cost(cell.setting.model, size) for cell, _ in self.runs]
+        each = [cost.training(self.steps * self.batch_size, self.batch_size, self.epochs) for cost in costs]
         return sum(work.operations for work in each)
 
 
@@ -102,7 +104,7 @@ def cases(quick: bool) -> list[Case]:
     return [
         Case("lenet-5-caffe grid", grid, 1, 28, 100, 3 if quick else 540),
         *(
-            Case(name, runs(setting, 2 if quick else 1), 3, 32, 16 if quick else 128, 1 if quick else 150)
+            Case(name, runs(setting, 2), 3, 32, 16, 1) if quick else Case(name, runs(setting, 1), 3, 32, 128, 150, 10)
             for name, setting in large
         ),
     ]
@@ -124,7 +126,7 @@ Contender = Callable[[Share], str]
 
 def engine(share: Share) -> str:
     """Train as the suite does, in groups."""
-    recipe, ways, data = replace(_recipe(share), epochs=1), set(), share.data
+    recipe, ways, data = _recipe(share), set(), share.data
     most = FEW if data.images.device.type == "cpu" else MANY
     with multiplying(share.case.runs[0][0].setting.precision, data.images.device):
         for start in range(0, len(share.runs), most):
@@ -143,7 +145,8 @@ def dataloader(share: Share) -> str:
         loader = DataLoader(
             dataset, share.case.batch_size, shuffle=True, num_workers=share.loaders, pin_memory=device.type == "cuda"
         )
-        _train(run, share, ((x.to(device), y.to(device)) for x, y in loader))
+        epochs = range(share.case.epochs)
+        _train(run, share, ((x.to(device), y.to(device)) for _ in epochs for x, y in loader))
     return f"{share.loaders} loading processes"
 
 
@@ -175,12 +178,14 @@ class HostImages(Dataset[tuple[Tensor, int]]):
 def _resident_batches(run: TrainingRun, share: Share) -> Iterator[tuple[Tensor, Tensor]]:
     images, labels = share.data.images, share.data.labels
     draws = torch.Generator(images.device).manual_seed(run.seed)
-    order = run.train.to(images.device)[torch.randperm(len(run.train), generator=draws, device=images.device)]
-    for batch in torch.split(order, share.case.batch_size):
-        shown = images[batch]
-        for transform in _recipe(share).augment:
-            shown = transform(shown, draws)
-        yield shown, labels[batch]
+    own = run.train.to(images.device)
+    for _ in range(share.case.epochs):
+        order = own[torch.randperm(len(own), generator=draws, device=images.device)]
+        for batch in torch.split(order, share.case.batch_size):
+            shown = images[batch]
+            for transform in _recipe(share).augment:
+                shown = transform(shown, draws)
+            yield shown, labels[batch]
 
 
 def _train(run: TrainingRun, share: Share, batches: Iterator[tuple[Tensor, Tensor]]) -> None:
@@ -204,7 +209,7 @@ def _train(run: TrainingRun, share: Share, batches: Iterator[tuple[Tensor, Tenso
 
 def _recipe(share: Share) -> Recipe:
     setting: Setting = share.case.runs[0][0].setting
-    return replace(setting.recipe, batch_size=share.case.batch_size)
+    return replace(setting.recipe, batch_size=share.case.batch_size, epochs=share.case.epochs)
 
 
 def share_of(case: Case, part: int, parts: int, device: torch.device, loaders: int) -> Share:
@@ -217,7 +222,7 @@ def share_of(case: Case, part: int, parts: int, device: torch.device, loaders: i
 
 
 def images_for(case: Case, device: torch.device) -> Images:
-    """Generate enough images for all steps of one network; a tenth more, which FreezeNet holds out."""
+    """Generate enough images for an epoch's steps of one network; a tenth more, which FreezeNet holds out."""
     per_class = -(-case.steps * case.batch_size * 10 // 9 // CLASSES) + 1
     made = procedural(CLASSES, per_class, 1, size=case.side)
     shown, unseen = (images[:, : case.channels].contiguous() for images in (made.train_images, made.test_images))
@@ -321,7 +326,7 @@ def contest(
     return {
         "case": case.name,
         "runs": len(case.runs),
-        "steps": case.steps,
+        "steps": case.epochs * case.steps,
         "batch_size": case.batch_size,
         "operations": case.operations,
         "contenders": summary(case, {t.contender: (t.seconds[1:], t.how, t.memory) for t in teams}, ceilings),
@@ -418,7 +423,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ceilings = ceilings_of(device)
     results = []
     for case in chosen:
-        print(f"{case.name}: {len(case.runs)} runs of {case.steps} steps", file=sys.stderr, flush=True)
+        print(f"{case.name}: {len(case.runs)} runs of {case.epochs * case.steps} steps", file=sys.stderr, flush=True)
         results.append(contest(case, device, rounds, loaders, ceilings))
     slug = re.sub(r"[^a-z0-9]+", "-", device_name(device).lower()).strip("-")
     path = options.output or RESULTS / f"{slug}-{device.type}{'-quick' if options.quick else ''}.json"
