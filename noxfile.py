@@ -60,7 +60,7 @@ def smoke(session: nox.Session) -> None:
 
 @nox.session
 def full(session: nox.Session) -> None:
-    """Reproduce at the papers' own scale: `nox -s full -- papers/freezenet --device cuda --data-dir D [--plan]`."""
+    """Reproduce at the papers' own scale: `nox -s full -- papers/freezenet [--data-dir D] [--plan]`."""
     reproduce(session, "--tier", "full")
 
 

@@ -9,7 +9,7 @@ from common.datasets import default_folder
 from common.datasets.problems import require_readable
 from common.errors import UsageError
 from common.experiment import Environment, Replicates, Tier
-from common.machine import device_of, require, set_up, workers_on
+from common.machine import device_of, fastest_device, require, set_up, workers_on
 from common.pipeline import Package, Request, at_scale, reproduce
 from common.pipeline.plan import plan
 from common.pipeline.probe import probe
@@ -55,7 +55,7 @@ def _parser(package: Package) -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, help="number of replicates, in place of the declared one")
     parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="run fresh seeds from N on, not from 0")
     parser.add_argument("--scale", type=float, default=1.0, help="train for this share of the length, where declared")
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:1")
+    parser.add_argument("--device", help="cpu, cuda or cuda:1; default cpu, in the full tier a GPU where there is one")
     parser.add_argument("--data-dir", type=Path, help="data sets; default $PLASTICITY_BENCH_DATA, else ./data")
     parser.add_argument("--weights-dir", type=Path, help="ImageNet weights; default: weights in the data folder")
     parser.add_argument("--results", type=Path, default=Path("results"), help="records and reports")
@@ -74,16 +74,20 @@ def _request(options: argparse.Namespace) -> Request:
     if options.first_seed < 0:
         raise UsageError(f"--first-seed {options.first_seed}: seeds are 0 or more")
     data = options.data_dir or default_folder()
-    device = device_of(options.device)
+    tier = Tier(options.tier)
+    chosen = device_of(options.device or "cpu")
+    device = fastest_device() if tier is Tier.FULL and not options.device else chosen
     if options.probe and not options.plan:
         raise UsageError("--probe measures the device for a plan: give --plan too")
     if options.probe or not (options.plan or options.report):
         require(device)
+        if tier is Tier.FULL and device.type == "cpu" and not options.device:
+            print("no GPU that torch can use, so on the CPU; --device cuda says why", file=sys.stderr)
         for option, folder in (("--data-dir", options.data_dir), ("--weights-dir", options.weights_dir)):
             if folder is not None:
                 require_readable(option, folder)
     return Request(
-        tier=Tier(options.tier),
+        tier=tier,
         only=tuple(options.only),
         replicates=Replicates(options.first_seed, options.seeds),
         results=options.results,
@@ -92,7 +96,7 @@ def _request(options: argparse.Namespace) -> Request:
             data,
             workers_on(device),
             options.weights_dir,
-            checkpoint_seconds=CHECKPOINT_SECONDS[Tier(options.tier)],
+            checkpoint_seconds=CHECKPOINT_SECONDS[tier],
         ),
         train=not options.report,
     )

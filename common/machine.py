@@ -29,6 +29,11 @@ def device_of(name: str) -> torch.device:
     return device
 
 
+def fastest_device() -> torch.device:
+    """Return a GPU where torch can use one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def require(device: torch.device) -> None:
     """Raise UsageError where the device is not on this machine or cannot compute, with torch's reason.
 

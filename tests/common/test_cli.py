@@ -171,6 +171,21 @@ def test_the_cpu_is_always_there():
         device_of("tpu0")
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["a GPU", "no GPU"])
+def test_the_full_tier_takes_a_gpu_where_there_is_one_and_says_where_there_is_none(
+    there, full_toy, capsys, monkeypatch
+):
+    seen = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    monkeypatch.setattr("common.cli.require", lambda device: None)
+    monkeypatch.setattr("common.cli.reproduce", lambda package, request: seen.append(request.environment.device.type))
+    for arguments in (["--tier", "full"], ["--tier", "smoke"], ["--tier", "full", "--device", "cpu"]):
+        main(full_toy, arguments)
+    assert seen == ["cuda" if there else "cpu", "cpu", "cpu"]
+    said = "no GPU that torch can use, so on the CPU; --device cuda says why\n"
+    assert capsys.readouterr().err == ("" if there else said)
+
+
 SETTING = Setting()
 
 
