@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from common.models.architecture import Architecture, build
 from common.models.weights import WEIGHT_LAYERS
-from common.train.evaluate import BATCH
+from common.train.evaluate import BATCH, STACK_BATCH
 from common.train.stacking import WIDEST, stackable
 
 _FLOAT = 4  # bytes
@@ -111,7 +111,7 @@ class NetworkCost:
 
     def evaluation(self, images: float, times: float = 1) -> Work:
         """Return the work of forward passes over so many images, so many times."""
-        parts = math.ceil(images / BATCH)
+        parts, at_once = math.ceil(images / BATCH), min(images, STACK_BATCH if "cuda" in self.stacks else BATCH)
         return Work(
             operations=times * images * self.operations,
             convolved=times * images * self.convolved,
@@ -119,7 +119,7 @@ class NetworkCost:
             calls=times * parts * (self.layers + 4),
             products=times * parts * self.products,
             unfolded=_FLOAT * times * images * 2 * self.windows,
-            memory=_FLOAT * (self.parameters + (2 * self.largest + self.largest_windows) * min(images, BATCH)),
+            memory=_FLOAT * (self.parameters + (2 * self.largest + self.largest_windows) * at_once),
             stacks=self.stacks,
         )
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from common.resident import Stored
-from common.train.evaluate import BATCH, evaluation_mode
-from common.train.stacking import StackedBatchNorm, stack, stackable
+from common.train.evaluate import BATCH, STACK_BATCH, evaluation_mode
+from common.train.stacking import StackedBatchNorm, stack, stackable, unfolds
 
 
 class Program:
@@ -20,7 +20,8 @@ class Program:
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
         """Stack the networks. Raises ValueError for several that do not stack."""
-        self.stacked = stackable(models[0], next(models[0].parameters()).device)
+        device = next(models[0].parameters()).device
+        self.stacked = stackable(models[0], device)
         if not self.stacked and len(models) > 1:
             raise ValueError("networks that do not stack are trained one at a time")
         self.runs = len(models)
@@ -28,6 +29,7 @@ class Program:
         if not self.stacked:
             self.module.to(memory_format=torch.channels_last)
         self.parameters = dict(self.module.named_parameters())
+        self.evaluated_at_once = STACK_BATCH if self.stacked and unfolds(device) else BATCH
         self.strategy = f"stack of {self.runs}" if self.stacked else "single"
 
     def logits(self, images: Tensor) -> Tensor:
@@ -61,7 +63,9 @@ class Program:
     def correct(self, images: Stored, labels: Tensor, index: Tensor) -> Tensor:
         """Count each run's right answers in evaluation mode on the images that index [R, n] names, [R]."""
         with evaluation_mode(self.module):
-            parts = [right(self.logits(images[part]), labels[part]) for part in torch.split(index, BATCH, 1)]
+            parts = [
+                right(self.logits(images[part]), labels[part]) for part in torch.split(index, self.evaluated_at_once, 1)
+            ]
         return torch.stack(parts).sum(0)
 
     @torch.no_grad()
@@ -72,7 +76,7 @@ class Program:
         """
         losses, correct = [], []
         with evaluation_mode(self.module):
-            for part in torch.split(index, BATCH // 4, 1):
+            for part in torch.split(index, min(self.evaluated_at_once, BATCH // 4), 1):
                 images, labels = present(part)
                 logits = self.logits(images)
                 each = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")

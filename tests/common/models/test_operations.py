@@ -49,7 +49,7 @@ def test_evaluation_work_by_hand():
     assert work.calls == 7 * 2 * 7, "batches of 2,048"
     assert work.products == 7 * 2 * 2
     assert work.bytes == 4 * 7 * (2 * 75 + 2 * 3_000 * 12)
-    assert work.memory == 4 * (75 + 2 * 5 * 2048)
+    assert work.memory == 4 * (75 + 2 * 5 * 128), "what a GPU looks at at once of each network of a stack"
 
 
 def test_convolutions_are_told_from_products():
@@ -67,7 +67,7 @@ def test_a_gpu_holds_the_windows_of_convolutions_that_stack_there():
     assert cost.training(600, 100).memory - without.training(600, 100).memory == 4 * 100 * (first + 2 * second)
     assert cost.training(600, 100, epochs=2).unfolded == 4 * 1200 * 5 * (first + second)
     assert cost.evaluation(10_000, times=3).unfolded == 4 * 30_000 * 2 * (first + second)
-    assert cost.evaluation(10_000).memory - without.evaluation(10_000).memory == 4 * 2048 * second
+    assert cost.evaluation(10_000).memory - without.evaluation(10_000).memory == 4 * 128 * second
     assert network_cost(partial(vgg16_d, num_classes=10), (3, 32, 32)).windows == 0
 
 

@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from common.train import program as program_module
 from common.train import stacking
-from common.train.evaluate import BATCH
+from common.train.evaluate import BATCH, STACK_BATCH
 from common.train.precision import multiplying
 from common.train.program import Program, right
 
@@ -207,6 +208,24 @@ def test_stacks_train_in_bfloat16_too(unfolded, monkeypatch):
     for one, other in zip(exact, rounded, strict=True):
         assert other.dtype == torch.float32
         assert 0 < (one - other).abs().max() < 0.05 * one.abs().max()
+
+
+def test_a_gpu_evaluates_few_images_of_every_network_of_a_stack_at_once(monkeypatch):
+    images, labels = torch.randn(300, 1, 2, 2), torch.arange(300) % 3
+    index, sizes = torch.arange(300).expand(2, -1), []
+
+    def counted(on_gpu):
+        monkeypatch.setattr(program_module, "unfolds", lambda device: on_gpu)
+        torch.manual_seed(0)
+        program = Program([nn.Sequential(nn.Flatten(-3), nn.Linear(4, 3)) for _ in range(2)])
+        program.module.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].shape[1]))
+        loss, share = program.evaluate(lambda part: (images[part], labels[part]), index)
+        return program.correct(images, labels, index), loss, share
+
+    here, there = counted(False), counted(True)
+    assert sizes == [300, 300, *2 * [STACK_BATCH, STACK_BATCH, 300 - 2 * STACK_BATCH]]
+    for one, other in zip(here, there, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_gradients_lie_in_memory_as_their_parameters_do():
