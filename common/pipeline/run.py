@@ -138,10 +138,16 @@ class Failure:
     @staticmethod
     def of(error: Exception) -> "Failure":
         """Describe an error in one line, and where it came from in a few."""
-        short = any(isinstance(one, torch.OutOfMemoryError) for one in _chain(error))
+        short = any(_lacks_memory(one) for one in _chain(error))
         advice = "; a job that fails alone needs a GPU with more memory, or is left out with --only" if short else ""
         message = " ".join(f"{type(error).__name__}: {error}{advice}".split())
         return Failure(message, "".join(traceback.format_exception(error, limit=-3)), short)
+
+
+def _lacks_memory(error: BaseException) -> bool:
+    """Tell whether memory was too small, also for a graph or a library's workspace, which torch does not allocate."""
+    words = str(error).lower() if isinstance(error, RuntimeError) else ""
+    return isinstance(error, torch.OutOfMemoryError) or "out of memory" in words or "alloc_failed" in words
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -12,19 +12,11 @@ from common.pipeline.run import run_group
 from tests import conftest
 
 SIZES = []
-HELD = []
-
-
-class Network:
-    """What takes the memory."""
 
 
 def hungry(jobs, environment):
     """Hold no more than three jobs at once."""
     SIZES.append(len(jobs))
-    network = Network()
-    assert not any(reference() for reference in HELD), "what failed is let go before its halves begin"
-    HELD.append(weakref.ref(network))
     if len(jobs) > 3:
         raise torch.OutOfMemoryError("CUDA out of memory")
     yield from conftest.toy(jobs, environment)
@@ -98,6 +90,27 @@ def test_what_a_group_held_is_free_before_it_goes_on_in_halves(store):
     _, errors = grouped(holding, 4, store)
     assert errors == {}
     assert len(HELD) == 7
+
+
+WORDS = []
+
+
+def starved(jobs, environment):
+    """Lack memory for more than three jobs, in the words of CUDA or of a library of it."""
+    SIZES.append(len(jobs))
+    if len(jobs) > 3:
+        raise RuntimeError(*WORDS)
+    yield from conftest.toy(jobs, environment)
+
+
+@pytest.mark.parametrize(
+    "message", ["CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"]
+)
+def test_memory_that_torch_does_not_allocate_may_be_short_too(message, store):
+    WORDS[:] = [message]
+    _, errors = grouped(starved, 6, store)
+    assert errors == {}
+    assert SIZES == [6, 3, 3]
 
 
 def test_a_job_that_memory_cannot_hold_alone_is_an_error_with_its_name(store, capsys):
