@@ -1,4 +1,4 @@
-"""The one training loop on a fake GPU: the CPU's histories from a captured step, and no wait in any step."""
+"""The one training loop on a fake GPU: the CPU's histories from captured steps on bytes, and no wait in any step."""
 
 import gc
 import weakref
@@ -10,6 +10,7 @@ from torch import nn
 from common.models.grouped import grouped_cnn, grouped_mlp
 from common.models.init import initialise
 from common.models.resnet import ResidualBlock
+from common.resident import Resident
 from common.train import checkpoint as checkpoint_files
 from common.train.checkpoint import Checkpoint, CheckpointFile, Owner
 from common.train.fit import Recipe, TrainingRun, fit
@@ -54,7 +55,8 @@ def trained(kind, device, decay_frozen=False, masked=True, masks_on=None, images
         initialise(network, "kaiming_uniform", seed)
         network.to(device)
     generator = torch.Generator().manual_seed(0)
-    shown = torch.randn(images + HELD_OUT, *shape, generator=generator).to(device)
+    pixels = torch.randint(256, (images + HELD_OUT, *shape), generator=generator, dtype=torch.uint8).to(device)
+    shown = Resident(pixels, *(torch.full((shape[0], 1, 1), moment).to(device) for moment in (0.5, 0.3)))
     labels = torch.randint(10, (images + HELD_OUT,), generator=generator).to(device)
     train, held_out = torch.arange(images), torch.arange(images, images + HELD_OUT)
     runs = [

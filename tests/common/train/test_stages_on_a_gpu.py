@@ -1,4 +1,4 @@
-"""Training in stages on a fake GPU: every optimizer, captured where its steps are alike, and early stopping."""
+"""Training in stages on a fake GPU: every optimizer from captured steps, and early stopping."""
 
 import pytest
 import torch
