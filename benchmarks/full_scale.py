@@ -63,7 +63,9 @@ from papers.freezenet.training import Images, prepare
 
 RESULTS = Path(__file__).parent / "results"
 CLASSES = 10
-RESNET = Setting("cifar10/resnet18", "cifar10", architecture(grouped_resnet, width=64, depth=2), CIFAR_RECIPE)
+RESNET = Setting(
+    "cifar10/resnet18", "cifar10", architecture(grouped_resnet, width=64, depth=2), CIFAR_RECIPE, precision="tf32"
+)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import torch
 from benchmarks import full_scale
 from benchmarks.full_scale import CONTENDERS, Case, cases, share_of, summary
 from common.experiment import Tier
-from papers.freezenet.settings import LENET_5, TEXTURES_10, Cell
+from papers.freezenet.settings import LENET_5, TEXTURES_10, VGG_CIFAR10, Cell
 from papers.freezenet.table2 import TABLE2
+from papers.plasticity.settings import CIFAR
 
 CPU = torch.device("cpu")
 MASKED = Case("masked", ((Cell(LENET_5, "freezenet", 0.9), 0), (Cell(LENET_5, "baseline", 0.0), 0)), 1, 28, 10, 2, 2)
@@ -35,6 +36,12 @@ def test_every_contender_trains_what_is_not_frozen(contender, case):
 def test_shares_deal_out_all_runs():
     shares = [share_of(MASKED, part, 2, CPU, 0) for part in range(2)]
     assert [[bool(run.mask) for run in share.runs] for share in shares] == [[True], [False]]
+
+
+def test_large_networks_multiply_as_the_suite_does():
+    used = {case.name: {cell.setting.precision for cell, _ in case.runs} for case in cases(quick=True)}
+    assert used["vgg16-d"] == {VGG_CIFAR10.precision}
+    assert used["resnet-18"] == {CIFAR.precision}
 
 
 def test_the_full_grid_is_that_of_table_2():
