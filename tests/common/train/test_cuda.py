@@ -1,6 +1,7 @@
 """A GPU trains what a CPU trains, in double and single precision: every kind of network and recipe.
 
-Each test runs twice: on a GPU, where there is one, and on a fake one, which finds all but what its kernels do.
+Each test runs in both on a GPU, where there is one, and in double precision on a fake one, which finds all but what its
+kernels do.
 """
 
 from contextlib import nullcontext
@@ -27,9 +28,7 @@ from common.train.stages import shuffled_epochs, train_epochs
 from tests.fake_gpu import FakeGpu
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-GPU = pytest.param(
-    "a GPU", marks=[pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]
-)
+REAL = [pytest.mark.cuda, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]
 STACKED = {
     "mlp": (grouped_mlp, (1, 8, 8)),
     "mlp with BatchNorm": (bn_mlp, (1, 8, 8)),
@@ -47,12 +46,11 @@ ALONE = {
 }
 BOUNDS = {torch.float64: 1e-6, torch.float32: 2e-2}  # relative to a tensor's largest number, after all steps
 RULES = [SGD(0.9), Nesterov(0.9), Adam(), RAdam(), RMSprop()]
-
-
-@pytest.fixture(params=["fake", GPU])
-def gpu(request):
-    """Return what to compute in on a GPU, real or fake."""
-    return FakeGpu if request.param == "fake" else nullcontext
+FAKE = pytest.param(FakeGpu, torch.float64, id="fake")
+ON_A_GPU = pytest.mark.parametrize(
+    ("gpu", "dtype"), [FAKE, *(pytest.param(nullcontext, dtype, marks=REAL, id=f"GPU {dtype}") for dtype in BOUNDS)]
+)
+"""What to compute in on a GPU, and in which precision."""
 
 
 def problem(shape, count, device, dtype):
@@ -108,14 +106,14 @@ def in_epochs(kind, rule, dtype, device):
     return found
 
 
-@pytest.mark.parametrize("dtype", BOUNDS, ids=str)
+@ON_A_GPU
 @pytest.mark.parametrize(
     ("kind", "rule"),
     [("mlp with BatchNorm", rule) for rule in RULES]
     + [(kind, rule) for kind in STACKED for rule in (SGD(0.9), Adam())],
     ids=lambda part: part if isinstance(part, str) else type(part).__name__,
 )
-def test_networks_trained_by_stages_agree(kind, rule, dtype, gpu):
+def test_networks_trained_by_stages_agree(kind, rule, gpu, dtype):
     here = in_epochs(kind, rule, dtype, CPU)
     with gpu():
         there = in_epochs(kind, rule, dtype, CUDA)
@@ -147,9 +145,9 @@ def by_fit(builder, shape, count, dtype, device, steps, decay_frozen=False):
 
 
 @pytest.mark.parametrize("decay_frozen", [False, True])
-@pytest.mark.parametrize("dtype", BOUNDS, ids=str)
+@ON_A_GPU
 @pytest.mark.parametrize("kind", ["mlp", "small convolutions", "lenet-300-100"])
-def test_frozen_networks_agree_and_frozen_weights_stand_still(kind, dtype, decay_frozen, gpu):
+def test_frozen_networks_agree_and_frozen_weights_stand_still(kind, decay_frozen, gpu, dtype):
     here, _ = by_fit(*STACKED[kind], 3, dtype, CPU, 10, decay_frozen)
     with gpu():
         there, moved = by_fit(*STACKED[kind], 3, dtype, CUDA, 10, decay_frozen)
@@ -157,8 +155,8 @@ def test_frozen_networks_agree_and_frozen_weights_stand_still(kind, dtype, decay
     assert (moved > 0) is decay_frozen
 
 
-@pytest.mark.parametrize("dtype", BOUNDS, ids=str)
-def test_networks_that_stack_on_a_gpu_alone_agree(dtype, gpu):
+@ON_A_GPU
+def test_networks_that_stack_on_a_gpu_alone_agree(gpu, dtype):
     here, _ = by_fit(lenet5_caffe, (1, 28, 28), 3, dtype, CPU, 10)
     with gpu():
         assert Program(networks(lenet5_caffe, 2, CUDA, dtype)).stacked
@@ -168,10 +166,14 @@ def test_networks_that_stack_on_a_gpu_alone_agree(dtype, gpu):
 
 
 @pytest.mark.parametrize(
-    ("kind", "dtype"),
-    [(kind, torch.float32) for kind in ALONE] + [("vgg", torch.float64), ("wide residual network", torch.float64)],
+    ("kind", "gpu", "dtype"),
+    [
+        ("vgg", FakeGpu, torch.float64),
+        *(pytest.param(kind, nullcontext, torch.float32, marks=REAL) for kind in ALONE),
+        *(pytest.param(kind, nullcontext, torch.float64, marks=REAL) for kind in ("vgg", "wide residual network")),
+    ],
 )
-def test_large_networks_agree(kind, dtype, gpu):
+def test_large_networks_agree(kind, gpu, dtype):
     here, _ = by_fit(*ALONE[kind], 1, dtype, CPU, 2)
     with gpu():
         there, moved = by_fit(*ALONE[kind], 1, dtype, CUDA, 2)
@@ -179,6 +181,7 @@ def test_large_networks_agree(kind, dtype, gpu):
     assert moved == 0
 
 
+@pytest.mark.parametrize("gpu", [FakeGpu, pytest.param(nullcontext, marks=REAL)])
 def test_both_count_the_same_right_answers(gpu):
     images, labels = problem((1, 28, 28), 300, CPU, torch.float64)
     models = networks(lenet5_caffe, 2, CPU, torch.float64)
