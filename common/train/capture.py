@@ -4,7 +4,6 @@ Small networks are bound by these calls, not by arithmetic; one graph holds forw
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,53 +14,6 @@ Work = Callable[[Sequence[Tensor]], Tensor]
 WARM_UPS = 3  # runs before the capture, in which libraries choose algorithms and allocate their workspaces
 
 
-class Graph(Protocol):
-    """Work on fixed memory that can be repeated."""
-
-    def draw_from(self, generator: torch.Generator) -> None:
-        """Let every repetition draw on from where the generator is, and move it."""
-
-    def warm_up(self, work: Callable[[], None]) -> None:
-        """Run the work WARM_UPS times, off the main stream."""
-
-    def capture(self, work: Callable[[], None]) -> None:
-        """Take down what the work does, without doing it."""
-
-    def replay(self) -> None:
-        """Do it."""
-
-
-class CudaGraph:
-    """A CUDA graph."""
-
-    def __init__(self) -> None:
-        self.graph = torch.cuda.CUDAGraph()
-
-    def draw_from(self, generator: torch.Generator) -> None:
-        """Register a generator; the device's own one, which dropout takes, is registered by every capture."""
-        self.graph.register_generator_state(generator)
-
-    def warm_up(self, work: Callable[[], None]) -> None:
-        """Run the work on a stream of its own, as captures ask for; the device's own generator stays where it is."""
-        drawn = torch.cuda.get_rng_state()
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch does not type it
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(WARM_UPS):
-                work()
-        torch.cuda.current_stream().wait_stream(stream)
-        torch.cuda.set_rng_state(drawn)
-
-    def capture(self, work: Callable[[], None]) -> None:
-        """Record the work's kernels."""
-        with torch.cuda.graph(self.graph):
-            work()
-
-    def replay(self) -> None:
-        """Launch all kernels at once."""
-        self.graph.replay()
-
-
 class Captured:
     """Work that is captured at its first call and replayed for all inputs of the same shapes; others run as they are.
 
@@ -69,15 +21,9 @@ class Captured:
     them too, so they are put back before the capture: what a step computes does not depend on whether it is replayed.
     """
 
-    def __init__(
-        self,
-        work: Work,
-        state: Sequence[Tensor],
-        generators: Sequence[torch.Generator],
-        new_graph: Callable[[], Graph] = CudaGraph,
-    ) -> None:
-        self.work, self.state, self.generators, self.new_graph = work, state, generators, new_graph
-        self.graph: Graph | None = None
+    def __init__(self, work: Work, state: Sequence[Tensor], generators: Sequence[torch.Generator]) -> None:
+        self.work, self.state, self.generators = work, state, generators
+        self.graph: torch.cuda.CUDAGraph | None = None
         self.inputs: list[Tensor] = []
         self.output = torch.empty(0)
 
@@ -92,24 +38,37 @@ class Captured:
         self.graph.replay()
         return self.output
 
-    def _captured(self, inputs: Sequence[Tensor]) -> Graph:
+    def _captured(self, inputs: Sequence[Tensor]) -> torch.cuda.CUDAGraph:
         self.inputs = [tensor.clone() for tensor in inputs]
-        graph = self.new_graph()
-        for generator in self.generators:
-            graph.draw_from(generator)
+        graph = torch.cuda.CUDAGraph()
+        for generator in self.generators:  # the device's own, which dropout takes, is registered by every capture
+            graph.register_generator_state(generator)
         before = [tensor.detach().clone() for tensor in self.state]
         drawn = [generator.get_state() for generator in self.generators]
-        graph.warm_up(self._run)
+        _warm_up(self._run)
         with torch.no_grad():
             for tensor, value in zip(self.state, before, strict=True):
                 tensor.copy_(value)
         for generator, position in zip(self.generators, drawn, strict=True):
             generator.set_state(position)
-        graph.capture(self._run)
+        with torch.cuda.graph(graph):
+            self._run()
         return graph
 
     def _run(self) -> None:
         self.output = self.work(self.inputs)
+
+
+def _warm_up(work: Callable[[], None]) -> None:
+    """Run the work on a stream of its own, as captures ask for; the device's own generator stays where it is."""
+    drawn = torch.cuda.get_rng_state()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch does not type it
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(WARM_UPS):
+            work()
+    torch.cuda.current_stream().wait_stream(stream)
+    torch.cuda.set_rng_state(drawn)
 
 
 def repeated(
