@@ -102,7 +102,7 @@ class FakeGpu:
             "cuda.Stream": _Stream,
             "cuda.current_stream": lambda device=None: _Stream(),
             "cuda.stream": lambda stream: contextlib.nullcontext(),
-            "cuda.graph": self._capture,
+            "cuda.graph": lambda graph: _Capture(self, graph),
             "cuda.synchronize": lambda device=None: self.wait("synchronize"),
             "cuda.empty_cache": lambda: None,
             "cuda.get_device_name": lambda device=None: "fake GPU",
@@ -114,19 +114,6 @@ class FakeGpu:
     def _new_graph(self):
         self.graphs.append(_Graph(self))
         return self.graphs[-1]
-
-    @contextlib.contextmanager
-    def _capture(self, graph, **options):
-        generators = [self.draws, *graph.generators]
-        states = [generator.get_state() for generator in generators]
-        self.recording = graph
-        try:
-            yield
-        finally:
-            self.recording = None
-            graph.put_back()
-            for generator, state in zip(generators, states, strict=True):
-                generator.set_state(state)
 
     def wait(self, why):
         """Note that the host waits for the device; raise in a capture, where it must not."""
@@ -181,6 +168,23 @@ class _Generator(torch.Generator):
 class _Stream:
     def wait_stream(self, other):
         pass
+
+
+class _Capture:
+    """The context in which a graph takes operations down."""
+
+    def __init__(self, gpu, graph):
+        self.gpu, self.graph, self.capture_stream = gpu, graph, _Stream()
+
+    def __enter__(self):
+        self.states = [(generator, generator.get_state()) for generator in [self.gpu.draws, *self.graph.generators]]
+        self.gpu.recording = self.graph
+
+    def __exit__(self, *error):
+        self.gpu.recording = None
+        self.graph.put_back()
+        for generator, state in self.states:
+            generator.set_state(state)
 
 
 class _Graph:

@@ -10,7 +10,7 @@ from common.models.operations import Work
 
 FEW = 20  # jobs of one call: enough to hide the overhead of a step, few enough for a CPU's caches
 MANY = 200  # jobs that a GPU trains as one program: their steps cost one launch together
-SHARE = 0.8  # of a GPU's memory for them; the rest is for images, and for what the estimate leaves out
+SHARE = 0.6  # of a GPU's memory for them; the rest is for images, and for what the estimate leaves out
 
 
 def groups(jobs: Sequence[Job], work: Mapping[str, Work], device: torch.device) -> Iterator[list[Job]]:

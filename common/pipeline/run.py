@@ -122,9 +122,11 @@ def run_group(
     if len(unfinished) > 1:
         parts = [run_group(part, store, environment, done) for part in _parts(unfinished, failure)]
         return {key: message for part in parts for key, message in part.items()}
-    print(f"{failure.trace}failed: {unfinished[0]}", file=sys.stderr)
-    done(unfinished[0])
-    return {unfinished[0].key: failure.message}
+    print(failure.trace, end="", file=sys.stderr)
+    for job in unfinished:  # one, or none where all had their records
+        print(f"failed: {job}", file=sys.stderr)
+        done(job)
+    return {job.key: failure.message for job in unfinished}
 
 
 @dataclass(frozen=True)

@@ -45,13 +45,15 @@ class Captured:
             graph.register_generator_state(generator)
         before = [tensor.detach().clone() for tensor in self.state]
         drawn = [generator.get_state() for generator in self.generators]
-        _warm_up(self._run)
+        capture = torch.cuda.graph(graph)
+        assert capture.capture_stream is not None
+        _warm_up(self._run, capture.capture_stream)
         with torch.no_grad():
             for tensor, value in zip(self.state, before, strict=True):
                 tensor.copy_(value)
         for generator, position in zip(self.generators, drawn, strict=True):
             generator.set_state(position)
-        with torch.cuda.graph(graph):
+        with capture:
             self._run()
         return graph
 
@@ -59,10 +61,12 @@ class Captured:
         self.output = self.work(self.inputs)
 
 
-def _warm_up(work: Callable[[], None]) -> None:
-    """Run the work on a stream of its own, as captures ask for; the device's own generator stays where it is."""
+def _warm_up(work: Callable[[], None], stream: torch.cuda.Stream) -> None:
+    """Run the work on a side stream, as captures ask for; the device's own generator stays where it is.
+
+    The stream is that of all captures: libraries keep workspaces for every stream that they have seen.
+    """
     drawn = torch.cuda.get_rng_state()
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch does not type it
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(WARM_UPS):

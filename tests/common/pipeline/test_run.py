@@ -138,6 +138,19 @@ def test_a_capture_that_memory_cut_off_goes_on_in_halves_too(store):
     assert SIZES == [6, 3, 3]
 
 
+def stumbling(jobs, environment):
+    """Fail when all is measured."""
+    yield from conftest.toy(jobs, environment)
+    raise RuntimeError("after the last job")
+
+
+def test_a_group_that_fails_when_all_is_recorded_says_so_and_has_no_failed_job(store, capsys):
+    jobs, errors = grouped(stumbling, 2, store)
+    assert errors == {}
+    assert all(store.read(job) is not None for job in jobs)
+    assert "after the last job" in capsys.readouterr().err
+
+
 def test_jobs_run_with_the_precision_of_their_recipe_and_the_record_says_so(store):
     (job, *_), errors = grouped(precise, 2, store, Exact())
     assert errors == {}
