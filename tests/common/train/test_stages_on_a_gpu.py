@@ -2,32 +2,17 @@
 
 import pytest
 import torch
-from torch import nn
 
-from common.models.grouped import grouped_cnn, grouped_mlp
 from common.models.init import initialise
-from common.models.resnet import ResidualBlock
 from common.train.early_stopping import EarlyStopping
 from common.train.optimizers import SGD, Adam, Nesterov, PerRunUpdate, RAdam, RMSprop
 from common.train.program import Program
 from common.train.stages import Data, shuffled_epochs, train_epochs, train_stage
+from tests.common.train.kinds import KINDS
 from tests.fake_gpu import CUDA, FakeGpu
 
 CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("_grouped_everywhere")
-
-
-def wide():
-    """Return a small network that does not stack, for its first convolution is wide."""
-    first = [nn.Conv2d(3, 33, 3, padding=1, bias=False), nn.BatchNorm2d(33), nn.ReLU()]
-    return nn.Sequential(*first, ResidualBlock(33, 4, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(-3), nn.Linear(4, 10))
-
-
-KINDS = {
-    "stack of linear layers": (lambda: grouped_mlp(inputs=64, hidden=8), (1, 8, 8), 3),
-    "stack of convolutions": (lambda: grouped_cnn(width=2, depth=1), (1, 12, 12), 2),
-    "single network": (wide, (3, 8, 8), 1),
-}
 RULES = [SGD(0.0), SGD(0.9), Nesterov(0.9), Adam(), RAdam(), RMSprop()]
 EPOCHS = 2
 
