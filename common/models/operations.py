@@ -1,9 +1,10 @@
 """How much work a network is, for plans, for the order of jobs, and for what fits a device."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -124,6 +125,43 @@ class NetworkCost:
         )
 
 
+_SAME = (nn.ReLU, nn.Dropout, nn.BatchNorm1d, nn.BatchNorm2d)
+_SHAPED = (*_SAME, *WEIGHT_LAYERS, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+
+
+def _shaped(layer: Any, inputs: Tensor) -> Tensor:
+    """Return zeros of the shape that a layer puts out.
+
+    torch's own device without memory would tell the shape too, but first import its compiler, for seconds.
+    """
+    shape = list(inputs.shape)
+    if isinstance(layer, nn.Linear):
+        shape[-1] = layer.out_features
+    elif isinstance(layer, nn.AdaptiveAvgPool2d):
+        shape[-2:] = _pair(layer.output_size)
+    elif not isinstance(layer, _SAME):
+        shape[-2:] = _sides(layer, shape[-2:])
+    if isinstance(layer, nn.Conv2d):
+        shape[-3] = layer.out_channels
+    return inputs.new_zeros(shape)
+
+
+def _sides(layer: Any, sides: Sequence[int]) -> list[int]:
+    """Return the sides of the maps that a convolution or a pool puts out."""
+    windows = zip(
+        sides,
+        *(_pair(of) for of in (layer.kernel_size, layer.stride, layer.padding, getattr(layer, "dilation", 1))),
+        strict=True,
+    )
+    spare = [(n + 2 * pad - d * (k - 1) - 1, step) for n, k, step, pad, d in windows]
+    up = getattr(layer, "ceil_mode", False)
+    return [(-(-room // step) if up else room // step) + 1 for room, step in spare]
+
+
+def _pair(size: Any) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else tuple(size)
+
+
 @lru_cache
 def architecture_cost(architecture: Architecture, size: tuple[int, ...]) -> NetworkCost:
     """Return the cost of a network of `common.models` on images of one shape."""
@@ -139,7 +177,7 @@ def published_cost(name: str, side: int) -> NetworkCost:
 
 
 def network_cost(builder: Callable[[], nn.Module], size: tuple[int, ...]) -> NetworkCost:
-    """Return the cost of the network that `builder` returns; nothing is computed, and no memory is taken for it.
+    """Return the cost of the network that `builder` returns; layers are not computed, and weights take no memory.
 
     `size` is the shape of one image. Only convolutions and linear layers count as operations.
     """
@@ -168,11 +206,14 @@ def network_cost(builder: Callable[[], nn.Module], size: tuple[int, ...]) -> Net
             windows = output[0, 0].numel() * layer.get_parameter("weight")[0].numel()
             found = replace(found, windows=found.windows + windows, largest_windows=max(found.largest_windows, windows))
 
-    with torch.device("meta"), torch.no_grad():
+    with torch.device("meta"):
         model = builder().eval()
-        leaves = [layer for layer in model.modules() if not any(layer.children()) and not isinstance(layer, _VIEWS)]
-        for layer in leaves:
+    for layer in list(model.modules()):
+        if not any(layer.children()) and not isinstance(layer, _VIEWS):
             layer.register_forward_hook(count)
+            if isinstance(layer, _SHAPED):
+                layer.forward = partial(_shaped, layer)  # type: ignore[method-assign]  # of this throw-away network
+    with torch.no_grad():
         model(torch.zeros(1, *size))
     parameters = list(model.parameters())
     stacks = frozenset(kind for kind in WIDEST if stackable(model, torch.device(kind)))

@@ -1,11 +1,16 @@
+import math
+import subprocess
+import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from torchvision import models
 
-from common.models import architecture_of, grouped, lenet5_caffe, lenet_300_100, vgg16_d
+from common.models import architecture_of, grouped, lenet5_caffe, lenet_300_100, operations, vgg16_d
 from common.models.operations import Work, architecture_cost, network_cost
 
 LENET_300_100 = 784 * 300 + 300 * 100 + 100 * 10
@@ -111,3 +116,57 @@ def test_the_memory_of_training_is_near_what_autograd_holds(builder, size, batch
     cost = network_cost(builder, size)
     expected = cost.training(batch, batch).memory - 4 * 4 * cost.parameters
     assert 0.6 * expected < held < 1.3 * expected
+
+
+def computed(builder, size):
+    """Return the shape of what every layer puts out, in order, as torch computes it; views are none."""
+    shapes = []
+    model = builder().eval()
+    for layer in model.modules():
+        if not any(layer.children()) and not isinstance(layer, nn.Flatten | nn.Identity):
+            layer.register_forward_hook(lambda layer, inputs, output: shapes.append(tuple(output.shape)))
+    with torch.no_grad():
+        model(torch.zeros(1, *size))
+    return shapes
+
+
+def odd():
+    return nn.Sequential(
+        nn.Conv2d(3, 5, (3, 2), stride=(2, 3), padding=(1, 2), dilation=(2, 1)),
+        *(nn.BatchNorm2d(5), nn.ReLU(), nn.MaxPool2d(3, stride=2, padding=1, ceil_mode=True), nn.AvgPool2d((2, 1))),
+        *(nn.AdaptiveAvgPool2d((2, 3)), nn.Dropout(), nn.Flatten(-3), nn.Linear(30, 4)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("builder", "size"),
+    [
+        (odd, (3, 21, 26)),
+        (lenet5_caffe, (1, 28, 28)),
+        (partial(vgg16_d, num_classes=10), (3, 32, 32)),
+        (grouped.grouped_resnet, (3, 32, 32)),
+        (models.alexnet, (3, 224, 224)),
+        (models.resnet18, (3, 224, 224)),
+        (models.densenet121, (3, 64, 64)),
+    ],
+)
+def test_shapes_that_are_not_computed_are_those_that_are(builder, size, monkeypatch):
+    found, shaped = [], operations._shaped
+
+    def noted(layer, inputs):
+        output = shaped(layer, inputs)
+        found.append(tuple(output.shape))
+        return output
+
+    monkeypatch.setattr(operations, "_shaped", noted)
+    cost = network_cost(builder, size)
+    assert found == computed(builder, size)
+    assert cost.activations == sum(math.prod(shape) for shape in found)
+
+
+def test_counting_imports_no_compiler():
+    code = (
+        "import sys; from common.models import vgg16_d; from common.models.operations import network_cost; "
+        "network_cost(lambda: vgg16_d(10), (3, 32, 32)); assert not {'sympy', 'torch._dynamo'} & {*sys.modules}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
