@@ -47,7 +47,6 @@ from torchvision import transforms
 
 from common.datasets.procedural import procedural
 from common.errors import UsageError
-from common.experiment import Tier
 from common.machine import device_name, device_of, require, set_up, workers_on
 from common.models.architecture import architecture
 from common.models.grouped import grouped_resnet
@@ -100,8 +99,8 @@ def cases(quick: bool) -> list[Case]:
     def runs(setting: Setting, seeds: int) -> tuple[tuple[Cell, int], ...]:
         return tuple((Cell(setting, "baseline", 0.0), seed) for seed in range(seeds))
 
-    seeds = 1 if quick else TABLE2.seeds[Tier.FULL]
-    grid = tuple((cell, seed) for cell in TABLE2.cells[Tier.FULL] for seed in range(seeds))
+    seeds = 1 if quick else TABLE2.full.seeds
+    grid = tuple((cell, seed) for cell in TABLE2.full.cells for seed in range(seeds))
     large = [("vgg16-d", VGG_CIFAR10), ("resnet-18", RESNET)]
     return [
         Case("lenet-5-caffe grid", grid, 1, 28, 100, 3 if quick else 540),

@@ -12,14 +12,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from itertools import pairwise, product
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from common.errors import UsageError
-from common.experiment import Job
 from common.multiplicity import holm
 from common.pipeline.aggregate import Results
 from common.pipeline.check import Judged
@@ -77,11 +76,10 @@ def _circumstances(judged: Judged, results: Results) -> str:
     """Return a name for where all records behind a finding were made."""
     made = set()
     for quantity in judged.check.quantities:
-        experiment = results.experiments[quantity.experiment]
         for point in points(judged.check):
             cells = cells_of(quantity, point, results)
-            for cell, seed in product(cells, results.seeds(quantity.experiment)):
-                of = results.records[Job(experiment.run, cell, seed)].provenance
+            for record in [record for cell in cells for record in results.of(quantity.experiment, cell)]:
+                of = record.provenance
                 machine = {name: of["machine"][name] for name in ("system", "processor", "threads")}
                 made.add(json.dumps([of["versions"], machine, of["device"], of["together"]], sort_keys=True))
     return hashlib.sha256("\n".join(sorted(made)).encode()).hexdigest()[:16]

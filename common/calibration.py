@@ -16,8 +16,7 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from common.expectations import Check, Claim, Quantity, Reported
-from common.experiment import DECLARED, Experiment, Tier
-from common.models.operations import Work
+from common.experiment import DECLARED, Experiment, Grid, Procedure, Tier
 from common.pipeline.aggregate import Results
 from common.pipeline.check import Judged, all_at_once, check_claims
 from common.pipeline.verdict import Verdict
@@ -113,7 +112,7 @@ def simulate(world: World, seeds: int, offset: float, rng: Generator, shares: bo
             cell = len(claims)
             numbers[cell] = rng.integers(0, 2, seeds).astype(np.float64)
             claims.append(_claim(cell, kind="rate", quantity=_cell(cell), event_above=0.5, at_least=0.5))
-    experiment = Experiment("drawn", "", _never, (), {Tier.SMOKE: ()}, {Tier.SMOKE: seeds}, lambda cell: Work())
+    experiment = Experiment("drawn", "", Procedure("drawn", _never, {}, _never), smoke=Grid((), seeds))
     return all_at_once(
         check_claims(claims, Drawn({"drawn": experiment}, Tier.SMOKE, DECLARED, {}, {}, numbers=numbers))
     )

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from common import packages
+from common.code_hash import ROOT
 from common.errors import UsageError
 from common.expectations import Claim
 from common.experiment import Tier
 from common.pipeline import declared_claims
-from common.provenance import ROOT
 
 HEADERS = (
     "file",

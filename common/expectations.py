@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from common.code_hash import ROOT
 from common.experiment import Tier
-from common.provenance import ROOT
 from common.strict_yaml import Scalar, Value, load
 
 UNITS = ("fraction", "count", "kilobytes", "ratio", "seconds", "none")

@@ -2,18 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import StrEnum
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
+from common.code_hash import code_hash
+from common.errors import UsageError
 from common.models.operations import Work
-from common.provenance import code_fingerprint
 from common.train.checkpoint import NOWHERE, Checkpoint
+
+UNITS = ("fraction", "count", "kilobytes", "ratio", "seconds", "none")
 
 
 class Tier(StrEnum):
@@ -42,7 +45,8 @@ class Metrics:
 
     `scalars` holds one number a name; a NaN says that training diverged. `curves` holds one number an
     epoch (or step) a name. `seconds` is the job's share of a program that trained several jobs at once;
-    None where the job ran by itself. `withheld` says, by name, why a number must not be read: its claims are errors.
+    None where the job ran by itself. `withheld` says, by name, why a number is not there or must not be
+    read: its claims are errors.
     """
 
     scalars: Mapping[str, float]
@@ -72,42 +76,89 @@ class Environment:
         """Return the folder of pretrained weights: `weights_dir`, else "weights" among the data sets."""
         return self.weights_dir or self.data_dir / "weights"
 
-    def known(self, job: "Job") -> list[Metrics]:
-        """Return what a job measured before this call was interrupted, or nothing: then it has to be trained."""
-        return [self.measured[job.key]] if job.key in self.measured else []
+    def known(self, job: "Job") -> "list[Measured]":
+        """Return a job with what it measured before this call was interrupted; nothing where it has to be trained."""
+        return [(job, self.measured[job.key])] if job.key in self.measured else []
 
 
-Run = Callable[[Sequence["Job"], Environment], Iterable[Metrics]]
+Measured = tuple["Job", Metrics]
+"""A finished job with what it measured."""
+
+Run = Callable[[Sequence["Job"], Environment], Iterable[Measured]]
+"""Runs jobs whose cells share a setting, and yields each of them once, with what it measured, as soon as it is done."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number that jobs measure: its unit, one of UNITS, and one sentence that says what it is."""
+
+    unit: str
+    sentence: str
+
+    def __post_init__(self) -> None:
+        if self.unit not in UNITS:
+            raise UsageError(f"unknown unit '{self.unit}' of a metric; there are: {', '.join(UNITS)}")
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """How jobs of a paper run, what they measure, and what one asks of a device.
+
+    `name` is the procedure's own within its package, and part of every job's key: it outlives moves and renames of the
+    code. `metrics` declares all scalars that `run` measures; what a job cannot measure it withholds with a reason.
+    `work` estimates one job by its cell, for the plan. Raises UsageError where the declaration is not sound.
+    """
+
+    name: str
+    run: Run
+    metrics: Mapping[str, Metric] = field(compare=False)
+    work: Callable[[Any], Work] = field(compare=False)
+
+    def __post_init__(self) -> None:
+        for function in (self.run, self.work):
+            if function.__module__ == "__main__" or "<" in function.__qualname__:
+                raise UsageError(
+                    f"procedure '{self.name}': worker processes do not find {function.__qualname__}: it must be a "
+                    "function of a module, not of a script or inside another function"
+                )
+
+    @property
+    def code(self) -> str:
+        """Return a hash of the code that the procedure rests on."""
+        return code_hash(self.run.__module__)
+
+    def problem(self, metrics: Metrics) -> str:
+        """Return why metrics are not those that are declared, or nothing."""
+        found = {*metrics.scalars, *metrics.withheld}
+        if unknown := sorted(found - self.metrics.keys()):
+            return f"procedure '{self.name}' does not declare what was measured: {', '.join(unknown)}"
+        if missing := sorted(self.metrics.keys() - found):
+            return f"procedure '{self.name}' declares what was neither measured nor withheld: {', '.join(missing)}"
+        return ""
 
 
 @dataclass(frozen=True)
 class Job:
     """A cell and a seed. Equal jobs of two experiments are the same job and run once.
 
-    The key hashes every field of the cell, defaults included, and the code that the run function rests
-    on, so a changed default or a changed algorithm never meets an old result.
+    The key hashes every field of the cell, defaults included, so a changed default never meets an old result. The code
+    that the job rests on stands in its record: a record of other code is older, never current.
     """
 
-    run: Run
+    procedure: Procedure
     cell: Any
     seed: int
 
     @cached_property
     def key(self) -> str:
         """Return 16 hexadecimal digits that name the job."""
-        text = json.dumps({"code": self.code, **self.fields}, sort_keys=True)
+        text = json.dumps(self.fields, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-    @property
-    def code(self) -> str:
-        """Return a hash of the code that the run function rests on."""
-        return _fingerprint(self.run)
 
     @cached_property
     def fields(self) -> dict[str, Any]:
         """Return the plain fields behind the key."""
-        run = f"{self.run.__module__}.{self.run.__qualname__}"
-        return {"run": run, "cell": plain(self.cell), "seed": self.seed}
+        return {"procedure": self.procedure.name, "cell": plain(self.cell), "seed": self.seed}
 
     def __str__(self) -> str:
         return f"{describe(self.cell)}, seed {self.seed} ({self.key})"
@@ -132,38 +183,73 @@ DECLARED = Replicates()
 
 
 @dataclass(frozen=True)
-class Experiment:
-    """One table or figure: its source, its grid of cells and its number of seeds for each tier.
+class Grid:
+    """What one tier of an experiment runs: every cell with so many seeds.
 
-    `run` takes jobs whose cells share a setting and yields one `Metrics` per job, in order; `metrics`
-    names the scalars that it measures. `work` estimates what one job asks of a device, for the plan.
+    Raises UsageError where a cell is not a frozen dataclass of hashable fields with a `setting`, is declared twice, or
+    where there is no seed.
     """
+
+    cells: Sequence[Any]
+    seeds: int = 1
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise UsageError(f"a grid with {self.seeds} seeds: at least one is needed")
+        for cell in {type(cell): cell for cell in self.cells}.values():
+            for problem in _problems_of(cell):
+                raise UsageError(f"cells of type {type(cell).__name__} {problem}")
+        seen: set[Any] = set()
+        for cell in self.cells:
+            if cell in seen:
+                raise UsageError(f"a grid declares this cell twice: {describe(cell)}")
+            seen.add(cell)
+
+
+NOTHING = Grid(())
+"""The grid of a tier in which an experiment runs nothing."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One table or figure: its source, the procedure that its jobs run, and a grid of cells and seeds for each tier."""
 
     name: str
     source: str
-    run: Run
-    metrics: Sequence[str]
-    cells: Mapping[Tier, Sequence[Any]]
-    seeds: Mapping[Tier, int]
-    work: Callable[[Any], Work]
+    procedure: Procedure
+    smoke: Grid = NOTHING
+    full: Grid = NOTHING
+
+    def grid(self, tier: Tier) -> Grid:
+        """Return the grid of a tier."""
+        return self.smoke if tier is Tier.SMOKE else self.full
 
     def jobs(self, tier: Tier, replicates: Replicates = DECLARED) -> list[Job]:
         """Return cells x seeds."""
-        return [Job(self.run, cell, seed) for cell in self.cells[tier] for seed in replicates.of(self.seeds[tier])]
+        grid = self.grid(tier)
+        return [Job(self.procedure, cell, seed) for cell in grid.cells for seed in replicates.of(grid.seeds)]
+
+
+def _problems_of(cell: Any) -> Iterator[str]:
+    """Yield what is wrong with a kind of cell, given one of them."""
+    if not is_dataclass(cell) or not getattr(type(cell), "__dataclass_params__").frozen:  # noqa: B009  # not typed
+        yield "must be frozen dataclasses"
+    elif not hasattr(cell, "setting"):
+        yield "need a 'setting': what those share that may train together"
+    else:
+        try:
+            hash(cell)
+        except TypeError as error:
+            yield f"must have hashable fields: {error}"
 
 
 def plain(cell: Any) -> dict[str, Any]:
-    """Return a cell's fields as JSON values, nested dataclasses as nested mappings."""
-    fields: dict[str, Any] = json.loads(json.dumps(asdict(cell), default=str))
-    return fields
+    """Return a cell's fields as JSON values, nested dataclasses as nested mappings without their names."""
+    found: dict[str, Any] = json.loads(json.dumps(asdict(cell), default=str))
+    return found
 
 
 def describe(cell: Any) -> str:
     """Return the cell's own fields in one line, its setting by name."""
     parts = [f"{name}={getattr(value, 'name', value)}" for name, value in vars(cell).items() if value is not None]
     return ", ".join(parts)
-
-
-@cache
-def _fingerprint(run: Run) -> str:
-    return code_fingerprint(run.__module__)

@@ -3,9 +3,9 @@
 import importlib
 from collections.abc import Sequence
 
+from common.code_hash import ROOT
 from common.errors import UsageError
 from common.pipeline import Package
-from common.provenance import ROOT
 
 
 def find(named: Sequence[str] = ()) -> list[Package]:

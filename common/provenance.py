@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-ROOT = Path(__file__).resolve().parent.parent
+from common.code_hash import ROOT, canonical
+
 PROJECT_PACKAGES = ("common", "papers")
 
 
@@ -49,11 +50,7 @@ def _source(module: str) -> ast.Module:
 
 @cache
 def _code(module: str) -> str:
-    tree = ast.parse(ast.unparse(_source(module)))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    return canonical(_source(module))
 
 
 @cache
@@ -83,8 +80,7 @@ def _is_module(name: str) -> bool:
 def provenance() -> dict[str, Any]:
     """Return commit, dirty flag, versions and machine, as plain values for a record."""
     return {
-        "commit": _git("rev-parse", "HEAD") or "unknown",
-        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        **_commit(),
         "versions": {name: version(name) for name in ("torch", "torchvision", "numpy", "scikit-learn")}
         | {"python": platform.python_version()},
         "machine": {
@@ -96,14 +92,32 @@ def provenance() -> dict[str, Any]:
     }
 
 
-def _git(*arguments: str) -> str:
+TRACKED = ("common", "papers", "expectations")
+"""The folders whose untracked files count as changes: what runs and judges."""
+
+
+def _commit() -> dict[str, Any]:
+    """Return the commit, and whether files differ from it; both "unknown" where git does not say."""
+    unknown = {"commit": "unknown", "dirty": "unknown"}
+    top = _git("rev-parse", "--show-toplevel")
+    if not top or Path(top).resolve() != ROOT:  # installed inside another repository, whose commit says nothing
+        return unknown
+    commit, tracked = _git("rev-parse", "HEAD"), _git("status", "--porcelain", "--untracked-files=no")
+    untracked = _git("ls-files", "--others", "--exclude-standard", "--", *TRACKED)
+    if commit is None or tracked is None or untracked is None:
+        return unknown
+    return {"commit": commit, "dirty": bool(tracked or untracked)}
+
+
+def _git(*arguments: str) -> str | None:
+    """Return what git prints, or None where it cannot be asked or fails."""
     try:
         done = subprocess.run(
             ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, timeout=20, check=False
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _processor() -> str:

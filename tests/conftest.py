@@ -1,6 +1,7 @@
 """A toy paper, small enough to run in every test of the pipeline."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from common import expectations
 from common.datasets import load
-from common.experiment import DECLARED, Environment, Experiment, Metrics, Tier
+from common.experiment import DECLARED, Environment, Experiment, Grid, Metric, Metrics, Procedure, Tier
 from common.models.operations import Work
 from common.pipeline import Package, Request
 from common.train import stacking
@@ -39,7 +40,7 @@ def toy(jobs, environment):
         if (job.cell.method, job.seed) in BROKEN:
             raise RuntimeError("broken on purpose")
         score = {"a": 0.9, "b": 0.8}[job.cell.method] - job.cell.rate + 0.001 * job.seed
-        yield Metrics({"score": score, "validation_accuracy": score}, {"curve": [0.0, score]})
+        yield job, Metrics({"score": score, "validation_accuracy": score}, {"curve": [0.0, score]})
 
 
 def reading(jobs, environment):
@@ -48,13 +49,25 @@ def reading(jobs, environment):
     yield from toy(jobs, environment)
 
 
+MEASURED = {name: Metric("fraction", "What a toy is good for.") for name in ("score", "validation_accuracy")}
+
+
+def work(cell):
+    return Work(1e9, products=1e3)
+
+
+@cache
+def procedure(run):
+    """Return the procedure of a run function that measures what the toy does."""
+    return Procedure(run.__qualname__, run, MEASURED, work)
+
+
+TOY = procedure(toy)
+
+
 def experiment(name="table", seeds=5, run=toy, rates=(0.1, 0.2, 0.3)):
-    cells = tuple(Cell(method, rate) for method in ("a", "b") for rate in rates)
-    metrics = ("score", "validation_accuracy")
-    work = Work(1e9, products=1e3)
-    return Experiment(
-        name, "Table 9", run, metrics, dict.fromkeys(Tier, cells), dict.fromkeys(Tier, seeds), lambda c: work
-    )
+    grid = Grid([Cell(method, rate) for method in ("a", "b") for rate in rates], seeds)
+    return Experiment(name, "Table 9", procedure(run), smoke=grid, full=grid)
 
 
 CLAIMS = """

@@ -4,12 +4,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from common import expectations
 from common.errors import UsageError
 from common.expectations import Claim
-from common.experiment import DECLARED, Environment, Experiment, Replicates, Tier
+from common.experiment import DECLARED, Environment, Experiment, Grid, Procedure, Replicates, Tier
 from common.machine import require_memory
 from common.pipeline import report
 from common.pipeline.aggregate import Results, aggregate
@@ -27,11 +26,25 @@ Figures = Callable[[Results, Path], list[Path]]
 
 @dataclass(frozen=True)
 class Package:
-    """A paper package: its name, its experiments, and what draws its figures from results."""
+    """A paper package: its name, its experiments, and what draws its figures from results.
+
+    Raises UsageError for two experiments, or two procedures, of one name.
+    """
 
     name: str
     experiments: Sequence[Experiment]
     figures: Figures
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        procedures: dict[str, Procedure] = {}
+        for experiment in self.experiments:
+            if experiment.name in seen:
+                raise UsageError(f"papers/{self.name} declares two experiments '{experiment.name}': rename one")
+            seen.add(experiment.name)
+            procedure = experiment.procedure
+            if procedures.setdefault(procedure.name, procedure) is not procedure:
+                raise UsageError(f"papers/{self.name} declares two procedures '{procedure.name}': rename one")
 
 
 def at_scale(package: Package, scale: float) -> Package:
@@ -44,17 +57,16 @@ def at_scale(package: Package, scale: float) -> Package:
         raise UsageError(f"--scale {scale:g}: a share of the declared length, above 0 and at most 1")
     if scale == 1.0:
         return package
-    if not any(hasattr(cell, "scale") for e in package.experiments for cells in e.cells.values() for cell in cells):
+    if not any(hasattr(cell, "scale") for e in package.experiments for tier in Tier for cell in e.grid(tier).cells):
         raise UsageError(f"--scale: the lengths of papers/{package.name} cannot be scaled")
-    experiments = tuple(replace(e, cells=_scaled(e.cells, scale)) for e in package.experiments)
+    experiments = tuple(
+        replace(e, smoke=_scaled(e.smoke, scale), full=_scaled(e.full, scale)) for e in package.experiments
+    )
     return replace(package, experiments=experiments)
 
 
-def _scaled(cells: Mapping[Tier, Sequence[Any]], scale: float) -> dict[Tier, tuple[Any, ...]]:
-    return {
-        tier: tuple(replace(cell, scale=scale) if hasattr(cell, "scale") else cell for cell in declared)
-        for tier, declared in cells.items()
-    }
+def _scaled(grid: Grid, scale: float) -> Grid:
+    return replace(grid, cells=[replace(cell, scale=scale) if hasattr(cell, "scale") else cell for cell in grid.cells])
 
 
 @dataclass(frozen=True)
@@ -108,10 +120,12 @@ def train(package: Package, experiments: Sequence[Experiment], request: Request)
     writable(store.folder / CHECKPOINTS)
     work = work_of(experiments, tier, replicates)
     for job in jobs:
-        if not store.path(job).exists():
+        if store.look(job) is None:
             require_memory(request.environment.device, work[job.key].memory, str(job))
-    done = sum(store.path(job).exists() for job in jobs)
+    done = sum(store.look(job) is not None for job in jobs)
     print(f"{package.name} {tier}: {len(jobs)} jobs, {done} already done", file=sys.stderr)
+    if older := store.older(jobs):
+        print(f"{len(older)} records in {store.folder} were made by other code; they are made anew", file=sys.stderr)
     probe = cached(request.environment, request.results)
     speeds = probe.speeds if probe else ASSUMED[request.environment.device.type]
     with held(store.folder):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.experiment import Experiment, Job, Replicates, Tier, plain
+from common.experiment import Experiment, Grid, Job, Replicates, Tier, plain
 from common.pipeline.record import Record, Store
 from common.strict_yaml import Scalar
 
@@ -45,7 +45,7 @@ class Results:
         """Return all cells of an experiment whose fields have the given values, in their order."""
         fields = (experiment, *where)
         if fields not in self._indices:
-            self._indices[fields] = _index(self.experiments[experiment].cells[self.tier], tuple(where))
+            self._indices[fields] = _index(self.grid(experiment).cells, tuple(where))
         return self._indices[fields].get(tuple(where.values()), [])
 
     def values(self, experiment: str, where: Mapping[str, Scalar], metric: str) -> Array:
@@ -62,8 +62,7 @@ class Results:
         return np.stack([self._values(experiment, cell, metric) for cell in cells], axis=1)
 
     def _values(self, experiment: str, cell: Any, metric: str) -> Array:
-        run = self.experiments[experiment].run
-        return np.array([self._value(Job(run, cell, seed), metric) for seed in self.seeds(experiment)])
+        return np.array([self._value(job, metric) for job in self.jobs(experiment, cell)])
 
     def complete(self, experiment: str) -> bool:
         """Tell whether an experiment was asked for and has all its records."""
@@ -73,7 +72,20 @@ class Results:
 
     def seeds(self, experiment: str) -> range:
         """Return the seeds asked for of an experiment."""
-        return self.replicates.of(self.experiments[experiment].seeds[self.tier])
+        return self.replicates.of(self.grid(experiment).seeds)
+
+    def grid(self, experiment: str) -> Grid:
+        """Return what an experiment declares in this tier."""
+        return self.experiments[experiment].grid(self.tier)
+
+    def jobs(self, experiment: str, cell: Any) -> list[Job]:
+        """Return one cell's jobs, one a seed."""
+        procedure = self.experiments[experiment].procedure
+        return [Job(procedure, cell, seed) for seed in self.seeds(experiment)]
+
+    def of(self, experiment: str, cell: Any) -> list[Record]:
+        """Return one cell's records, one a seed; raise KeyError where one is missing."""
+        return [self.records[job] for job in self.jobs(experiment, cell)]
 
     def _value(self, job: Job, metric: str) -> float:
         if job in self.errors:

@@ -80,7 +80,7 @@ def judge(claim: Claim, check: Check, results: Results, kinds: Mapping[str, Judg
 def _at_scale(finding: Finding, check: Check, results: Results) -> Finding:
     """Let the sentence say where training was shorter than declared."""
     experiments = {quantity.experiment for quantity in check.quantities}
-    cells = [cell for name in experiments for cell in results.experiments[name].cells[results.tier]]
+    cells = [cell for name in experiments for cell in results.grid(name).cells]
     scales = {scale for cell in cells if (scale := getattr(cell, "scale", 1.0)) != 1.0}
     if not scales:
         return finding
@@ -132,7 +132,7 @@ def require_fit(claims: Sequence[Claim], declared: Results, file: str) -> None:
             raise UsageError(f"{file}:{check.line}: {claim.id}: {error}") from None
         read |= {quantity.experiment for quantity in check.quantities}
     for name, experiment in declared.experiments.items():
-        if experiment.cells.get(declared.tier) and name not in read:
+        if experiment.grid(declared.tier).cells and name not in read:
             raise UsageError(f"{file}: no claim reads the {declared.tier} experiment '{name}': add one, or drop it")
 
 
@@ -140,7 +140,7 @@ def _require_declared(check: Check, declared: Results) -> None:
     for quantity in check.quantities:
         if quantity.experiment not in declared.experiments:
             raise Failed(f"unknown experiment '{quantity.experiment}'; there are: {', '.join(declared.experiments)}")
-        metrics = declared.experiments[quantity.experiment].metrics
+        metrics = declared.experiments[quantity.experiment].procedure.metrics
         for metric in (quantity.metric, *([] if quantity.against is None else [quantity.against])):
             if metric not in metrics:
                 raise Failed(f"{quantity.experiment} does not measure '{metric}'; it measures {', '.join(metrics)}")
@@ -155,7 +155,7 @@ def _require_declared(check: Check, declared: Results) -> None:
 
 def _require_decidable(check: Check, declared: Results, gating: int) -> None:
     """Raise Failed for a gate that its seeds can never pass, or never fail."""
-    seeds = min(declared.experiments[q.experiment].seeds[declared.tier] for q in check.quantities)
+    seeds = min(declared.grid(q.experiment).seeds for q in check.quantities)
     smallest = _smallest_p(check, seeds)
     if check.gate == "reproduced" and smallest > ALPHA:
         raise Failed(f"{seeds} seeds can never show this claim, so it cannot gate as 'reproduced'")

@@ -16,9 +16,16 @@ def select(experiments: Sequence[Experiment], only: Sequence[str]) -> list[Exper
 
 
 def expand(experiments: Sequence[Experiment], tier: Tier, replicates: Replicates = DECLARED) -> list[Job]:
-    """Return every job once, in order of declaration; jobs that experiments share are one job."""
+    """Return every job once, in order of declaration; jobs that experiments share are one job.
+
+    Raises UsageError where two jobs differ in nothing that their keys are made of.
+    """
     jobs: dict[str, Job] = {}
     for experiment in experiments:
         for job in experiment.jobs(tier, replicates):
-            jobs.setdefault(job.key, job)
+            if jobs.setdefault(job.key, job) != job:
+                raise UsageError(
+                    f"{job} of {experiment.name} differs from another job in its classes alone, not in a field: give "
+                    "what differs a name"
+                )
     return list(jobs.values())

@@ -14,13 +14,13 @@ SHARE = 0.6  # of a GPU's memory for them; the rest is for images, and for what 
 
 
 def groups(jobs: Sequence[Job], work: Mapping[str, Work], device: torch.device) -> Iterator[list[Job]]:
-    """Yield jobs of one run function and one setting together, no more than fit the device's memory by their work.
+    """Yield jobs of one procedure and one setting together, no more than fit the device's memory by their work.
 
     A job that does not fit even alone is yielded alone.
     """
     together: dict[object, list[Job]] = {}
     for job in jobs:
-        together.setdefault((job.run, job.cell.setting), []).append(job)
+        together.setdefault((job.procedure, job.cell.setting), []).append(job)
     for members in together.values():
         most = _most([work[job.key] for job in members], device)
         for start in range(0, len(members), most):

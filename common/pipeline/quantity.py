@@ -17,7 +17,7 @@ def require_seeds(check: Check, results: Results) -> None:
     """Raise Failed where seeds are missing, or cannot be paired."""
     seeds = {q.experiment: len(results.seeds(q.experiment)) for q in check.quantities}
     for name, count in seeds.items():
-        declared = results.experiments[name].seeds[results.tier]
+        declared = results.grid(name).seeds
         if count < declared:
             raise Failed(f"{count} of the {declared} seeds that {name} declares: too few to judge")
     if len(set(seeds.values())) > 1:

@@ -5,7 +5,7 @@ import json
 import math
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from common import atomic
 from common.errors import UsageError
 from common.experiment import Job, Metrics
 
-SCHEMA = 1
+SCHEMA = 2
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
@@ -25,6 +25,10 @@ class Record:
     metrics: Metrics
     wall_seconds: float
     provenance: Mapping[str, Any]
+
+
+class OlderError(Exception):
+    """A whole record of this job, made by other code."""
 
 
 class Store:
@@ -47,6 +51,7 @@ class Store:
             "schema": SCHEMA,
             "key": job.key,
             **job.fields,
+            "code": job.procedure.code,
             "scalars": {name: _encode(value) for name, value in record.metrics.scalars.items()},
             "curves": {name: [_encode(v) for v in curve] for name, curve in record.metrics.curves.items()},
             **({"withheld": dict(record.metrics.withheld)} if record.metrics.withheld else {}),
@@ -64,7 +69,7 @@ class Store:
         """
         try:
             return self._whole(job)
-        except FileNotFoundError:
+        except (FileNotFoundError, OlderError):
             return None
         except _DAMAGED as error:
             self._set_aside(self.path(job), f"{type(error).__name__}: {error}")
@@ -74,8 +79,21 @@ class Store:
         """Return the job's record, or None where it is not finished or not whole, and leave the file as it is."""
         try:
             return self._whole(job)
-        except _DAMAGED:
+        except (*_DAMAGED, OlderError):
             return None
+
+    def older(self, jobs: Iterable[Job]) -> list[Job]:
+        """Return the jobs whose records are of other code: they are due again."""
+        return [job for job in jobs if self._is_older(job)]
+
+    def _is_older(self, job: Job) -> bool:
+        try:
+            self._whole(job)
+        except OlderError:
+            return True
+        except _DAMAGED:
+            return False
+        return False
 
     def _whole(self, job: Job) -> Record:
         content = json.loads(self.path(job).read_text(encoding="utf-8"))
@@ -83,6 +101,8 @@ class Store:
             raise ValueError("its checksum does not fit its content")
         if content["schema"] != SCHEMA or content["key"] != job.key:
             raise ValueError("it is the record of another job or schema")
+        if content["code"] != job.procedure.code:
+            raise OlderError
         return _record(content)
 
     def _set_aside(self, path: Path, why: str) -> None:

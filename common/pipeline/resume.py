@@ -54,7 +54,7 @@ def begun(jobs: Sequence[Job], missing: Sequence[Job], store: Store, environment
 def left_behind(jobs: Sequence[Job], missing: Sequence[Job], store: Store, environment: Environment) -> Iterator[Left]:
     """Yield all checkpoints beside the records, and leave them as they are; `missing` as above."""
     by_key = {job.key: job for job in jobs}
-    code = {job.fields["run"]: job.code for job in jobs}
+    code = {job.procedure.name: job.procedure.code for job in jobs}
     open_keys = {job.key for job in missing}
     for path in sorted((store.folder / CHECKPOINTS).glob(f"*{SUFFIX}")):
         try:
@@ -62,7 +62,7 @@ def left_behind(jobs: Sequence[Job], missing: Sequence[Job], store: Store, envir
         except ValueError as error:
             yield Left(path, [], frozenset(), f"it is damaged ({error})")
             continue
-        if owner.code != code.get(owner.run, owner.code):
+        if owner.code != code.get(owner.procedure, owner.code):
             yield Left(path, [], frozenset(), "it was made by other code")
         elif set(owner.jobs) <= by_key.keys() and owner.device == environment.device.type:
             left = frozenset(open_keys & set(owner.jobs))
@@ -100,4 +100,4 @@ def whole(path: Path) -> bool:
 
 def _owner(group: Sequence[Job], environment: Environment) -> Owner:
     first = group[0]
-    return Owner(first.fields["run"], first.code, environment.device.type, tuple(job.key for job in group))
+    return Owner(first.procedure.name, first.procedure.code, environment.device.type, tuple(job.key for job in group))

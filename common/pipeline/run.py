@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 
@@ -79,7 +79,7 @@ def _in_workers(
     """
     context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
     if sys.platform != "win32":
-        context.set_forkserver_preload(sorted({group[0].run.__module__ for group in todo}))
+        context.set_forkserver_preload(sorted({group[0].procedure.run.__module__ for group in todo}))
     executor = ProcessPoolExecutor(workers, context, initializer=_start_worker)
     try:
         pending = {executor.submit(run_group, group, store, environment): group for group in todo}
@@ -113,7 +113,7 @@ def run_group(
     """Run jobs together, write each one's record, and return the errors of those that failed, by key.
 
     Where the group fails as a whole, its unfinished jobs run again one at a time, or, where memory was too small, in
-    halves; no job is changed by that but for rounding.
+    halves; no job is changed by that but for rounding. A line on stderr says so, and why.
     """
     failure = _attempt(group, store, environment, done)
     if failure is None:
@@ -182,6 +182,7 @@ def _attempt(
 def _parts(jobs: Sequence[Job], failure: Failure) -> list[Sequence[Job]]:
     """Return which jobs are to run together after their group failed."""
     if not failure.out_of_memory:
+        print(f"{len(jobs)} jobs together failed, so each runs by itself: {failure.message}", file=sys.stderr)
         return [[job] for job in jobs]
     print(f"not enough memory for {len(jobs)} jobs together: they go on in halves", file=sys.stderr)
     gc.collect()
@@ -193,15 +194,33 @@ def _parts(jobs: Sequence[Job], failure: Failure) -> list[Sequence[Job]]:
 def _run_together(group: Sequence[Job], store: Store, environment: Environment, done: Callable[[Job], None]) -> None:
     precision = getattr(group[0].cell.setting, "precision", "fp32")
     where = {"device": _device(environment), "precision": used(precision, environment.device)}
+    procedure, left = group[0].procedure, set(group)
     started = time.perf_counter()
     with multiplying(precision, environment.device):
-        for job, metrics in zip(group, group[0].run(group, environment), strict=True):
+        for job, metrics in procedure.run(group, environment):
+            _require_sound(job, metrics, left)
+            left.remove(job)
             now = time.perf_counter()
             seconds = now - started if metrics.seconds is None else metrics.seconds
             if job.key not in environment.measured:
                 store.write(job, Record(metrics, seconds, provenance() | where | {"together": together(group)}))
                 done(job)
             started = now
+    if left:
+        missing = ", ".join(sorted(str(job) for job in left))
+        raise UnsoundError(f"procedure '{procedure.name}' measured nothing of {len(left)} jobs: {missing}")
+
+
+class UnsoundError(Exception):
+    """A procedure gave something other than what it declares: a mistake in its code."""
+
+
+def _require_sound(job: Job, metrics: Metrics, left: Collection[Job]) -> None:
+    """Raise UnsoundError where a job was not asked for or is done already, or its metrics are not those declared."""
+    if job not in left:
+        raise UnsoundError(f"procedure '{job.procedure.name}' measured {job}, which was not asked for or is done")
+    if problem := job.procedure.problem(metrics):
+        raise UnsoundError(problem)
 
 
 def _measured(group: Sequence[Job], store: Store) -> dict[str, Metrics]:

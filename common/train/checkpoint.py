@@ -32,7 +32,7 @@ _HEADER = 8  # bytes of a safetensors file that hold the length of its header
 class Owner:
     """Whose checkpoint it is: the keys of the jobs of one call, in order; where it ran, and a hash of the code."""
 
-    run: str
+    procedure: str
     code: str
     device: str
     jobs: tuple[str, ...]
@@ -166,7 +166,7 @@ def owner_of(path: Path) -> Owner:
             head = file.read(_HEADER)
             metadata = _metadata(head + file.read(min(int.from_bytes(head, "little"), path.stat().st_size)))
         fields = json.loads(metadata["plain"])["owner"]
-        return Owner(fields["run"], fields["code"], fields["device"], tuple(fields["jobs"]))
+        return Owner(fields["procedure"], fields["code"], fields["device"], tuple(fields["jobs"]))
     except (OSError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
 

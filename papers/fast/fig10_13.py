@@ -1,6 +1,7 @@
 """Figures 10 to 13: FAST and the baselines at several rates, with four optimizers (Section 6.6)."""
 
-from common.experiment import Experiment, Tier
+from common.experiment import Experiment, Grid
+from papers.fast.procedures import FINE_TUNING
 from papers.fast.settings import (
     DENSENET,
     FAN_IN,
@@ -13,7 +14,6 @@ from papers.fast.settings import (
     Setting,
     baselines,
 )
-from papers.fast.training import METRICS, train, work
 
 FAST_RATES = {"sgd": (5e-2, 5e-3), "nesterov": (5e-2, 5e-3), "adam": (5e-3, 5e-4), "radam": (5e-3, 5e-4)}
 MOMENTUM_RATES = (5e-2, 1e-2, 5e-3)  # those of the baselines in Table 1
@@ -35,8 +35,7 @@ def compared(settings: tuple[Setting, ...], rates: tuple[float, ...], optimizer:
 
 def experiment(name: str, source: str, smoke: tuple[Cell, ...], full: tuple[Cell, ...]) -> Experiment:
     """Declare one figure."""
-    cells = {Tier.SMOKE: smoke, Tier.FULL: full}
-    return Experiment(name, source, train, METRICS, cells, {Tier.SMOKE: 5, Tier.FULL: 15}, work)
+    return Experiment(name, source, FINE_TUNING, Grid(smoke, 5), Grid(full, 15))
 
 
 LARGE, SMALL = (VGG, DENSENET), (ROTATED, OTHER_DIGITS)

@@ -1,6 +1,7 @@
 """Figures 3 to 5: how the spread of W(0) sets the speed of learning and of forgetting (Section 6.2)."""
 
-from common.experiment import Experiment, Tier
+from common.experiment import Experiment, Grid
+from papers.fast.procedures import FINE_TUNING
 from papers.fast.settings import (
     CIFAR_CIFAR,
     CIFAR_MNIST,
@@ -13,7 +14,6 @@ from papers.fast.settings import (
     Setting,
     spread,
 )
-from papers.fast.training import METRICS, train, work
 
 RATE = 0.01
 
@@ -29,22 +29,15 @@ FULL = (1.0, 1e-1, 1e-2, 1e-4, 1e-8)
 FIG3_4 = Experiment(
     name="fig3_fig4",
     source="Figs. 3 and 4",
-    run=train,
-    metrics=METRICS,
-    cells={Tier.SMOKE: spreads(SAME, (1.0, 1e-1, 1e-2, 1e-8)), Tier.FULL: spreads(CIFAR_CIFAR, FULL)},
-    seeds={Tier.SMOKE: 5, Tier.FULL: 15},
-    work=work,
+    procedure=FINE_TUNING,
+    smoke=Grid(spreads(SAME, (1.0, 1e-1, 1e-2, 1e-8)), 5),
+    full=Grid(spreads(CIFAR_CIFAR, FULL), 15),
 )
 
 FIG5 = Experiment(
     name="fig5",
     source="Fig. 5",
-    run=train,
-    metrics=METRICS,
-    cells={
-        Tier.SMOKE: (*spreads(GRATINGS, (1.0, 1e-2)), *spreads(ROTATED, (1.0, 1e-2))),
-        Tier.FULL: spreads(CIFAR_MNIST, FULL),
-    },
-    seeds={Tier.SMOKE: 5, Tier.FULL: 15},
-    work=work,
+    procedure=FINE_TUNING,
+    smoke=Grid((*spreads(GRATINGS, (1.0, 1e-2)), *spreads(ROTATED, (1.0, 1e-2))), 5),
+    full=Grid(spreads(CIFAR_MNIST, FULL), 15),
 )

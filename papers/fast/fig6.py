@@ -1,8 +1,8 @@
 """Figure 6: a classifier that stays as it was drawn (alpha = 0) against one that learns (Section 6.3)."""
 
-from common.experiment import Experiment, Tier
+from common.experiment import Experiment, Grid
+from papers.fast.procedures import FINE_TUNING
 from papers.fast.settings import RESNET, ROTATED, SAME, Cell, Setting, spread
-from papers.fast.training import METRICS, train, work
 
 BETA = 0.01
 
@@ -15,17 +15,11 @@ def frozen_and_free(setting: Setting, deviation: float) -> tuple[Cell, ...]:
 FIG6 = Experiment(
     name="fig6",
     source="Fig. 6",
-    run=train,
-    metrics=METRICS,
-    cells={
+    procedure=FINE_TUNING,
+    smoke=Grid(
         # with a spread of 1 the classifier hardly moves anyway: the arms should come together
-        Tier.SMOKE: (
-            *frozen_and_free(ROTATED, 1e-2),
-            *frozen_and_free(SAME, 1e-2),
-            *frozen_and_free(SAME, 1.0),
-        ),
-        Tier.FULL: frozen_and_free(RESNET, 1e-2),
-    },
-    seeds={Tier.SMOKE: 5, Tier.FULL: 15},
-    work=work,
+        (*frozen_and_free(ROTATED, 1e-2), *frozen_and_free(SAME, 1e-2), *frozen_and_free(SAME, 1.0)),
+        seeds=5,
+    ),
+    full=Grid(frozen_and_free(RESNET, 1e-2), seeds=15),
 )

@@ -1,6 +1,7 @@
 """Figure 7: classifier warm-up, and what happens when it ends (Section 6.4)."""
 
-from common.experiment import Experiment, Tier
+from common.experiment import Experiment, Grid
+from papers.fast.procedures import FINE_TUNING
 from papers.fast.settings import (
     FAN_IN,
     FAN_OUT,
@@ -11,7 +12,6 @@ from papers.fast.settings import (
     Cell,
     Setting,
 )
-from papers.fast.training import METRICS, train, work
 
 
 def variants(setting: Setting, rate: float) -> tuple[Cell, ...]:
@@ -35,17 +35,15 @@ def controls(setting: Setting, rate: float, slower: float) -> tuple[Cell, ...]:
 FIG7 = Experiment(
     name="fig7",
     source="Fig. 7",
-    run=train,
-    metrics=METRICS,
-    cells={
+    procedure=FINE_TUNING,
+    smoke=Grid(
         # the red curve again without BatchNorm, where nothing but the switch can cause a leap
-        Tier.SMOKE: (
+        (
             *variants(WARM_UP, 0.05),
             variants(WARM_UP_PLAIN, 0.05)[-1],
             *controls(WARM_UP_PLAIN, 0.05, 0.005),
         ),
-        Tier.FULL: (*variants(RESNET_WARM_UP, 0.01), *controls(RESNET_WARM_UP, 0.01, 0.001)),
-    },
-    seeds={Tier.SMOKE: 5, Tier.FULL: 15},
-    work=work,
+        seeds=5,
+    ),
+    full=Grid((*variants(RESNET_WARM_UP, 0.01), *controls(RESNET_WARM_UP, 0.01, 0.001)), seeds=15),
 )

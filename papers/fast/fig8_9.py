@@ -1,8 +1,8 @@
 """Figures 8 and 9: both learning rates scaled alike, or only the extractor's (Section 6.5)."""
 
-from common.experiment import Experiment, Tier
+from common.experiment import Experiment, Grid
+from papers.fast.procedures import FINE_TUNING
 from papers.fast.settings import NEARLY_ZERO, RESNET, ROTATED, ROTATED_PLAIN, VGG, Cell, Setting
-from papers.fast.training import METRICS, train, work
 
 
 def scaled(setting: Setting, c: float, others: tuple[float, ...]) -> tuple[Cell, ...]:
@@ -16,19 +16,15 @@ def scaled(setting: Setting, c: float, others: tuple[float, ...]) -> tuple[Cell,
 FIG8 = Experiment(
     name="fig8",
     source="Fig. 8",
-    run=train,
-    metrics=METRICS,
-    cells={Tier.SMOKE: scaled(ROTATED, 0.1, (0.01,)), Tier.FULL: scaled(RESNET, 0.01, (0.001, 0.05))},
-    seeds={Tier.SMOKE: 5, Tier.FULL: 15},
-    work=work,
+    procedure=FINE_TUNING,
+    smoke=Grid(scaled(ROTATED, 0.1, (0.01,)), 5),
+    full=Grid(scaled(RESNET, 0.01, (0.001, 0.05)), 15),
 )
 
 FIG9 = Experiment(
     name="fig9",
     source="Fig. 9",
-    run=train,
-    metrics=METRICS,
-    cells={Tier.SMOKE: scaled(ROTATED_PLAIN, 0.05, (0.005,)), Tier.FULL: scaled(VGG, 0.05, (0.005, 0.25))},
-    seeds={Tier.SMOKE: 5, Tier.FULL: 15},
-    work=work,
+    procedure=FINE_TUNING,
+    smoke=Grid(scaled(ROTATED_PLAIN, 0.05, (0.005,)), 5),
+    full=Grid(scaled(VGG, 0.05, (0.005, 0.25)), 15),
 )

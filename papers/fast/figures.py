@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from common.experiment import Job
 from common.pipeline.aggregate import Array, Results
 from common.pipeline.record import Record
 from common.statistics import t_quantile
@@ -157,8 +156,7 @@ def draw(results: Results, folder: Path) -> list[Path]:
     for plot in PLOTS:
         if not results.complete(plot.experiment):
             continue
-        cells = results.experiments[plot.experiment].cells[results.tier]
-        for setting in dict.fromkeys(cell.setting for cell in cells):
+        for setting in dict.fromkeys(cell.setting for cell in results.grid(plot.experiment).cells):
             paths.append(folder / f"{plot.name}-{setting.name.replace('/', '-')}.png")
             picture(plot, setting, results).savefig(paths[-1], dpi=110)
     return paths
@@ -168,10 +166,9 @@ def picture(plot: Plot, setting: Setting, results: Results) -> "Figure":
     """Return a figure of the paper in one of its settings; rows that its records have no curve for are left out."""
     from matplotlib.figure import Figure  # takes a second to load, which a plan or an error should not pay
 
-    experiment = results.experiments[plot.experiment]
-    cells = [cell for cell in experiment.cells[results.tier] if cell.setting == setting]
-    seeds = results.seeds(plot.experiment)[: 1 if plot.one_seed else None]
-    records = {cell: [results.records[Job(experiment.run, cell, seed)] for seed in seeds] for cell in cells}
+    cells = [cell for cell in results.grid(plot.experiment).cells if cell.setting == setting]
+    shown = 1 if plot.one_seed else None
+    records = {cell: results.of(plot.experiment, cell)[:shown] for cell in cells}
     panels = [panel for panel in plot.panels if panel.curve in records[cells[0]][0].metrics.curves]
     looks = dict(zip(cells, styles(cells, plot.ordered), strict=True))
 
@@ -199,8 +196,12 @@ def picture(plot: Plot, setting: Setting, results: Results) -> "Figure":
         stack[-1].set_xlabel("number of updates" + ("; dotted: warm-up ends" if plot.one_seed else ""))
     for panel, axes in zip(panels, grid[:, 0], strict=True):
         axes.set_ylabel(panel.label)
-    seed = f", seed {seeds[0]}" if plot.one_seed else ""
-    figure.suptitle(f"{experiment.source}, {setting.name}, {results.tier}{seed}", fontsize="medium", y=0.99)
+    seed = f", seed {results.seeds(plot.experiment)[0]}" if plot.one_seed else ""
+    figure.suptitle(
+        f"{results.experiments[plot.experiment].source}, {setting.name}, {results.tier}{seed}",
+        fontsize="medium",
+        y=0.99,
+    )
     _arrange(figure, grid, plot.legend_columns)
     return figure
 

@@ -4,9 +4,9 @@ The paper's rates stood in legends that are lost. Both sides try equally many se
 `validation_adp`, the validation accuracy averaged over the checkpoints; no test image has a say.
 """
 
-from common.experiment import Experiment, Tier
+from common.experiment import Experiment, Grid
+from papers.fast.procedures import FINE_TUNING
 from papers.fast.settings import RESNET, ROTATED, ZERO, Cell, Setting, baselines
-from papers.fast.training import METRICS, train, work
 
 
 def grid(
@@ -20,12 +20,7 @@ def grid(
 SEARCH = Experiment(
     name="search",
     source="Secs. 6.5 to 6.7 (rates lost with the legends)",
-    run=train,
-    metrics=METRICS,
-    cells={
-        Tier.SMOKE: grid(ROTATED, (2e-2, 5e-2), (2e-3, 5e-3), (5e-2, 2e-2, 1e-2, 5e-3)),
-        Tier.FULL: grid(RESNET, (1e-2, 5e-2, 1e-1), (1e-3, 5e-3), (1e-1, 5e-2, 1e-2, 5e-3, 1e-3, 5e-4)),
-    },
-    seeds={Tier.SMOKE: 5, Tier.FULL: 5},
-    work=work,
+    procedure=FINE_TUNING,
+    smoke=Grid(grid(ROTATED, (2e-2, 5e-2), (2e-3, 5e-3), (5e-2, 2e-2, 1e-2, 5e-3)), 5),
+    full=Grid(grid(RESNET, (1e-2, 5e-2, 1e-1), (1e-3, 5e-3), (1e-1, 5e-2, 1e-2, 5e-3, 1e-3, 5e-4)), 5),
 )

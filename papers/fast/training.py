@@ -1,14 +1,11 @@
 """Every trained arm of the paper: adopt the source model, fine-tune it, and measure it (Sections 6.2 to 6.7)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from common.experiment import Environment, Job, Metrics
-from common.models.architecture import architecture
-from common.models.operations import NetworkCost, Work, architecture_cost, published_cost
-from common.models.small_cnn import small_cnn
+from common.experiment import Environment, Job, Measured, Metrics
 from common.seeds import stream
 from common.train.checkpoint import Checkpoint
 from common.train.evaluate import BATCH, accuracy, evaluation_mode
@@ -17,31 +14,16 @@ from papers.fast.adoption import distance
 from papers.fast.adp import checkpoints, last_validation
 from papers.fast.anytime import History, Run, Schedule, adapt
 from papers.fast.settings import OPTIMIZERS, Cell, Setting
-from papers.fast.sources import SIDE, Source, adopt, source_of
+from papers.fast.sources import Source, adopt, source_of
 from papers.fast.tasks import Task, task
 
 CHECKPOINTS = tuple(checkpoints(144))  # those that every run reaches
 EARLY = tuple(step for step in CHECKPOINTS if 1 <= step <= 21)
 JUMP = 7  # steps after which a leap has shown itself
-METRICS = (
-    *(f"{kind}_{step}" for step in CHECKPOINTS for kind in ("target_adp", "source_adp", "norm")),
-    *(f"{kind}_end" for kind in ("target_adp", "source_adp", "norm")),
-    "target_adp_early",
-    "validation_adp",
-    "validation_accuracy",
-    "best_step",
-    "top1_error",
-    "top5_error",
-    "distance",
-    "last_top1_error",
-    "last_distance",
-    "worst_drop",
-    "switched_at",
-    "jump",
-)
+OF_THE_SWITCH = ("worst_drop", "switched_at", "jump")
 
 
-def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
     """Fine-tune one model a job from the source model of their setting."""
     setting: Setting = jobs[0].cell.setting
     source = source_of(setting, environment)
@@ -58,14 +40,14 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
     measured: dict[Job, Metrics] = {}
     for number, group in enumerate(programs.values()):
         part = environment.checkpoint.part(str(number))
-        measured |= zip(group, _together(group, source, target, part), strict=True)
-    yield from (measured[job] for job in jobs)
+        measured |= _together(group, source, target, part)
+    yield from ((job, measured[job]) for job in jobs)
 
 
-def _together(jobs: Sequence[Job], source: Source, target: Task, checkpoint: Checkpoint) -> Iterator[Metrics]:
+def _together(jobs: Sequence[Job], source: Source, target: Task, checkpoint: Checkpoint) -> Iterator[Measured]:
     """Fine-tune jobs of one optimizer and one kind of warm-up as one program, and measure each."""
     if checkpoint.result is not None:
-        yield from (Metrics(**metrics) for metrics in checkpoint.result)
+        yield from zip(jobs, (Metrics(**metrics) for metrics in checkpoint.result), strict=True)
         return
     cell: Cell = jobs[0].cell
     setting = cell.setting
@@ -83,7 +65,7 @@ def _together(jobs: Sequence[Job], source: Source, target: Task, checkpoint: Che
     histories = adapt(runs, schedule, target, source.task, checkpoint)
     measured = [measure(run, own, schedule, target, before) for run, own in zip(runs, histories, strict=True)]
     checkpoint.finish(lambda: [vars(metrics) for metrics in measured])
-    yield from measured
+    yield from zip(jobs, measured, strict=True)
 
 
 def measure(run: Run, history: History, schedule: Schedule, target: Task, before: dict[str, Tensor]) -> Metrics:
@@ -97,8 +79,7 @@ def measure(run: Run, history: History, schedule: Schedule, target: Task, before
     run.model.load_state_dict(history.best_state)
     scalars["distance"] = float(distance(before, run.model.extractor))
     scalars["top1_error"], scalars["top5_error"] = errors(run.model, target)
-    if schedule.every_step:
-        scalars |= of_the_switch(history)
+    scalars |= of_the_switch(history) if schedule.every_step else {}
     curves = {
         "checkpoints": [float(step) for step in schedule.checkpoints],
         "target_adp": history.target,
@@ -107,7 +88,20 @@ def measure(run: Run, history: History, schedule: Schedule, target: Task, before
         "validations": [float(step) for step in schedule.validations],
         "validation_accuracy": history.validation,
     }
-    return Metrics(scalars, {name: curve for name, curve in curves.items() if curve}, history.seconds)
+    drawn = {name: curve for name, curve in curves.items() if curve}
+    return Metrics(scalars, drawn, history.seconds, not_measured(scalars, history, schedule))
+
+
+def not_measured(scalars: Mapping[str, float], history: History, schedule: Schedule) -> dict[str, str]:
+    """Return what a run cannot show, by name, with the reason."""
+    switch = "there was no switch, or training ended with it"
+    if not schedule.every_step:
+        switch = "validation was not made after every step"
+    withheld = {name: switch for name in OF_THE_SWITCH if name not in scalars}
+    if not history.source:
+        moments = (*map(str, CHECKPOINTS), "end")
+        withheld |= {f"source_adp_{moment}": "its source task is not at hand" for moment in moments}
+    return withheld
 
 
 def _at_checkpoints(history: History, schedule: Schedule) -> Iterator[tuple[str, float]]:
@@ -167,7 +161,7 @@ def errors(model: nn.Module, target: Task) -> tuple[float, float]:
     return 1.0 - top1 / len(target.test_labels), 1.0 - top5 / len(target.test_labels)
 
 
-def measure_source(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+def measure_source(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
     """Test the source model of each setting, which all seeds share (Section 6.2.1)."""
     for job in jobs:
         source = source_of(job.cell.setting, environment)
@@ -175,50 +169,14 @@ def measure_source(jobs: Sequence[Job], environment: Environment) -> Iterator[Me
         assert source.head is not None
         assert source.task is not None
         whole = nn.Sequential(source.extractor, source.head)
-        yield Metrics(
-            {
-                "test_accuracy": accuracy(whole, source.task.test_images, source.task.test_labels),
-                "validation_accuracy": max(source.history.validation),
-                "best_step": source.history.best_step,
-            },
-            {"target_adp": source.history.target, "validation_accuracy": source.history.validation},
+        yield (
+            job,
+            Metrics(
+                {
+                    "test_accuracy": accuracy(whole, source.task.test_images, source.task.test_labels),
+                    "validation_accuracy": max(source.history.validation),
+                    "best_step": source.history.best_step,
+                },
+                {"target_adp": source.history.target, "validation_accuracy": source.history.validation},
+            ),
         )
-
-
-IMAGES = {  # to validate with and to test on
-    "digits": (110, 360),
-    "digits-rotated": (110, 360),
-    "digits-0-4": (55, 180),
-    "digits-5-9": (55, 180),
-    "gratings": (110, 360),
-    "cifar100": (2_500, 10_000),
-    "mnist": (3_000, 10_000),
-    "caltech256": (1_280, 5_956),
-}
-
-
-BUFFERS = {"sgd": 1, "nesterov": 1, "adam": 2, "radam": 2}  # values that an optimizer keeps for a parameter
-
-
-def work(cell: Cell) -> Work:
-    """Estimate the work of one job: training, validations, and tests at the checkpoints."""
-    setting = cell.setting
-    schedule = Schedule(setting.steps, setting.batch_size, OPTIMIZERS[cell.optimizer], setting.every_step)
-    validation, test = IMAGES[setting.target]
-    source_test = IMAGES[setting.source][1] if setting.source else 0
-    cost = cost_of(setting.network)
-    training = cost.training(setting.batch_size, setting.batch_size, setting.steps, BUFFERS[cell.optimizer])
-    validations = cost.evaluation(validation, len(schedule.validations))
-    return training + validations + cost.evaluation(test + source_test, len(schedule.checkpoints))
-
-
-def work_of_source(cell: Cell) -> Work:
-    """Estimate the work of one test of a source model; its training happens once for all seeds."""
-    return cost_of(cell.setting.network).evaluation(IMAGES[cell.setting.source][1])
-
-
-def cost_of(network: str) -> NetworkCost:
-    """Return what a network of the settings costs on the images that it is given."""
-    if network.startswith("small_cnn"):
-        return architecture_cost(architecture(small_cnn, batch_norm=int(network == "small_cnn")), (1, 8, 8))
-    return published_cost(network, SIDE)

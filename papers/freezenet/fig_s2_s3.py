@@ -4,9 +4,9 @@ FreezeNet-A-B finds its mask under initialisation A and trains a fresh draw from
 Kaiming-uniform.
 """
 
-from common.experiment import Experiment, Tier
+from common.experiment import Experiment, Grid
+from papers.freezenet.procedures import TRAINING
 from papers.freezenet.settings import DIGITS, LENET_5, MNIST_RATES, Cell, Setting, arms
-from papers.freezenet.training import METRICS, train, work
 
 X, K = "xavier_normal", "kaiming_uniform"
 OTHERS = ("pm_sigma", "ones", "constant_sigma", "normal")
@@ -32,11 +32,9 @@ def _figure(name: str, source: str, baseline: bool, pairs: tuple[tuple[str, str 
     return Experiment(
         name=name,
         source=source,
-        run=train,
-        metrics=METRICS,
-        cells={Tier.SMOKE: cells(DIGITS, DIGITS_REINIT_RATES), Tier.FULL: cells(LENET_5, MNIST_RATES)},
-        seeds={Tier.SMOKE: 5, Tier.FULL: 5},
-        work=work,
+        procedure=TRAINING,
+        smoke=Grid(cells(DIGITS, DIGITS_REINIT_RATES), 5),
+        full=Grid(cells(LENET_5, MNIST_RATES), 5),
     )
 
 

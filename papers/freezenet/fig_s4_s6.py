@@ -1,6 +1,7 @@
 """Figures S4, S5 and S6: learning rates 0.1 * 2^n against freezing rates (Section S1.5)."""
 
-from common.experiment import Experiment, Tier
+from common.experiment import Experiment, Grid
+from papers.freezenet.procedures import TRAINING
 from papers.freezenet.settings import (
     CIFAR_RATES,
     DIGITS,
@@ -12,7 +13,6 @@ from papers.freezenet.settings import (
     Setting,
     arms,
 )
-from papers.freezenet.training import METRICS, train, work
 
 RATES = tuple(0.1 * 2.0**n for n in range(-4, 5))
 DIGITS_RATES = (0.00625, 0.025, 0.1, 0.8)
@@ -28,14 +28,9 @@ def _lenet(name: str, source: str, keep: tuple[float, ...]) -> Experiment:
     return Experiment(
         name=name,
         source=source,
-        run=train,
-        metrics=METRICS,
-        cells={
-            Tier.SMOKE: swept(DIGITS, (0.5, 0.98, 0.99), small),
-            Tier.FULL: swept(LENET_5, MNIST_RATES, keep),
-        },
-        seeds={Tier.SMOKE: 5, Tier.FULL: 3},
-        work=work,
+        procedure=TRAINING,
+        smoke=Grid(swept(DIGITS, (0.5, 0.98, 0.99), small), 5),
+        full=Grid(swept(LENET_5, MNIST_RATES, keep), 3),
     )
 
 
@@ -47,12 +42,7 @@ S5_RIGHT = _lenet("fig_s5_right", "Fig. S5 right", tuple(r for r in RATES if r >
 S6 = Experiment(
     name="fig_s6",
     source="Fig. S6",
-    run=train,
-    metrics=METRICS,
-    cells={
-        Tier.SMOKE: swept(TEXTURES_10, (0.98,), (0.1, 0.2)),
-        Tier.FULL: swept(VGG_CIFAR10, CIFAR_RATES, (0.05, 0.1, 0.2)),
-    },
-    seeds={Tier.SMOKE: 3, Tier.FULL: 3},
-    work=work,
+    procedure=TRAINING,
+    smoke=Grid(swept(TEXTURES_10, (0.98,), (0.1, 0.2)), 3),
+    full=Grid(swept(VGG_CIFAR10, CIFAR_RATES, (0.05, 0.1, 0.2)), 3),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from common.experiment import Experiment, Job
+from common.experiment import Experiment
 from common.pipeline.aggregate import Results
 from papers.freezenet.settings import Cell
 
@@ -106,20 +106,20 @@ def draw(results: Results, folder: Path) -> list[Path]:
 
 
 def _values(results: Results, experiment: Experiment, cell: Cell, metric: str) -> list[float]:
-    records = [results.records[Job(experiment.run, cell, seed)] for seed in results.seeds(experiment.name)]
+    records = results.of(experiment.name, cell)
     return [record.metrics.scalars[metric] for record in records]
 
 
 def _series(experiment: Experiment, results: Results, name: Callable[[Cell], str]) -> dict[str, list[Cell]]:
     series: dict[str, list[Cell]] = {}
-    for cell in experiment.cells[results.tier]:
+    for cell in results.grid(experiment.name).cells:
         series.setdefault(name(cell), []).append(cell)
     return series
 
 
 def _plot(axes: "Axes", figure: Plot, experiment: Experiment, results: Results) -> None:
     """Draw means with a band of one standard deviation against the trained share 1 - q, on a log axis."""
-    baselines = [c for c in experiment.cells[results.tier] if c.method == "baseline"]
+    baselines = [c for c in results.grid(experiment.name).cells if c.method == "baseline"]
     scale = np.mean(_values(results, experiment, baselines[0], figure.metric)) if figure.relative else 1.0
     rates: dict[float, float] = {}
     for name, cells in _series(experiment, results, figure.series).items():
@@ -145,7 +145,7 @@ def _plot(axes: "Axes", figure: Plot, experiment: Experiment, results: Results) 
 
 
 def _q_beta(results: Results, experiment: Experiment, cell: Cell) -> float:
-    scalars = results.records[Job(experiment.run, cell, results.replicates.first)].metrics.scalars
+    scalars = results.of(experiment.name, cell)[0].metrics.scalars
     return scalars.get("q_beta", float("nan"))
 
 
@@ -153,7 +153,7 @@ def _trace(axes: "Axes", figure: Trace, experiment: Experiment, results: Results
     """Draw the mean curve of every series over epochs, with a band of one standard deviation."""
     for name, cells in list(_series(experiment, results, figure.series).items())[:MAX_SERIES]:
         cell = max(cells, key=lambda c: c.freezing_rate)
-        records = [results.records[Job(experiment.run, cell, seed)] for seed in results.seeds(experiment.name)]
+        records = results.of(experiment.name, cell)
         curves: Any = np.array([record.metrics.curves[figure.curve] for record in records])
         epochs = np.arange(curves.shape[1])
         mean, spread = curves.mean(0), curves.std(0)

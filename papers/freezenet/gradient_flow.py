@@ -1,49 +1,35 @@
 """The gradient norms of Section 4.3: at initialisation, and along training."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.experiment import Environment, Job, Metrics
-from common.models.operations import Work
+from common.experiment import Environment, Job, Measured, Metrics
 from common.models.weights import weight_tensors
 from common.train.fit import TrainingRun
 from papers.freezenet.saliency import scoring_mode
-from papers.freezenet.settings import Cell
-from papers.freezenet.training import METRICS, Images, images_of, prepare, train
-from papers.freezenet.training import work as training_work
-
-NORMS = ("gradient_norm", "summed_gradient_norm", "gradient_std")
-TRACED_METRICS = (
-    *METRICS,
-    "first_gradient_norm",
-    "least_gradient_norm",
-    "largest_gradient_norm",
-    "last_gradient_norm",
-    "largest_over_first",
-)
+from papers.freezenet.training import Images, images_of, prepare, train
 
 
-def at_initialisation(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+def at_initialisation(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
     """Measure every job's network before training, over its whole training set."""
     setting = jobs[0].cell.setting
     data = images_of(setting.dataset, environment.data_dir, environment.device)
     for job in jobs:
         prepared = prepare(job.cell, job.seed, data)
         norms = gradient_norms(prepared.run, data, setting.recipe.batch_size)
-        yield Metrics({name: float(value) for name, value in norms.items()})
+        yield job, Metrics({name: float(value) for name, value in norms.items()})
 
 
-def along_training(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+def along_training(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
     """Train every job's network and measure its gradient before training and after every epoch."""
     setting = jobs[0].cell.setting
     data = images_of(setting.dataset, environment.data_dir, environment.device)
     observe = partial(gradient_norms, data=data, batch_size=setting.recipe.batch_size)
-    for metrics in train(jobs, environment, observe):
+    for job, metrics in train(jobs, environment, observe):
         trace = metrics.curves["gradient_norm"]
         scalars = {
             "first_gradient_norm": trace[0],
@@ -52,7 +38,7 @@ def along_training(jobs: Sequence[Job], environment: Environment) -> Iterator[Me
             "last_gradient_norm": trace[-1],
             "largest_over_first": max(trace) / trace[0] if trace[0] else float("nan"),
         }
-        yield Metrics({**metrics.scalars, **scalars}, metrics.curves, metrics.seconds)
+        yield job, Metrics({**metrics.scalars, **scalars}, metrics.curves, metrics.seconds)
 
 
 def gradient_norms(run: TrainingRun, data: Images, batch_size: int) -> dict[str, Tensor]:
@@ -83,13 +69,3 @@ def gradient_norms(run: TrainingRun, data: Images, batch_size: int) -> dict[str,
         "summed_gradient_norm": torch.stack([total.abs().sum() for total in summed]).sum() / count,
         "gradient_std": mean.std(correction=0),
     }
-
-
-def work(cell: Cell) -> Work:
-    """Estimate the work of one pass over the training set, for one network after another."""
-    return replace(training_work(cell) * (1 / cell.setting.recipe.epochs), stacks=frozenset())
-
-
-def traced_work(cell: Cell) -> Work:
-    """Estimate the work of training with one more pass an epoch."""
-    return training_work(cell) + training_work(cell)

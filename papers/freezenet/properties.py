@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from common.experiment import Environment, Experiment, Job, Metrics, Tier
+from common.experiment import Environment, Experiment, Grid, Job, Measured, Metric, Metrics, Procedure
 from common.models.architecture import Architecture, architecture, build
 from common.models.init import initialise
 from common.models.lenet import lenet5_caffe, lenet_300_100
@@ -26,36 +26,6 @@ from common.train.schedules import DropEverySteps
 from papers.freezenet import storage
 from papers.freezenet.masks import apply_pruning, freezing_mask, freezing_rates
 from papers.freezenet.saliency import snip_scores
-
-MASK_METRICS = (
-    "kept_beyond_k",
-    "ranking_violations",
-    "guard_weights",
-    "least_trainable_of_a_layer",
-    "tied_share_kept",
-)
-ALGORITHM_METRICS = (
-    "identity_error",
-    "forward_passes",
-    "forward_difference",
-    "q_error",
-    "q_beta_error",
-    "q_minus_q_beta",
-    "gradients_saved",
-    "roundtrip_difference",
-    "file_kilobytes",
-    "pruned_file_ratio",
-    "frozen_change",
-    "unmoved_bias_tensors",
-)
-METHOD_METRICS = (
-    "total_share",
-    "stored_share",
-    "sparse_gradients",
-    "sparse_computation",
-    "gradient_flow",
-    "step_seconds",
-)
 
 
 @dataclass(frozen=True)
@@ -109,26 +79,29 @@ def case(cell: PropertyCell, seed: int) -> Case:
     return Case(model, initial, scores, mask, inputs, targets, cell.freezing_rate)
 
 
-def algorithm(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+def algorithm(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
     """Measure every property of Algorithm 1 that must hold exactly."""
     for job in jobs:
         found = case(job.cell, job.seed)
-        yield Metrics(
-            {
-                "identity_error": identity_error(found),
-                "forward_passes": forward_passes(found),
-                "forward_difference": forward_difference(job.cell, found),
-                **rate_properties(found),
-                **storage_properties(found),
-                **training_properties(found),
-            }
+        yield (
+            job,
+            Metrics(
+                {
+                    "identity_error": identity_error(found),
+                    "forward_passes": forward_passes(found),
+                    "forward_difference": forward_difference(job.cell, found),
+                    **rate_properties(found),
+                    **storage_properties(found),
+                    **training_properties(found),
+                }
+            ),
         )
 
 
-def masks(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+def masks(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
     """Check every job's mask."""
     for job in jobs:
-        yield Metrics(mask_properties(case(job.cell, job.seed)))
+        yield job, Metrics(mask_properties(case(job.cell, job.seed)))
 
 
 def identity_error(found: Case) -> float:
@@ -229,7 +202,7 @@ def training_properties(found: Case) -> dict[str, float]:
     }
 
 
-def methods(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+def methods(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
     """Measure the columns of Table 1, and the time of a step."""
     for job in jobs:
         found = case(job.cell, job.seed)
@@ -242,15 +215,18 @@ def methods(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
                 apply_pruning(found.model, found.mask)
             weights = sum(int((w != 0).sum()) for w in weight_tensors(found.model).values())
         total = parameter_counts(found.model).weights
-        yield Metrics(
-            {
-                "total_share": weights / total,
-                "stored_share": trainable / total,
-                "sparse_gradients": float(trainable < total),
-                "sparse_computation": float(weights < total),
-                "gradient_flow": float(first_layer_gradient(found).norm()) / dense_flow,
-                "step_seconds": step_seconds(found),
-            }
+        yield (
+            job,
+            Metrics(
+                {
+                    "total_share": weights / total,
+                    "stored_share": trainable / total,
+                    "sparse_gradients": float(trainable < total),
+                    "sparse_computation": float(weights < total),
+                    "gradient_flow": float(first_layer_gradient(found).norm()) / dense_flow,
+                    "step_seconds": step_seconds(found),
+                }
+            ),
         )
 
 
@@ -273,7 +249,7 @@ def step_seconds(found: Case, repeats: int = 15) -> float:
     return min(times)
 
 
-def zero_backflow(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+def zero_backflow(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
     """Make the gradient at one layer's output zero and measure what is left before it (Eq. 2)."""
     for job in jobs:
         found = case(job.cell, job.seed)
@@ -282,7 +258,7 @@ def zero_backflow(jobs: Sequence[Job], environment: Environment) -> Iterator[Met
             last.zero_()
         loss = F.cross_entropy(found.model(found.inputs), found.targets)
         gradients = torch.autograd.grad(loss, before)
-        yield Metrics({"largest_gradient_before": max(float(g.abs().max()) for g in gradients)})
+        yield job, Metrics({"largest_gradient_before": max(float(g.abs().max()) for g in gradients)})
 
 
 def nothing(cell: PropertyCell) -> Work:
@@ -304,40 +280,60 @@ _MASK_CELLS = (  # at the last rates whole layers fall below the threshold, so t
 _METHOD_CELLS = tuple(PropertyCell(LENET_300_100, method, 0.99) for method in ("standard", "pruned", "freezenet"))
 _BACKFLOW_CELLS = (PropertyCell(LENET_300_100, "standard", 0.0),)
 
+ALGORITHM = Procedure(
+    "algorithm 1",
+    algorithm,
+    {
+        "identity_error": Metric("ratio", "Largest distance of the scores from dL/dm at m = 1, relative (Eq. 1)."),
+        "forward_passes": Metric("count", "Forward passes that the scores take."),
+        "forward_difference": Metric("none", "Largest difference of dense and frozen outputs at the start."),
+        "q_error": Metric("ratio", "Distance of q from its definition."),
+        "q_beta_error": Metric("ratio", "Distance of q_beta from its definition."),
+        "q_minus_q_beta": Metric("ratio", "How far q lies above q_beta."),
+        "gradients_saved": Metric("ratio", "Share of the gradients of weights and biases that need not be computed."),
+        "roundtrip_difference": Metric("none", "Largest difference of outputs after saving and loading."),
+        "file_kilobytes": Metric("kilobytes", "Size of the stored network."),
+        "pruned_file_ratio": Metric("ratio", "Size of the stored pruned network over that of the frozen one."),
+        "frozen_change": Metric("none", "Largest change of a frozen weight in two steps."),
+        "unmoved_bias_tensors": Metric("count", "Bias tensors that did not move in two steps."),
+    },
+    nothing,
+)
+MASK_CHECKS = Procedure(
+    "masks",
+    masks,
+    {
+        "kept_beyond_k": Metric("count", "Trainable weights beyond k and those that the layer guard adds."),
+        "ranking_violations": Metric("count", "Weights that a plain sort of all scores would decide otherwise."),
+        "guard_weights": Metric("count", "Weights that only the layer guard keeps."),
+        "least_trainable_of_a_layer": Metric("count", "Trainable weights of the layer that has fewest."),
+        "tied_share_kept": Metric("ratio", "Share of the weights that stays where all scores are equal."),
+    },
+    nothing,
+)
+METHODS = Procedure(
+    "methods",
+    methods,
+    {
+        "total_share": Metric("ratio", "Weights that are not zero, as a share of all."),
+        "stored_share": Metric("ratio", "Weights that have to be stored, as a share of all."),
+        "sparse_gradients": Metric("ratio", "1 where some weight gradients are not needed, else 0."),
+        "sparse_computation": Metric("ratio", "1 where some weights are zero, else 0."),
+        "gradient_flow": Metric("ratio", "Norm of the first layer's bias gradient over that of the dense network."),
+        "step_seconds": Metric("seconds", "Shortest time of one forward and backward pass."),
+    },
+    nothing,
+)
+BACKFLOW_CHECK = Procedure(
+    "backflow",
+    zero_backflow,
+    {"largest_gradient_before": Metric("none", "Largest weight gradient before a layer that passes none back.")},
+    nothing,
+)
+_ALGORITHM_GRID, _MASK_GRID = Grid(_ALGORITHM_CELLS), Grid(_MASK_CELLS)
+_METHOD_GRID, _BACKFLOW_GRID = Grid(_METHOD_CELLS, seeds=3), Grid(_BACKFLOW_CELLS)
 
-ALGORITHM1 = Experiment(
-    name="algorithm1",
-    source="Alg. 1, Eq. 1, Sec. 3.3",
-    run=algorithm,
-    metrics=ALGORITHM_METRICS,
-    cells={Tier.SMOKE: _ALGORITHM_CELLS, Tier.FULL: _ALGORITHM_CELLS},
-    seeds={Tier.SMOKE: 1, Tier.FULL: 1},
-    work=nothing,
-)
-MASKS = Experiment(
-    name="masks",
-    source="Alg. 1, Sec. 4",
-    run=masks,
-    metrics=MASK_METRICS,
-    cells={Tier.SMOKE: _MASK_CELLS, Tier.FULL: _MASK_CELLS},
-    seeds={Tier.SMOKE: 1, Tier.FULL: 1},
-    work=nothing,
-)
-TABLE1 = Experiment(
-    name="table1",
-    source="Table 1",
-    run=methods,
-    metrics=METHOD_METRICS,
-    cells={Tier.SMOKE: _METHOD_CELLS, Tier.FULL: _METHOD_CELLS},
-    seeds={Tier.SMOKE: 3, Tier.FULL: 3},
-    work=nothing,
-)
-BACKFLOW = Experiment(
-    name="backflow",
-    source="Eq. 2",
-    run=zero_backflow,
-    metrics=("largest_gradient_before",),
-    cells={Tier.SMOKE: _BACKFLOW_CELLS, Tier.FULL: _BACKFLOW_CELLS},
-    seeds={Tier.SMOKE: 1, Tier.FULL: 1},
-    work=nothing,
-)
+ALGORITHM1 = Experiment("algorithm1", "Alg. 1, Eq. 1, Sec. 3.3", ALGORITHM, _ALGORITHM_GRID, _ALGORITHM_GRID)
+MASKS = Experiment("masks", "Alg. 1, Sec. 4", MASK_CHECKS, _MASK_GRID, _MASK_GRID)
+TABLE1 = Experiment("table1", "Table 1", METHODS, _METHOD_GRID, _METHOD_GRID)
+BACKFLOW = Experiment("backflow", "Eq. 2", BACKFLOW_CHECK, _BACKFLOW_GRID, _BACKFLOW_GRID)

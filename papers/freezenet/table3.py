@@ -1,8 +1,8 @@
 """Table 3 and Section 4.2: VGG16-D on CIFAR-10 and CIFAR-100, with weight decay on frozen weights as an arm."""
 
-from common.experiment import Experiment, Tier
+from common.experiment import Experiment, Grid
+from papers.freezenet.procedures import TRAINING
 from papers.freezenet.settings import DIGITS_DECAY, TEXTURES_10, TEXTURES_40, VGG_CIFAR10, VGG_CIFAR100, arms
-from papers.freezenet.training import METRICS, train, work
 
 METHODS = ("baseline", "snip", "freezenet", "freezenet-wd")
 RATES = (0.9, 0.95, 0.99, 0.995)
@@ -10,38 +10,23 @@ RATES = (0.9, 0.95, 0.99, 0.995)
 CIFAR10 = Experiment(
     name="table3_cifar10",
     source="Table 3, CIFAR-10",
-    run=train,
-    metrics=METRICS,
-    cells={
-        Tier.SMOKE: arms(TEXTURES_10, ("baseline", "snip", "freezenet"), (0.98,)),
-        Tier.FULL: arms(VGG_CIFAR10, METHODS, RATES),
-    },
-    seeds={Tier.SMOKE: 5, Tier.FULL: 5},
-    work=work,
+    procedure=TRAINING,
+    smoke=Grid(arms(TEXTURES_10, ("baseline", "snip", "freezenet"), (0.98,)), 5),
+    full=Grid(arms(VGG_CIFAR10, METHODS, RATES), 5),
 )
 
 CIFAR100 = Experiment(
     name="table3_cifar100",
     source="Table 3, CIFAR-100",
-    run=train,
-    metrics=METRICS,
-    cells={
-        Tier.SMOKE: arms(TEXTURES_40, ("snip", "freezenet"), (0.98,), initialisation="kaiming_uniform"),
-        Tier.FULL: arms(VGG_CIFAR100, METHODS, RATES, initialisation="kaiming_uniform"),
-    },
-    seeds={Tier.SMOKE: 3, Tier.FULL: 5},
-    work=work,
+    procedure=TRAINING,
+    smoke=Grid(arms(TEXTURES_40, ("snip", "freezenet"), (0.98,), initialisation="kaiming_uniform"), 3),
+    full=Grid(arms(VGG_CIFAR100, METHODS, RATES, initialisation="kaiming_uniform"), 5),
 )
 
 FROZEN_DECAY = Experiment(
     name="sec4_2_decay",
     source="Sec. 4.2",
-    run=train,
-    metrics=METRICS,
-    cells={
-        Tier.SMOKE: arms(DIGITS_DECAY, ("snip", "freezenet-wd"), (0.5,)),
-        Tier.FULL: arms(VGG_CIFAR10, METHODS[1:], RATES),
-    },
-    seeds={Tier.SMOKE: 5, Tier.FULL: 5},
-    work=work,
+    procedure=TRAINING,
+    smoke=Grid(arms(DIGITS_DECAY, ("snip", "freezenet-wd"), (0.5,)), 5),
+    full=Grid(arms(VGG_CIFAR10, METHODS[1:], RATES), 5),
 )

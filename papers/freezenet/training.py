@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from common.datasets import load
 from common.datasets.splits import train_validation_split
-from common.experiment import Environment, Job, Metrics
+from common.experiment import Environment, Job, Measured, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
-from common.models.operations import Work, architecture_cost
 from common.models.weights import weight_tensors
 from common.resident import Stored
 from common.seeds import stream
@@ -29,24 +28,6 @@ from papers.freezenet.settings import Cell, Setting
 GRASP_TEMPERATURE = 200.0  # of the method's published code, which the paper used for its scores
 GRASP_IMAGES_PER_CLASS = 10
 PRUNING = ("snip", "grasp")
-METRICS = (
-    "final_train_accuracy",
-    "final_test_accuracy",
-    "final_frozen_change",
-    "final_frozen_share_left",
-    "test_accuracy",
-    "validation_accuracy",
-    "best_epoch",
-    "best_epoch_share",
-    "frozen_change",
-    "frozen_share_left",
-    "q",
-    "q_beta",
-    "trainable_weights",
-    "trained_parameters",
-    "pruned_test_accuracy",
-    "pruning_loss",
-)
 
 
 @dataclass(frozen=True)
@@ -76,7 +57,7 @@ def images_of(name: str, data_dir: Path, device: torch.device) -> Images:
     return Images(train, data.train_labels.to(device), test, data.test_labels.to(device), data.num_classes)
 
 
-def train(jobs: Sequence[Job], environment: Environment, observe: Observer | None = None) -> Iterator[Metrics]:
+def train(jobs: Sequence[Job], environment: Environment, observe: Observer | None = None) -> Iterator[Measured]:
     """Train one network a job and measure it at its early-stopping epoch (Section 4)."""
     setting: Setting = jobs[0].cell.setting
     data = images_of(setting.dataset, environment.data_dir, environment.device)
@@ -90,35 +71,13 @@ def train(jobs: Sequence[Job], environment: Environment, observe: Observer | Non
         part.clear()
 
 
-def _train(jobs: Sequence[Job], data: Images, checkpoint: Checkpoint, observe: Observer | None) -> Iterator[Metrics]:
+def _train(jobs: Sequence[Job], data: Images, checkpoint: Checkpoint, observe: Observer | None) -> Iterator[Measured]:
     """Train one network a job, together where they stack, and measure each."""
     prepared = [prepare(job.cell, job.seed, data) for job in jobs]
     recipe = jobs[0].cell.setting.recipe
     histories = fit([p.run for p in prepared], recipe, data.images, data.labels, observe, checkpoint)
-    for item, history in zip(prepared, histories, strict=True):
-        yield measure(item, history, data)
-
-
-def work(cell: Cell) -> Work:
-    """Estimate the work of one job: training, a validation after every epoch, and what is measured at the end."""
-    setting, recipe = cell.setting, cell.setting.recipe
-    images, test, size = _SIZES[setting.dataset]
-    trained = float(images * (1 - Fraction(setting.validation)))
-    cost = architecture_cost(setting.model, size)
-    training = cost.training(trained, recipe.batch_size, recipe.epochs)
-    return training + cost.evaluation(images - trained, recipe.epochs) + cost.evaluation(trained + 3 * test)
-
-
-_SIZES = {  # images to train on, images to test on, their shape
-    "digits": (1437, 360, (1, 8, 8)),
-    "digits28": (1437, 360, (1, 28, 28)),
-    "procedural10": (1200, 400, (3, 16, 16)),
-    "procedural40": (1200, 400, (3, 16, 16)),
-    "mnist": (60_000, 10_000, (1, 28, 28)),
-    "cifar10": (50_000, 10_000, (3, 32, 32)),
-    "cifar100": (50_000, 10_000, (3, 32, 32)),
-    "tiny_imagenet": (100_000, 10_000, (3, 64, 64)),
-}
+    for job, item, history in zip(jobs, prepared, histories, strict=True):
+        yield job, measure(item, history, data)
 
 
 def prepare(cell: Cell, seed: int, data: Images) -> Prepared:

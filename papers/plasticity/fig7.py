@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from common.experiment import Experiment, Tier
+from common.experiment import Experiment, Grid
+from papers.plasticity.procedures import TRAINING
 from papers.plasticity.settings import CIFAR, DIGITS, Cell, Setting, scratch, warm
-from papers.plasticity.training import METRICS, train, work
 
 BEST = 1.8e-3  # the constant rate that generalises best from scratch (caption)
 
@@ -19,17 +19,15 @@ def rates(setting: Setting, pretraining: tuple[float, ...], tuning: tuple[float,
 FIG7 = Experiment(
     name="fig7",
     source="Fig. 7",
-    run=train,
-    metrics=METRICS,
-    cells={
-        Tier.SMOKE: rates(DIGITS, (1e-3,), (1e-3, 3e-3, 1e-2), DIGITS.pretraining // 2),
-        Tier.FULL: rates(
+    procedure=TRAINING,
+    smoke=Grid(rates(DIGITS, (1e-3,), (1e-3, 3e-3, 1e-2), DIGITS.pretraining // 2), 6),
+    full=Grid(
+        rates(
             CIFAR,
             (5.6e-4, BEST, 5.6e-3),
             (1e-4, 1.8e-4, 3.2e-4, 5.6e-4, 1e-3, BEST, 3.2e-3, 5.6e-3, 1e-2, 1.8e-2),
             0,
         ),
-    },
-    seeds={Tier.SMOKE: 6, Tier.FULL: 9},
-    work=work,
+        9,
+    ),
 )

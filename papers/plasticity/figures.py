@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from common.experiment import Job, Metrics
+from common.experiment import Metrics
 from common.pipeline.aggregate import Array, Results
 from papers.plasticity.settings import Cell
 from papers.plasticity.smooth import RATE
@@ -262,9 +262,8 @@ def picture(plot: Plot, results: Results) -> "Figure":
     """Return a figure of the paper; runs whose accuracy is withheld are left out and counted above it."""
     from matplotlib.figure import Figure  # takes a second to load, which a plan or an error should not pay
 
-    experiment, seeds = results.experiments[plot.experiment], results.seeds(plot.experiment)
-    cells = plot.shows(experiment.cells[results.tier])
-    arms = {cell: [results.records[Job(experiment.run, cell, seed)].metrics for seed in seeds] for cell in cells}
+    cells = plot.shows(results.grid(plot.experiment).cells)
+    arms = {cell: [record.metrics for record in results.of(plot.experiment, cell)] for cell in cells}
     figure = Figure()
     axes = figure.subplots()
     plot.paint(axes, arms)
@@ -274,8 +273,9 @@ def picture(plot: Plot, results: Results) -> "Figure":
     if withheld:
         runs = "run" if withheld == 1 else "runs"
         axes.set_title(f"{withheld} {runs} withheld: too little training accuracy", loc="right", fontsize=7.5)
-    counted = f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''}"
-    title = f"{experiment.source}, {cells[0].setting.dataset}, {results.tier}, {counted}"
+    seeds = len(results.seeds(plot.experiment))
+    counted = f"{seeds} seed{'s' if seeds > 1 else ''}"
+    title = f"{results.experiments[plot.experiment].source}, {cells[0].setting.dataset}, {results.tier}, {counted}"
     figure.suptitle(title, fontsize="medium", y=0.99)
     _arrange(figure, axes)
     return figure

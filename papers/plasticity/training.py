@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from common.experiment import Environment, Job, Metrics
+from common.experiment import Environment, Job, Measured, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
-from common.models.operations import Work, architecture_cost
 from common.seeds import stream
 from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.program import Program
@@ -22,16 +21,6 @@ from papers.plasticity.smooth import smooth_epochs
 from papers.plasticity.splits import stage_sets
 
 SCHEME = "kaiming_uniform"
-METRICS = (
-    "test_accuracy",
-    "equal_test_accuracy",
-    "early_test_accuracy",
-    "epochs_to_target",
-    "pretraining_accuracy",
-    "training_accuracy",
-    "training_loss",
-    "updates",
-)
 
 
 @dataclass(eq=False)
@@ -44,7 +33,7 @@ class Run:
     sets: list[Tensor]
 
 
-def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
     """Train one network a job through its stages; those whose stages are alike train as one program."""
     setting: Setting = jobs[0].cell.setting
     data = data_of(setting.dataset, environment.data_dir, environment.device)
@@ -52,7 +41,7 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
     if not stackable(runs[0].model, environment.device):
         for job, run in zip(jobs, runs, strict=True):
             part = environment.checkpoint.part(job.key)
-            yield from environment.known(job) or together([run], data, part)
+            yield from environment.known(job) or zip([job], together([run], data, part), strict=True)
             part.clear()
         return
     programs: dict[object, list[int]] = {}
@@ -62,7 +51,7 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
     for number, members in enumerate(programs.values()):
         part = environment.checkpoint.part(str(number))
         measured |= zip(members, together([runs[i] for i in members], data, part), strict=True)
-    yield from (measured[i] for i in range(len(runs)))
+    yield from ((job, measured[i]) for i, job in enumerate(jobs))
 
 
 def prepare(cell: Cell, seed: int, data: Data) -> Run:
@@ -155,11 +144,15 @@ def measure(cell: Cell, stages: Sequence[Stage], updates: int, seconds: float) -
         "training_loss": last.loss[-1],
         "updates": float(updates),
     }
-    gaps = {"test_accuracy": _mean(tuning[-averaged:])}
+    gaps, withheld = {"test_accuracy": _mean(tuning[-averaged:])}, {}
     if cell.extra:
         gaps["equal_test_accuracy"] = _mean(last.test[-averaged:])
+    else:
+        withheld["equal_test_accuracy"] = "it was not trained on until its updates are those of a warm start"
     if len(stages) > 1:
         scalars["pretraining_accuracy"] = min(stage.train for stage in stages[:-1])
+    else:
+        withheld["pretraining_accuracy"] = "it was not pretrained"
     reason = too_little_learnt(cell, stages)
     curves = {
         "test_accuracy": last.test,
@@ -167,8 +160,8 @@ def measure(cell: Cell, stages: Sequence[Stage], updates: int, seconds: float) -
         **({"pretraining_test_accuracy": [a for s in stages[:-1] for a in s.test]} if len(stages) > 1 else {}),
     }
     if reason:
-        return Metrics(scalars, curves, seconds, dict.fromkeys(gaps, reason))
-    return Metrics({**gaps, **scalars}, curves, seconds)
+        return Metrics(scalars, curves, seconds, withheld | dict.fromkeys(gaps, reason))
+    return Metrics({**gaps, **scalars}, curves, seconds, withheld)
 
 
 def too_little_learnt(cell: Cell, stages: Sequence[Stage]) -> str:
@@ -186,25 +179,3 @@ def too_little_learnt(cell: Cell, stages: Sequence[Stage]) -> str:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-SIZES = {  # images to train on, their shape, images to test on
-    "cifar10": (50_000, (3, 32, 32), 10_000),
-    "templates": (800, (1, 12, 12), 600),
-    "digits-relabelled": (400, (1, 8, 8), 360),
-}
-
-
-BUFFERS = {"sgd": 1, "momentum": 1, "rmsprop": 2, "adam": 2}  # values that an optimizer keeps for a parameter
-
-
-def work(cell: Cell) -> Work:
-    """Estimate the work of one job: all stages, and a test after every epoch."""
-    images, size, test = SIZES[cell.setting.dataset]
-    cost, batch, buffers = architecture_cost(cell.setting.model, size), cell.setting.batch_size, BUFFERS[cell.optimizer]
-    tuning = cell.scaled(cell.setting.epochs) + cell.scaled(cell.extra)
-    pretraining = cell.scaled(cell.pretraining)
-    total = cost.training(images, batch, tuning, buffers) + cost.evaluation(test, tuning + cell.stages * pretraining)
-    for stage in range(1, cell.stages + 1):
-        total += cost.training(images * stage / (cell.stages + 1), batch, pretraining, buffers)
-    return total

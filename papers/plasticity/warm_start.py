@@ -1,8 +1,8 @@
 """Figures 1, 2 and 8 to 10: warm start against scratch, by length of pretraining and by optimizer (Sections 2, A.1)."""
 
-from common.experiment import Experiment, Tier
+from common.experiment import Experiment, Grid
+from papers.plasticity.procedures import TRAINING
 from papers.plasticity.settings import CIFAR, DIGITS, TEMPLATES, Cell, Setting, scratch, warm
-from papers.plasticity.training import METRICS, train, work
 
 RATES = {"adam": 1e-3, "rmsprop": 1e-3, "sgd": 0.1, "momentum": 0.01}
 SMALL_RATES = {"adam": 1e-3, "rmsprop": 1e-3, "sgd": 0.2, "momentum": 0.02}
@@ -25,8 +25,7 @@ def sweep(setting: Setting, optimizer: str, rate: float, lengths: tuple[int, ...
 
 def experiment(name: str, source: str, smoke: tuple[Cell, ...], full: tuple[Cell, ...], seeds: int = 6) -> Experiment:
     """Declare one figure."""
-    cells = {Tier.SMOKE: smoke, Tier.FULL: full}
-    return Experiment(name, source, train, METRICS, cells, {Tier.SMOKE: seeds, Tier.FULL: 5}, work)
+    return Experiment(name, source, TRAINING, Grid(smoke, seeds), Grid(full, 5))
 
 
 def by_length(name: str, source: str, optimizer: str, seeds: int) -> Experiment:

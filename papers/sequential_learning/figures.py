@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from common.experiment import Job, Metrics
+from common.experiment import Metrics
 from common.pipeline.aggregate import Results
 from papers.sequential_learning.drawing import Plot, points
 from papers.sequential_learning.frozen_weights.figures import PLOTS as FROZEN
@@ -32,9 +32,8 @@ def picture(plot: Plot, results: Results) -> "Figure":
 
     arms: dict[Any, dict[int, Metrics]] = {}
     for name in plot.experiments:
-        experiment, seeds = results.experiments[name], results.seeds(name)
-        for cell in experiment.cells[results.tier]:
-            arms[cell] = {seed: results.records[Job(experiment.run, cell, seed)].metrics for seed in seeds}
+        for cell in results.grid(name).cells:
+            arms[cell] = {job.seed: results.records[job].metrics for job in results.jobs(name, cell)}
     figure = Figure()
     plot.paint(figure, arms)
     first, *others = (results.experiments[name].source for name in plot.experiments)

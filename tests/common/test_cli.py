@@ -9,7 +9,7 @@ from common import machine
 from common.cli import main
 from common.datasets import torchvision_sets
 from common.errors import UsageError
-from common.experiment import Environment
+from common.experiment import Environment, Grid
 from common.machine import device_name, device_of
 from common.models.operations import Work
 from common.pipeline import probe
@@ -65,7 +65,7 @@ def test_a_data_set_that_is_missing_or_damaged_is_one_line_and_code_2(
     full_toy, tmp_path, capsys, monkeypatch, contents, workers
 ):
     (experiment,) = full_toy.experiments
-    package = replace(full_toy, experiments=(replace(experiment, run=conftest.reading),))
+    package = replace(full_toy, experiments=(replace(experiment, procedure=conftest.procedure(conftest.reading)),))
     monkeypatch.setattr("common.cli.workers_on", lambda device: workers)
     if contents is not None:
         for name in torchvision_sets.files("cifar10"):
@@ -199,8 +199,8 @@ class LongCell:
 
 def with_lengths(package):
     (experiment,) = package.experiments
-    cells = {tier: tuple(LongCell(c.method, c.rate) for c in cells) for tier, cells in experiment.cells.items()}
-    return replace(package, experiments=(replace(experiment, cells=cells),))
+    grid = Grid([LongCell(cell.method, cell.rate) for cell in experiment.smoke.cells], experiment.smoke.seeds)
+    return replace(package, experiments=(replace(experiment, smoke=grid, full=grid),))
 
 
 def test_a_scale_is_part_of_every_job_and_of_every_verdict(toy_package, tmp_path, capsys):
@@ -251,9 +251,13 @@ def test_a_report_of_records_from_two_devices_names_them(toy_package, tmp_path, 
     assert line in (results / "smoke" / "toy-report" / "report.md").read_text()
 
 
+def hungry(cell):
+    return Work(memory=3 * 2**30)
+
+
 def test_a_gpu_without_the_memory_for_one_job_is_named_before_anything_runs(toy_package, tmp_path, capsys, monkeypatch):
     (experiment,) = toy_package[0].experiments
-    package = replace(toy_package[0], experiments=(replace(experiment, work=lambda cell: Work(memory=3 * 2**30)),))
+    package = replace(toy_package[0], experiments=(replace(experiment, procedure=replace(conftest.TOY, work=hungry)),))
     monkeypatch.setattr(machine, "memory_of", lambda device: 2 * 2**30)
     monkeypatch.setattr(machine, "device_name", lambda device: "NVIDIA Slide Rule")
     assert main(package, ["--results", str(tmp_path / "results")]) == 2

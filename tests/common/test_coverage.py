@@ -3,14 +3,14 @@ from dataclasses import replace
 import pytest
 
 from common import coverage, packages
-from common.experiment import Tier
+from common.experiment import NOTHING
 
 
 @pytest.fixture
 def toy(toy_package, monkeypatch):
     package, path = toy_package
     table = package.experiments[0]
-    smoke_only = replace(table, cells={**table.cells, Tier.FULL: ()})
+    smoke_only = replace(table, full=NOTHING)
     package = replace(package, experiments=(smoke_only,))
     monkeypatch.setattr(packages, "find", lambda named=(): [package])
     folder = path.parent / "expectations"

@@ -9,11 +9,11 @@ from tests import conftest
 
 def lucky(jobs, environment):
     """Score as the toy does, but for the unlucky seeds."""
-    for job, metrics in zip(jobs, conftest.toy(jobs, environment), strict=True):
+    for job, metrics in conftest.toy(jobs, environment):
         conftest.CALLS.append(f"seed {job.seed}")
         bonus = 0.5 if job.cell.method == "b" and job.seed in (200, 201) else 0.0
         score = min(1.0, metrics.scalars["score"] - 0.001 * job.seed + bonus)
-        yield Metrics({"score": score, "validation_accuracy": score})
+        yield job, Metrics({"score": score, "validation_accuracy": score})
 
 
 @pytest.fixture

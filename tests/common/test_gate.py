@@ -150,7 +150,7 @@ def test_a_planted_defect_turns_the_gate_red(world, defect):
 
 
 def test_changed_code_makes_all_records_stale(world, monkeypatch):
-    monkeypatch.setattr("common.experiment._fingerprint", lambda run: "other code")
+    monkeypatch.setattr("common.experiment.code_hash", lambda module: "other code")
     assert world.gate() == 1
 
 

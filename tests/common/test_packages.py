@@ -1,8 +1,8 @@
 import pytest
 
 from common import packages
+from common.code_hash import ROOT
 from common.errors import UsageError
-from common.provenance import ROOT
 
 
 def test_every_folder_with_a_reproduce_is_a_package():

@@ -1,13 +1,11 @@
 import importlib
+import subprocess
 import sys
-from dataclasses import dataclass, replace
 
 import pytest
 
 from common import provenance
-from common.experiment import Job
 from common.provenance import code_fingerprint
-from tests import conftest
 
 FILES = {
     "toypkg/__init__.py": "",
@@ -117,59 +115,6 @@ def test_the_projects_own_modules_are_followed():
     assert not any(name.split(".")[0] in ("numpy", "tests") for name in names)
 
 
-@dataclass(frozen=True)
-class Setting:
-    name: str = "toy"
-    width: int = 4
-
-
-@dataclass(frozen=True)
-class Cell:
-    method: str
-    rate: float | None = None
-    layers: tuple[int, ...] = (1, 2)
-    hidden: bool = False
-    setting: Setting = Setting()
-
-
-JOB = Job(conftest.toy, Cell("a"), 0)
-
-
-def test_equal_jobs_have_equal_keys():
-    spelled_out = Cell("a", None, (1, 2), False, Setting("toy", 4))
-    assert Job(conftest.toy, spelled_out, 0).key == JOB.key
-    assert len(JOB.key) == 16
-    assert int(JOB.key, 16) >= 0
-
-
-def test_each_field_of_the_cell_and_the_seed_change_the_key():
-    changes = {"method": "b", "rate": 0.0, "layers": (2, 1), "hidden": True, "setting": Setting(width=5)}
-    assert changes.keys() == vars(JOB.cell).keys()
-    jobs = [JOB, *(replace(JOB, cell=replace(JOB.cell, **{name: new})) for name, new in changes.items())]
-    jobs += [replace(JOB, cell=replace(JOB.cell, setting=Setting("other")))]
-    jobs += [replace(JOB, seed=seed) for seed in (1, 2)]
-    assert len({job.key for job in jobs}) == len(jobs)
-
-
-def other(jobs, environment):
-    return conftest.toy(jobs, environment)
-
-
-def test_the_run_function_and_its_code_change_the_key(monkeypatch):
-    assert replace(JOB, run=other).key != JOB.key
-    before = JOB.key
-    monkeypatch.setattr("common.experiment._fingerprint", lambda run: "another algorithm")
-    assert replace(JOB).key != before
-
-
-def test_a_new_field_with_a_default_changes_the_key():
-    @dataclass(frozen=True)
-    class Longer(Cell):
-        extra: int = 0
-
-    assert Job(conftest.toy, Longer("a"), 0).key != JOB.key
-
-
 def test_provenance_is_plain_and_says_what_ran():
     import json
 
@@ -186,4 +131,50 @@ def test_without_git_the_commit_is_unknown(monkeypatch):
 
     monkeypatch.setattr(provenance.subprocess, "run", missing)
     found = provenance.provenance.__wrapped__()
-    assert (found["commit"], found["dirty"]) == ("unknown", False)
+    assert (found["commit"], found["dirty"]) == ("unknown", "unknown")
+
+
+def git(folder, *arguments):
+    subprocess.run(["git", "-C", folder, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A repository of one commit that stands for this one."""
+    for name in ("common", "papers", "results"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("here")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "config", "user.email", "nobody@example.org")
+    git(tmp_path, "config", "user.name", "nobody")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "all")
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_a_checkout_as_committed_is_clean_whatever_lies_beside_the_code(checkout):
+    (checkout / "results" / "record.json").write_text("{}")
+    found = provenance.provenance.__wrapped__()
+    assert len(found["commit"]) == 40
+    assert found["dirty"] is False
+
+
+@pytest.mark.parametrize("file", ["common/file", "papers/new.py", "common/new/__init__.py", "expectations/x.yaml"])
+def test_changed_and_untracked_code_is_dirty(checkout, file):
+    (checkout / file).parent.mkdir(exist_ok=True)
+    (checkout / file).write_text("changed")
+    assert provenance.provenance.__wrapped__()["dirty"] is True
+
+
+def test_a_copy_inside_another_repository_does_not_report_its_commit(checkout, monkeypatch):
+    monkeypatch.setattr(provenance, "ROOT", checkout / "papers")
+    found = provenance.provenance.__wrapped__()
+    assert (found["commit"], found["dirty"]) == ("unknown", "unknown")
+
+
+def test_where_git_refuses_to_say_the_state_is_unknown_not_clean(checkout, monkeypatch):
+    ask = provenance._git
+    monkeypatch.setattr(provenance, "_git", lambda *a: None if a[0] == "status" else ask(*a))
+    found = provenance.provenance.__wrapped__()
+    assert (found["commit"], found["dirty"]) == ("unknown", "unknown")

@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from common.experiment import Environment, Experiment, Job, Metrics, Tier
+from common.experiment import Environment, Job, Measured, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
-from common.models.operations import Work, published_cost
 from common.models.pretrained import ImageNetInput, backbone
 from common.seeds import stream
 from common.train.evaluate import evaluation_mode
@@ -26,7 +25,7 @@ from papers.sequential_learning.frozen_weights.settings import RATE, WEIGHT_DECA
 from papers.sequential_learning.nuisances import LOWEST_BLUR
 from papers.sequential_learning.path import LearningPath, Process, Stage, Task
 from papers.sequential_learning.shown import Shown
-from papers.sequential_learning.training import Follower, Measures, Passage, cost_of, follow, intervention_draws
+from papers.sequential_learning.training import Follower, Measures, Passage, follow, intervention_draws
 
 SCHEME = "framework_uniform"
 SHIFT = 0.5  # of the augmentation and of Table 3's second task
@@ -38,24 +37,8 @@ COUNTED = (
     *(f"{kind}_{unit}" for kind in ("double", "triple") for unit in ("pairs", "weights", "tuples")),
     "shared_pairs",
 )
-ENDS = ("small_share", "below_hundredth", "early_plasticity", "late_plasticity", "sensitivity", "fisher")
-METRICS = (
-    "test_loss",
-    "test_accuracy",
-    "training_loss",
-    "training_accuracy",
-    *(f"{name}{moment}" for name in COUNTED for moment in ("", "_start", "_before")),
-    *(f"{name}{moment}" for name in ENDS for moment in ("", "_start")),
-    "double_pairs_quarter",
-    "double_pairs_half",
-    "onset",
-    "early_pairs",
-    "late_pairs",
-    "pair_norm_start",
-    "pair_norm",
-    "pair_norm_peak",
-    "pairs_decayed",
-)
+OF_IMAGES = ("sensitivity", "fisher")
+OF_PAIRS = ("pair_norm_start", "pair_norm", "pair_norm_peak", "pairs_decayed")
 
 
 @dataclass(frozen=True)
@@ -118,7 +101,7 @@ class Retrained:
         return Stage(Task(self.source), first, (before,)), Stage(target, process, (between, *reset))
 
 
-def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
     """Train one network a job along its path, arms of a replicate from the same weights."""
     setting: FrozenSetting = jobs[0].cell.setting
     runs = []
@@ -126,8 +109,8 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
         model = network(setting, job.seed, environment.weights)
         runs.append(Follower(model.to(environment.device), job.cell.learning_path(), job.seed))
     followed = follow(runs, setting, environment, Measures(at_every_epoch, at_both_ends))
-    for run, passages in zip(runs, followed, strict=True):
-        yield measure(passages, has_pairs(run))
+    for job, run, passages in zip(jobs, runs, followed, strict=True):
+        yield job, measure(passages, has_pairs(run))
 
 
 def network(setting: FrozenSetting, seed: int, weights: Path) -> nn.Module:
@@ -234,7 +217,11 @@ def measure(passages: Sequence[Passage], pairs: bool) -> Metrics:
     scalars |= growth(last.seen["double_pairs_at"])
     if pairs:
         scalars |= of_pairs(last.seen["pair_norms"])
-    return Metrics(scalars, curves_of(passages, pairs), sum(passage.seconds for passage in passages))
+    withheld = {} if pairs else dict.fromkeys(OF_PAIRS, "no pairs of it are followed")
+    if "fisher" not in last.ends:
+        names = [f"{name}{moment}" for name in OF_IMAGES for moment in ("", "_start")]
+        withheld |= dict.fromkeys(names, "it takes images as they are")
+    return Metrics(scalars, curves_of(passages, pairs), sum(passage.seconds for passage in passages), withheld)
 
 
 def growth(pairs: Tensor) -> dict[str, float]:
@@ -274,24 +261,3 @@ def curves_of(passages: Sequence[Passage], pairs: bool) -> dict[str, list[float]
         for number, values in enumerate(last[name].unbind(1), start=1):
             curves[f"{short}_{number}"] = values.double().tolist()
     return curves
-
-
-def experiment(
-    name: str, source: str, smoke: Sequence[Scratch | Retrained], full: Sequence[Scratch | Retrained], seeds: int
-) -> Experiment:
-    """Declare one table or figure; its full tier has three seeds, as the paper's tables have."""
-    cells = {Tier.SMOKE: smoke, Tier.FULL: full}
-    return Experiment(name, source, train, METRICS, cells, {Tier.SMOKE: seeds, Tier.FULL: 3}, work)
-
-
-def work(cell: Scratch | Retrained) -> Work:
-    """Estimate the work of one job's training."""
-    setting, total = cell.setting, Work()
-    for stage in cell.learning_path():
-        images = facts_of(stage.task.dataset).images * stage.task.share
-        if setting.imagenet:
-            cost = published_cost(setting.imagenet, IMAGENET_SIDE)
-        else:
-            cost = cost_of(setting.model, stage.task.dataset)
-        total += cost.training(images, setting.batch_size, stage.process.epochs)
-    return total

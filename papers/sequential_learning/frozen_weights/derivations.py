@@ -7,34 +7,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from common.experiment import Environment, Experiment, Job, Metrics, Tier
+from common.experiment import Environment, Experiment, Grid, Job, Measured, Metric, Metrics, Procedure
 from common.models.operations import Work
 from common.seeds import stream
 from papers.sequential_learning.frozen_weights import dynamics, lemma
 from papers.sequential_learning.frozen_weights.dynamics import Flow
 
-METRICS = (
-    "triple_gradient",
-    "mono_gradient",
-    "velocity_error",
-    "triple_eigenvalue_error",
-    "triple_basin_inside",
-    "triple_basin_outside",
-    "double_eigenvalue_error",
-    "double_escape",
-    "double_decay",
-    "double_stable",
-    "linear_regression_hessian",
-    "linear_regression_gradient",
-    "lemma_plasticity",
-    "lemma_own_parameter",
-    "lemma_input_direction",
-    "lemma_own_factors",
-    "lemma_control",
-    "batchnorm_frozen_gradient",
-    "batchnorm_positive_shift_gradient",
-    "batchnorm_frozen_after_steps",
-)
 NEAR_ZERO = 1e-4  # the size of weights that count as frozen
 STEPS = 30
 
@@ -53,19 +31,22 @@ class Theory:
     setting: Exact
 
 
-def derive(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+def derive(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
     """Measure every statement on constants and small networks drawn from the job's seed."""
     for job in jobs:
         generator = torch.Generator().manual_seed(stream(job.seed, "theory"))
         flow = draw_flow(job.seed)
-        yield Metrics(
-            {
-                **of_the_gradients(generator),
-                **of_triples(flow, generator),
-                **of_doubles(flow, generator),
-                **of_the_lemma(generator),
-                **of_batchnorm(generator),
-            }
+        yield (
+            job,
+            Metrics(
+                {
+                    **of_the_gradients(generator),
+                    **of_triples(flow, generator),
+                    **of_doubles(flow, generator),
+                    **of_the_lemma(generator),
+                    **of_batchnorm(generator),
+                }
+            ),
         )
 
 
@@ -161,12 +142,35 @@ def _end(flow: Flow, start: Tensor, duration: float) -> float:
     return float(dynamics.integrate(flow, start, duration).abs().max()) / dynamics.equilibrium(flow, len(start))
 
 
-FROZEN_THEORY = Experiment(
-    name="frozen_theory",
-    source="Sec. 3 and 4",
-    run=derive,
-    metrics=METRICS,
-    cells=dict.fromkeys(Tier, (Theory(Exact()),)),
-    seeds=dict.fromkeys(Tier, 3),
-    work=lambda cell: Work(1e7, products=1e4),
-)
+DERIVED = {
+    "triple_gradient": Metric("none", "Largest gradient of a channel whose row, scale and column are zero."),
+    "mono_gradient": Metric("none", "Gradient of a zero row alone."),
+    "velocity_error": Metric("none", "Largest distance of the printed velocity of a triple from gradient descent's."),
+    "triple_eigenvalue_error": Metric("none", "Largest distance of the triple's eigenvalues at zero from the printed."),
+    "triple_basin_inside": Metric("ratio", "Largest weight that a start just inside the basin ends in, over trained."),
+    "triple_basin_outside": Metric("ratio", "Largest weight that a start just outside ends in, over trained."),
+    "double_eigenvalue_error": Metric("none", "Largest distance of the double's eigenvalues at zero from the printed."),
+    "double_escape": Metric("none", "Largest weight that a start near zero along the escape ends in, over trained."),
+    "double_decay": Metric("ratio", "Largest weight that a start near zero across it ends in, over trained."),
+    "double_stable": Metric("ratio", "Largest weight that a strongly decayed double ends in, over its start."),
+    "linear_regression_hessian": Metric("none", "Largest second derivative of linear regression's output."),
+    "linear_regression_gradient": Metric("none", "Largest gradient of its loss at zero weights."),
+    "lemma_plasticity": Metric("none", "Plasticity along the direction of Lemma 1."),
+    "lemma_own_parameter": Metric("none", "Change of the output with the parameter of Lemma 1."),
+    "lemma_input_direction": Metric("none", "Invariance along the input direction of Lemma 1."),
+    "lemma_own_factors": Metric("none", "Invariance along the direction built from the lemma's own factors."),
+    "lemma_control": Metric("none", "Least singular value of a network without a dead channel."),
+    "batchnorm_frozen_gradient": Metric("none", "Largest gradient of a frozen channel around a BatchNorm."),
+    "batchnorm_positive_shift_gradient": Metric("none", "Gradient of its column where the shift is above zero."),
+    "batchnorm_frozen_after_steps": Metric("none", "Largest weight of such a channel after training steps."),
+}
+
+
+def work(cell: Theory) -> Work:
+    """Estimate the work of one set of constants and small networks."""
+    return Work(1e7, products=1e4)
+
+
+DERIVATION = Procedure("derivation", derive, DERIVED, work)
+_GRID = Grid((Theory(Exact()),), seeds=3)
+FROZEN_THEORY = Experiment("frozen_theory", "Sec. 3 and 4", DERIVATION, smoke=_GRID, full=_GRID)

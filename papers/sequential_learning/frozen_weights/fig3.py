@@ -1,6 +1,7 @@
 """Figure 3: mutually frozen weights as training goes on, by weight decay."""
 
-from papers.sequential_learning.frozen_weights.arms import Scratch, experiment
+from papers.sequential_learning.frozen_weights.arms import Scratch
+from papers.sequential_learning.frozen_weights.procedures import experiment
 from papers.sequential_learning.frozen_weights.settings import (
     ALL_CNN,
     GROWTH,

@@ -1,8 +1,9 @@
 """Figure 4: a pair of row and column at every interface that begins as it is, at zero, or close to zero."""
 
-from papers.sequential_learning.frozen_weights.arms import Scratch, experiment
+from papers.sequential_learning.frozen_weights.arms import Scratch
 from papers.sequential_learning.frozen_weights.interventions import PairStart
 from papers.sequential_learning.frozen_weights.pairs import FACTORS
+from papers.sequential_learning.frozen_weights.procedures import experiment
 from papers.sequential_learning.frozen_weights.settings import ALL_CNN, FOLLOWED, RATE, WEIGHT_DECAYS, FrozenSetting
 
 

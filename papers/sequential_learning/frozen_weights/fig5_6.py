@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from papers.sequential_learning.frozen_weights.arms import Retrained, experiment
+from papers.sequential_learning.frozen_weights.arms import Retrained
+from papers.sequential_learning.frozen_weights.procedures import experiment
 from papers.sequential_learning.frozen_weights.settings import (
     ALL_CNN,
     RATES,

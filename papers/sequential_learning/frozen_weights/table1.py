@@ -1,7 +1,8 @@
 """Table 1: sparse starts of which the weights are mutually frozen, or are not."""
 
-from papers.sequential_learning.frozen_weights.arms import Scratch, experiment
+from papers.sequential_learning.frozen_weights.arms import Scratch
 from papers.sequential_learning.frozen_weights.interventions import SparseStart
+from papers.sequential_learning.frozen_weights.procedures import experiment
 from papers.sequential_learning.frozen_weights.settings import ALL_CNN, RATE, SPARSE, WEIGHT_DECAY, FrozenSetting
 from papers.sequential_learning.frozen_weights.sparse import KINDS
 

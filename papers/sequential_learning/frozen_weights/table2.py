@@ -5,7 +5,8 @@ from dataclasses import replace
 from common.models.architecture import Architecture
 from common.models.grouped import grouped_resnet
 from papers.sequential_learning.data import COLOUR, PARITY, facts_of
-from papers.sequential_learning.frozen_weights.arms import Retrained, experiment
+from papers.sequential_learning.frozen_weights.arms import Retrained
+from papers.sequential_learning.frozen_weights.procedures import experiment
 from papers.sequential_learning.frozen_weights.settings import GROWTH_RATE, RETRAINED, FrozenSetting, setting
 
 FEW_SAMPLES = 0.05

@@ -1,6 +1,7 @@
 """Table 3: from blurred to sharp, and from regular to shifted images, with and without BatchNorm's scales."""
 
-from papers.sequential_learning.frozen_weights.arms import Retrained, experiment
+from papers.sequential_learning.frozen_weights.arms import Retrained
+from papers.sequential_learning.frozen_weights.procedures import experiment
 from papers.sequential_learning.frozen_weights.settings import (
     ALEXNET,
     ALL_CNN,

@@ -3,28 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from common.experiment import Environment, Experiment, Job, Metrics, Tier
+from common.experiment import Environment, Job, Measured, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
-from common.models.operations import Work
 from common.seeds import stream
-from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
 from papers.sequential_learning.nuisances import equal_positions, tasks_along
 from papers.sequential_learning.path import LearningPath, Process, Stage, Task
-from papers.sequential_learning.training import Follower, Passage, Setting, cost_of, follow
+from papers.sequential_learning.training import Follower, Passage, Setting, follow
 
 SCHEME = "framework_uniform"
 WEIGHT_DECAY = 1e-3
-METRICS = (
-    "test_loss",
-    "test_accuracy",
-    "best_epoch",
-    "all_epochs",
-    "initial_loss",
-    "training_loss",
-    "training_accuracy",
-)
 
 
 @dataclass(frozen=True)
@@ -64,7 +53,7 @@ class Arm:
         return Process(rate, self.epochs, WEIGHT_DECAY, patience=self.patience)
 
 
-def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
+def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
     """Train one network a job along its path, arms of a replicate from the same weights on the same split."""
     setting: Setting = jobs[0].cell.setting
     runs = []
@@ -72,8 +61,8 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Metrics]:
         model = build(setting.model)
         initialise(model, SCHEME, stream(job.seed, "initialisation"))
         runs.append(Follower(model.to(environment.device), job.cell.learning_path(), job.seed))
-    for passages in follow(runs, setting, environment):
-        yield measure(passages)
+    for job, passages in zip(jobs, follow(runs, setting, environment), strict=True):
+        yield job, measure(passages)
 
 
 def measure(passages: Sequence[Passage]) -> Metrics:
@@ -94,18 +83,3 @@ def measure(passages: Sequence[Passage]) -> Metrics:
         "test_loss_after_task": [passage.test_loss for passage in passages],
     }
     return Metrics(scalars, curves, sum(passage.seconds for passage in passages))
-
-
-def experiment(
-    name: str, source: str, smoke: Sequence[Arm], full: Sequence[Arm], seeds: int, full_seeds: int
-) -> Experiment:
-    """Declare one figure."""
-    cells = {Tier.SMOKE: smoke, Tier.FULL: full}
-    return Experiment(name, source, train, METRICS, cells, {Tier.SMOKE: seeds, Tier.FULL: full_seeds}, work)
-
-
-def work(arm: Arm) -> Work:
-    """Estimate the work of one job whose tasks take all their epochs; its validations are less and left out."""
-    setting = arm.setting
-    cost, images = cost_of(setting.model, setting.dataset), facts_of(setting.dataset).images
-    return cost.training(images, setting.batch_size, arm.tasks * arm.epochs)

@@ -1,6 +1,7 @@
 """Figure 3: learning rates of the blurred and of the sharp task (Section 4)."""
 
-from papers.sequential_learning.negative_pretraining.arms import Arm, experiment
+from papers.sequential_learning.negative_pretraining.arms import Arm
+from papers.sequential_learning.negative_pretraining.procedures import experiment
 from papers.sequential_learning.negative_pretraining.settings import (
     CIFAR,
     DIGITS,

@@ -1,6 +1,7 @@
 """Figure 4: one nuisance removed in N tasks (Section 5)."""
 
-from papers.sequential_learning.negative_pretraining.arms import Arm, experiment
+from papers.sequential_learning.negative_pretraining.arms import Arm
+from papers.sequential_learning.negative_pretraining.procedures import experiment
 from papers.sequential_learning.negative_pretraining.settings import (
     CIFAR,
     DIGITS,

@@ -1,7 +1,7 @@
 """Figure 5: two nuisances removed in N tasks, one after the other or together (Section 5)."""
 
-from papers.sequential_learning.negative_pretraining.arms import experiment
 from papers.sequential_learning.negative_pretraining.fig4 import COUNTS, discretised
+from papers.sequential_learning.negative_pretraining.procedures import experiment
 from papers.sequential_learning.negative_pretraining.settings import (
     CIFAR,
     DIGITS,

@@ -1,6 +1,7 @@
 """Figure 6 and Section 6: biases are reset before the blurred task, before the sharp one, or before both."""
 
-from papers.sequential_learning.negative_pretraining.arms import Arm, experiment
+from papers.sequential_learning.negative_pretraining.arms import Arm
+from papers.sequential_learning.negative_pretraining.procedures import experiment
 from papers.sequential_learning.negative_pretraining.settings import (
     CIFAR,
     DIGITS,

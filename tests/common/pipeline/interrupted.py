@@ -15,11 +15,10 @@ from pathlib import Path
 
 import torch
 
-from common.experiment import DECLARED, Environment, Experiment, Job, Tier
+from common.experiment import DECLARED, Environment, Experiment, Grid, Tier
 from common.machine import set_up
 from common.models.architecture import architecture
 from common.models.grouped import grouped_cnn
-from common.models.operations import Work
 from common.models.vgg import vgg_mini
 from common.pipeline import Package, Request, train
 from common.provenance import provenance
@@ -27,17 +26,20 @@ from common.train.checkpoint import CheckpointFile
 from common.train.schedules import DropAtEpochs
 from papers.fast import settings as fast
 from papers.fast import sources
-from papers.fast import training as fast_training
+from papers.fast.procedures import FINE_TUNING
 from papers.fast.tasks import task
 from papers.freezenet import settings as freezenet
 from papers.freezenet import training as freezenet_training
-from papers.freezenet.gradient_flow import along_training
+from papers.freezenet.procedures import TRACED_TRAINING
+from papers.freezenet.procedures import TRAINING as FREEZENET
 from papers.plasticity import settings as plasticity
 from papers.plasticity import training as plasticity_training
+from papers.plasticity.procedures import TRAINING as PLASTICITY
 from papers.sequential_learning.frozen_weights import arms as frozen
 from papers.sequential_learning.frozen_weights import settings as frozen_settings
-from papers.sequential_learning.negative_pretraining import arms as negative
+from papers.sequential_learning.frozen_weights.procedures import TRAINING as FROZEN_TRAINING
 from papers.sequential_learning.negative_pretraining import settings as negative_settings
+from papers.sequential_learning.negative_pretraining.procedures import TRAINING as NEGATIVE
 from papers.sequential_learning.shown import image_set
 
 SEEDS, MOST_DEATHS = 2, 50
@@ -70,16 +72,16 @@ WARM_UP = replace(fast.WARM_UP, steps=30, name="short")
 
 LOOPS = {
     "freezenet, stacked and observed": (
-        along_training,
+        TRACED_TRAINING,
         (
             freezenet.Cell(DIGITS, "baseline", 0.0),
             freezenet.Cell(DIGITS, "freezenet", 0.9),
             freezenet.Cell(DIGITS, "freezenet-wd", 0.9),
         ),
     ),
-    "freezenet, one by one, mirrored": (freezenet_training.train, (freezenet.Cell(TEXTURES, "freezenet", 0.9),)),
+    "freezenet, one by one, mirrored": (FREEZENET, (freezenet.Cell(TEXTURES, "freezenet", 0.9),)),
     "plasticity, stacked": (
-        plasticity_training.train,
+        PLASTICITY,
         (
             plasticity.warm(RELABELLED),
             plasticity.scratch(RELABELLED, extra=3),
@@ -87,9 +89,9 @@ LOOPS = {
             plasticity.Cell(RELABELLED, stages=0, gamma=0.5, optimizer="rmsprop"),
         ),
     ),
-    "plasticity, one by one": (plasticity_training.train, (plasticity.warm(WIDE),)),
+    "plasticity, one by one": (PLASTICITY, (plasticity.warm(WIDE),)),
     "negative pretraining": (
-        negative.train,
+        NEGATIVE,
         (
             negative_settings.baseline(negative_settings.DIGITS, 0.02, (9, 2)),
             negative_settings.pretrained(negative_settings.DIGITS, "blur-then-shift", 3, (0.05, 0.02), (6, 2), "23"),
@@ -97,7 +99,7 @@ LOOPS = {
         ),
     ),
     "frozen weights": (
-        frozen.train,
+        FROZEN_TRAINING,
         (
             frozen.Scratch(FROZEN, 0.05, 1e-3),
             frozen.Retrained(FROZEN, "blur", shifted=True),
@@ -106,7 +108,7 @@ LOOPS = {
         ),
     ),
     "fast": (
-        fast_training.train,
+        FINE_TUNING,
         (
             fast.Cell(ROTATED, fast.ZERO, 0.05, 0.005),
             fast.Cell(ROTATED, fast.FAN_IN, 0.01, 0.01, optimizer="radam"),
@@ -123,8 +125,8 @@ HERE, NO_DATA = torch.device("cpu"), Path("no data needed")
 def prepare() -> None:
     """Load what every process would load by itself: data, and hashes of the code."""
     provenance()
-    for function, cells in LOOPS.values():
-        Job(function, cells[0], 0).key  # noqa: B018
+    for procedure, _ in LOOPS.values():
+        procedure.code  # noqa: B018
     for name in (DIGITS.dataset, TEXTURES.dataset):
         freezenet_training.images_of(name, NO_DATA, HERE)
     for name in (RELABELLED.dataset, WIDE.dataset):
@@ -135,15 +137,10 @@ def prepare() -> None:
         task(name, NO_DATA, HERE)
 
 
-def work(cell: object) -> Work:
-    """Say that nothing is known of a job's length."""
-    return Work(1.0)
-
-
 def run(loop: str, folder: Path, every: float | None) -> None:
     """Run the jobs of one loop that have no record yet."""
-    function, cells = LOOPS[loop]
-    experiment = Experiment("table", "Table 9", function, (), {Tier.FULL: cells}, {Tier.FULL: SEEDS}, work)
+    procedure, cells = LOOPS[loop]
+    experiment = Experiment("table", "Table 9", procedure, full=Grid(cells, SEEDS))
     environment = Environment(HERE, NO_DATA, checkpoint_seconds=every)
     request = Request(Tier.FULL, (), DECLARED, folder, environment)
     if train(Package("toy", (experiment,), lambda results, folder: []), (experiment,), request):

@@ -62,7 +62,7 @@ def test_the_largest_job_decides(memory):
 def test_jobs_of_two_settings_are_kept_apart():
     first, second = conftest.experiment(seeds=1).jobs(Tier.SMOKE), conftest.experiment(seeds=2).jobs(Tier.SMOKE)
     other = [
-        type(job)(job.run, type(job.cell)(job.cell.method, job.cell.rate, conftest.Setting("other")), job.seed)
+        type(job)(job.procedure, type(job.cell)(job.cell.method, job.cell.rate, conftest.Setting("other")), job.seed)
         for job in second
     ]
     work = {job.key: STACKS for job in [*first, *other]}

@@ -98,12 +98,13 @@ def test_a_failing_job_is_an_error_with_its_name_and_takes_no_other_down(toy_pac
     assert len(conftest.CALLS) == 3
 
 
+def diverging(jobs, environment):
+    for job in jobs:
+        yield job, Metrics({"score": float("nan") if job.seed == 2 else 0.5, "validation_accuracy": 0.5})
+
+
 def test_a_diverged_job_is_an_error_verdict_and_a_finished_job(toy_package, request_for, monkeypatch, capsys):
     package, _ = toy_package
-
-    def diverging(jobs, environment):
-        for job in jobs:
-            yield Metrics({"score": float("nan") if job.seed == 2 else 0.5})
 
     broken = conftest.experiment(run=diverging)
     package = type(package)("toy", (broken,), package.figures)
@@ -112,14 +113,15 @@ def test_a_diverged_job_is_an_error_verdict_and_a_finished_job(toy_package, requ
     assert len(records(request_for())) == 30
 
 
+def interrupted(jobs, environment):
+    for i, measured in enumerate(conftest.toy(jobs, environment)):
+        if i == 7:
+            raise KeyboardInterrupt
+        yield measured
+
+
 def test_an_interrupted_run_keeps_what_is_done(toy_package, request_for, monkeypatch):
     package, _ = toy_package
-
-    def interrupted(jobs, environment):
-        for i, metrics in enumerate(conftest.toy(jobs, environment)):
-            if i == 7:
-                raise KeyboardInterrupt
-            yield metrics
 
     stopped = conftest.experiment(run=interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -245,18 +247,19 @@ def test_progress_is_lines_where_there_is_no_terminal():
     assert done.stderr.splitlines() == ["2 of 2 jobs in 0 s, done"]
 
 
+def withholding(jobs, environment):
+    for job in jobs:
+        if job.cell.method == "a":
+            yield job, Metrics({"validation_accuracy": 0.5}, withheld={"score": "training accuracy ended at 12.00 %"})
+        else:
+            yield job, Metrics({"score": 0.5, "validation_accuracy": 0.5})
+
+
 def test_a_withheld_number_makes_its_claims_errors_with_the_reason(toy_package, request_for, monkeypatch, capsys):
     package, _ = toy_package
 
-    def withholding(jobs, environment):
-        for job in jobs:
-            if job.cell.method == "a":
-                yield Metrics({"validation_accuracy": 0.5}, withheld={"score": "training accuracy ended at 12.00 %"})
-            else:
-                yield Metrics({"score": 0.5, "validation_accuracy": 0.5})
-
     (experiment,) = package.experiments
-    package = replace(package, experiments=(replace(experiment, run=withholding),))
+    package = replace(package, experiments=(replace(experiment, procedure=conftest.procedure(withholding)),))
     for _ in range(2):  # the second time from the records
         assert reproduce(package, request_for()) == 1
         assert "training accuracy ended at 12.00 %" in capsys.readouterr().out

@@ -119,7 +119,7 @@ def leave(package, request, jobs, code=None, device="cpu"):
     """Leave a checkpoint of a group of jobs, and return its file."""
     folder = request.results / "smoke" / package.name / CHECKPOINTS
     folder.mkdir(parents=True, exist_ok=True)
-    owner = Owner("tests.conftest.toy", code or jobs[0].code, device, tuple(job.key for job in jobs))
+    owner = Owner("toy", code or jobs[0].procedure.code, device, tuple(job.key for job in jobs))
     CheckpointFile(folder, owner, 0.0).begin()
     return folder / owner.name
 

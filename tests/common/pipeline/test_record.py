@@ -11,7 +11,7 @@ from common.experiment import Job, Metrics
 from common.pipeline.record import Record, Store, write_atomically
 from tests import conftest
 
-JOB = Job(conftest.toy, conftest.Cell("a", 0.1), 3)
+JOB = Job(conftest.TOY, conftest.Cell("a", 0.1), 3)
 RECORD = Record(Metrics({"score": 0.5, "loss": 1234.5}, {"curve": [0.25, 0.5]}), 2.5, {"commit": "abc"})
 
 
@@ -59,7 +59,7 @@ def test_the_file_says_what_was_run_and_where_it_comes_from(store):
     store.write(JOB, RECORD)
     assert store.path(JOB).name == f"{JOB.key}.json"
     content = json.loads(store.path(JOB).read_text())
-    assert content["run"] == "tests.conftest.toy"
+    assert (content["procedure"], content["code"]) == ("toy", conftest.TOY.code)
     assert content["cell"] == {"method": "a", "rate": 0.1, "setting": {"name": "toy"}}
     assert (content["seed"], content["wall_seconds"], content["provenance"]) == (3, 2.5, {"commit": "abc"})
     assert store.read(JOB) == RECORD

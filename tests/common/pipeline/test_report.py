@@ -42,7 +42,7 @@ SCORES = {("a", 0.1): [0.80, 0.81], ("a", 0.2): [0.70, 0.90], ("b", 0.1): [0.5, 
 @pytest.fixture
 def judged():
     records = {
-        Job(conftest.toy, conftest.Cell(*cell), seed): Record(Metrics({"score": score}), 1.0, {})
+        Job(conftest.TOY, conftest.Cell(*cell), seed): Record(Metrics({"score": score}), 1.0, {})
         for cell, scores in SCORES.items()
         for seed, score in enumerate(scores)
     }

@@ -49,16 +49,10 @@ class Interrupted:
                 raise KeyboardInterrupt
             self.epochs += 1
             part.save(lambda done=epoch + 1: done)
-        for number, _ in enumerate(jobs):
+        for number, job in enumerate(jobs):
             if number == self.stop_at_record:
                 raise KeyboardInterrupt
-            yield Metrics({"score": len(jobs) + number / 100, "validation_accuracy": 0.5})
-
-    def __eq__(self, other):
-        return isinstance(other, Interrupted)
-
-    def __hash__(self):
-        return 0
+            yield job, Metrics({"score": len(jobs) + number / 100, "validation_accuracy": 0.5})
 
 
 def package_of(package, run):
@@ -113,7 +107,7 @@ def test_a_checkpoint_of_other_code_is_deleted_by_name(toy_package, request_for,
     with pytest.raises(KeyboardInterrupt):
         run(package, often(request_for()), Interrupted(stop_at_epoch=7))
     (path,) = checkpoints(request_for())
-    monkeypatch.setattr("common.experiment._fingerprint", lambda run: "mended")
+    monkeypatch.setattr("common.experiment.code_hash", lambda module: "mended")
     again = Interrupted()
     assert run(package, often(request_for()), again) == {}
     assert again.epochs == 10
@@ -130,7 +124,7 @@ def test_a_stale_checkpoint_of_the_full_tier_is_one_message_on_the_command_line(
     monkeypatch.setattr(cli, "workers_on", lambda device: 1)
     assert cli.main(package_of(full_toy, Interrupted(stop_at_epoch=7)), arguments) == 130
     (path,) = checkpoints(request_for(tier=Tier.FULL))
-    monkeypatch.setattr("common.experiment._fingerprint", lambda run: "mended")
+    monkeypatch.setattr("common.experiment.code_hash", lambda module: "mended")
     capsys.readouterr()
     again = Interrupted()
     cli.main(package_of(full_toy, again), arguments)
@@ -178,12 +172,12 @@ def test_checkpoints_of_another_device_other_seeds_or_other_experiments_are_left
     for path in (request.results / request.tier / "toy").glob("*.json"):
         path.unlink()
     jobs = package_of(package, Interrupted()).experiments[0].jobs(Tier.SMOKE)
-    code, keys = jobs[0].code, tuple(job.key for job in jobs)
+    code, keys = jobs[0].procedure.code, tuple(job.key for job in jobs)
     folder = request.results / request.tier / "toy" / CHECKPOINTS
     others = [
-        Owner("tests.conftest.toy", code, "cuda", keys),
-        Owner("tests.conftest.toy", code, "cpu", (*keys, "0123456789abcdef")),
-        Owner("tests.conftest.another", "other code", "cpu", ("0123456789abcdef",)),
+        Owner("toy", code, "cuda", keys),
+        Owner("toy", code, "cpu", (*keys, "0123456789abcdef")),
+        Owner("another", "other code", "cpu", ("0123456789abcdef",)),
     ]
     for owner in others:
         CheckpointFile(folder, owner, 0.0).begin()
@@ -206,7 +200,7 @@ def test_a_checkpoint_whose_jobs_are_all_recorded_is_cleared_away(toy_package, r
     request = request_for()
     run(package, request, Interrupted())
     jobs = package_of(package, Interrupted()).experiments[0].jobs(Tier.SMOKE)
-    owner = Owner("tests.conftest.toy", jobs[0].code, "cpu", tuple(job.key for job in jobs))
+    owner = Owner("toy", jobs[0].procedure.code, "cpu", tuple(job.key for job in jobs))
     CheckpointFile(request.results / request.tier / "toy" / CHECKPOINTS, owner, 0.0).begin()
     again = Interrupted()
     run(package, request, again)
@@ -222,7 +216,7 @@ def test_jobs_that_two_checkpoints_name_run_once(toy_package, request_for):
         path.unlink()
     jobs = package_of(package, Interrupted()).experiments[0].jobs(Tier.SMOKE)
     for part in (jobs, jobs[:3]):
-        owner = Owner("tests.conftest.toy", jobs[0].code, "cpu", tuple(job.key for job in part))
+        owner = Owner("toy", jobs[0].procedure.code, "cpu", tuple(job.key for job in part))
         CheckpointFile(request.results / request.tier / "toy" / CHECKPOINTS, owner, 0.0).begin()
     store = Store(request.results / request.tier / "toy")
     parts = [found.left for found in left_behind(jobs, jobs, store, request.environment)]
@@ -334,7 +328,7 @@ from tests.common.pipeline.test_resume import sleeping
 
 def main():
     folder = Path(sys.argv[1])
-    jobs = [Job(sleeping, conftest.Cell("a", 0.1, conftest.Setting(name)), 0) for name in "ab"]
+    jobs = [Job(conftest.procedure(sleeping), conftest.Cell("a", 0.1, conftest.Setting(name)), 0) for name in "ab"]
     (folder / "checkpoints").mkdir()
     environment = Environment(torch.device("cpu"), folder / "pids", 2)
     run_missing(jobs, {job.key: Work() for job in jobs}, {job.key: 1.0 for job in jobs}, Store(folder), environment)
@@ -388,4 +382,4 @@ def test_a_checkpoint_is_of_a_group_and_its_fresh_seeds_are_others(toy_package, 
     assert [job.seed for job in fresh.calls[0][0]] == [5] * 6
     assert "1 checkpoint of other jobs (0.0 MB): a command with other seeds" in capsys.readouterr().err
     assert len(checkpoints(request_for())) == 1
-    assert Job(conftest.toy, conftest.Cell("a", 0.1), 0).key not in records(request_for())
+    assert Job(conftest.TOY, conftest.Cell("a", 0.1), 0).key not in records(request_for())

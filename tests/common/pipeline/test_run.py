@@ -1,6 +1,6 @@
 import json
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -57,9 +57,9 @@ class Exact:
 
 def precise(jobs, environment):
     """Say whether products run in bfloat16 while jobs do."""
-    for metrics in conftest.toy(jobs, environment):
+    for measured in conftest.toy(jobs, environment):
         assert torch.is_autocast_enabled("cpu")
-        yield metrics
+        yield measured
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def store(tmp_path):
 
 def grouped(run, count, store, setting=None):
     settings = {} if setting is None else {"setting": setting}
-    jobs = [Job(run, conftest.Cell("a", 0.1, **settings), seed) for seed in range(count)]
+    jobs = [Job(conftest.procedure(run), conftest.Cell("a", 0.1, **settings), seed) for seed in range(count)]
     return jobs, run_group(jobs, store, Environment(torch.device("cpu"), store.folder))
 
 
@@ -156,3 +156,78 @@ def test_jobs_run_with_the_precision_of_their_recipe_and_the_record_says_so(stor
     assert errors == {}
     assert json.loads(store.path(job).read_text())["provenance"]["precision"] == "bf16"
     assert not torch.is_autocast_enabled("cpu")
+
+
+def one_too_few(jobs, environment):
+    yield from list(conftest.toy(jobs, environment))[1:]
+
+
+def one_too_many(jobs, environment):
+    yield from conftest.toy(jobs, environment)
+    yield next(iter(conftest.toy(jobs, environment)))
+
+
+def of_another_job(jobs, environment):
+    for job, metrics in conftest.toy(jobs, environment):
+        yield replace(job, seed=job.seed + 100), metrics
+
+
+def undeclared(jobs, environment):
+    for job, metrics in conftest.toy(jobs, environment):
+        yield job, replace(metrics, scalars={**metrics.scalars, "more": 1.0})
+
+
+def backwards(jobs, environment):
+    yield from reversed(list(conftest.toy(jobs, environment)))
+
+
+@pytest.mark.parametrize(
+    ("run", "failed", "words"),
+    [
+        (one_too_few, 1, "measured nothing of 1 jobs: method=a, rate=0.1, setting=toy, seed 0"),
+        (one_too_many, 0, "which was not asked for or is done"),
+        (of_another_job, 3, "which was not asked for or is done"),
+        (undeclared, 3, "does not declare what was measured: more"),
+    ],
+)
+def test_a_procedure_that_measures_something_else_shifts_no_record(store, capsys, run, failed, words):
+    jobs, errors = grouped(run, 3, store)
+    assert len(errors) == failed
+    assert words in capsys.readouterr().err
+    for job in jobs:
+        record = store.read(job)
+        assert (record is None) == (job.key in errors)
+        if record is not None:
+            assert record.metrics.scalars["score"] == pytest.approx(0.8 + 0.001 * job.seed)
+
+
+def test_jobs_may_be_done_in_any_order(store):
+    jobs, errors = grouped(backwards, 3, store)
+    assert errors == {}
+    assert [store.read(job).metrics.scalars["score"] for job in jobs] == pytest.approx([0.8, 0.801, 0.802])
+
+
+def quarrelling(jobs, environment):
+    """Fail wherever there is company."""
+    if len(jobs) > 1:
+        raise RuntimeError("two are one too many")
+    yield from conftest.toy(jobs, environment)
+
+
+def test_a_group_that_falls_apart_says_so_with_the_reason(store, capsys):
+    _, errors = grouped(quarrelling, 3, store)
+    assert errors == {}
+    line = "3 jobs together failed, so each runs by itself: RuntimeError: two are one too many"
+    assert line in capsys.readouterr().err
+
+
+def test_a_record_of_other_code_is_older_and_made_anew(store, monkeypatch):
+    jobs, _ = grouped(conftest.toy, 2, store)
+    assert store.older(jobs) == []
+    monkeypatch.setattr("common.experiment.code_hash", lambda module: "mended")
+    assert [store.read(job) for job in jobs] == [None, None]
+    assert store.older(jobs) == jobs
+    assert all(store.path(job).exists() for job in jobs), "an older record stays until a newer one takes its place"
+    grouped(conftest.toy, 2, store)
+    assert store.older(jobs) == []
+    assert all(store.read(job) is not None for job in jobs)

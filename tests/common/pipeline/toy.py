@@ -24,7 +24,7 @@ def results(numbers, *, validation=None, replicates=DECLARED, errors=(), also=No
     for run, table in ((conftest.toy, numbers), (other, also or {})):
         for (method, rate), values in table.items():
             for seed, value in enumerate(values):
-                job = Job(run, conftest.Cell(method, rate), seed)
+                job = Job(conftest.procedure(run), conftest.Cell(method, rate), seed)
                 if (method, rate) in errors and seed == 0:
                     failed[job] = "RuntimeError: out of luck"
                 elif value is not None:

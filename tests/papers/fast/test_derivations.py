@@ -5,7 +5,8 @@ import torch
 
 from common.experiment import Environment, Job, Tier
 from papers.fast import by_hand, derivations, sources
-from papers.fast.derivations import ADP, DERIVATIONS, METRICS, SHAPES, derive, measure_adp
+from papers.fast.derivations import ADP, ADP_CHECK, DERIVATION, DERIVATIONS, SHAPES
+from tests.measured import measured
 
 ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
 LARGE = {"small_start", "error_norm_above_zero", "lemma_1", "lemma_2", "prototype_agreement", "random_feedback"}
@@ -22,8 +23,9 @@ def _quick(monkeypatch):
 
 
 def test_every_declared_metric_of_the_derivations_is_measured_and_no_other():
-    first, again, other = (next(iter(derive([Job(derive, SHAPES[0], seed)], ENVIRONMENT))) for seed in (0, 0, 1))
-    assert set(first.scalars) == set(METRICS) == set(DERIVATIONS.metrics)
+    first, again, other = (
+        next(iter(measured(DERIVATION, [Job(DERIVATION, SHAPES[0], seed)], ENVIRONMENT))) for seed in (0, 0, 1)
+    )
     assert first.scalars == again.scalars
     assert first.scalars != other.scalars
     assert all(value < 1e-3 for name, value in first.scalars.items() if name not in LARGE), first.scalars
@@ -31,14 +33,12 @@ def test_every_declared_metric_of_the_derivations_is_measured_and_no_other():
 
 def test_shapes_are_those_of_the_papers_target_tasks():
     assert [shape.classes for shape in SHAPES] == [10, 100, 256]
-    assert DERIVATIONS.cells[Tier.SMOKE] == DERIVATIONS.cells[Tier.FULL] == SHAPES
+    assert DERIVATIONS.smoke.cells == DERIVATIONS.full.cells == SHAPES
 
 
 @pytest.mark.usefixtures("_quick")
 def test_the_engine_measures_what_the_definition_says_on_the_digits():
-    cell = ADP.cells[Tier.SMOKE][0]
-    (found,) = measure_adp([Job(measure_adp, cell, 0)], ENVIRONMENT)
-    assert set(found.scalars) == set(ADP.metrics)
+    (found,) = measured(ADP_CHECK, ADP.jobs(Tier.SMOKE), ENVIRONMENT)
     assert all(value == pytest.approx(0.0, abs=1e-6) for value in found.scalars.values()), found.scalars
 
 
@@ -53,7 +53,7 @@ def test_a_difference_from_the_definition_is_seen(monkeypatch, curve, place):
         return found
 
     monkeypatch.setattr(by_hand, "fine_tune", wrong)
-    (found,) = measure_adp([Job(measure_adp, ADP.cells[Tier.SMOKE][0], 0)], ENVIRONMENT)
+    (found,) = measured(ADP_CHECK, ADP.jobs(Tier.SMOKE), ENVIRONMENT)
     assert found.scalars["adp_off"] == pytest.approx(0.25, abs=1e-6)
 
 
@@ -68,6 +68,6 @@ def test_a_difference_from_the_definition_is_seen(monkeypatch, curve, place):
 )
 def test_a_schedule_that_is_not_the_papers_is_seen(monkeypatch, name, steps, metric):
     monkeypatch.setattr(f"papers.fast.anytime.{name}", lambda _: steps)
-    (found,) = measure_adp([Job(measure_adp, ADP.cells[Tier.SMOKE][0], 0)], ENVIRONMENT)
+    (found,) = measured(ADP_CHECK, ADP.jobs(Tier.SMOKE), ENVIRONMENT)
     assert found.scalars[metric] > 0.0
     assert sum(found.scalars[other] > 0.0 for other in ("checkpoints_off", "gaps_off")) == 1

@@ -8,6 +8,7 @@ from common.pipeline.aggregate import Results
 from common.pipeline.record import Record
 from papers.fast import figures
 from papers.fast.figures import PLOTS, draw, mean_and_band, picture
+from papers.fast.procedures import FINE_TUNING
 from papers.fast.reproduce import EXPERIMENTS
 from papers.fast.settings import (
     FAN_IN,
@@ -160,7 +161,7 @@ def test_the_band_surrounds_the_mean():
 def test_a_band_does_not_stretch_an_accuracy_beyond_what_is_possible():
     found = results("note20")
     assert picture(PLOT["note20"], ROTATED, found).axes[0].get_ylim()[1] < 0.5
-    job = Job(train, Cell(ROTATED, FAN_IN, 0.01, 0.01), 0)
+    job = Job(FINE_TUNING, Cell(ROTATED, FAN_IN, 0.01, 0.01), 0)
     found.records[job].metrics.curves["target_adp"][:] = [9.0] * len(CHECKPOINTS)
     assert picture(PLOT["note20"], ROTATED, found).axes[0].get_ylim() == (-0.03, 1.03)
 
@@ -241,7 +242,7 @@ def test_the_last_third_of_the_checkpoints_is_magnified():
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
 @pytest.mark.parametrize("tier", Tier)
 def test_no_two_arms_of_a_picture_have_the_same_name_or_look(plot, tier):
-    cells = TRAINED[plot.experiment].cells[tier]
+    cells = TRAINED[plot.experiment].grid(tier).cells
     for setting in {cell.setting for cell in cells}:
         own = [cell for cell in cells if cell.setting == setting]
         assert len({plot.series(cell) for cell in own}) == len(own)
@@ -269,7 +270,7 @@ def test_series_are_named_by_the_fields_of_their_cell(name, cell, label):
 
 def test_a_record_is_looked_up_by_its_own_seed():
     found = results("note20")
-    job = Job(train, Cell(ROTATED, FAN_IN, 0.01, 0.01), 2)
+    job = Job(FINE_TUNING, Cell(ROTATED, FAN_IN, 0.01, 0.01), 2)
     found.records[job] = record(job.cell, 5)
     (target, _) = picture(PLOT["note20"], ROTATED, found).axes
     expected = np.mean([curve("target_adp", job.cell, seed) for seed in (0, 1, 5)], axis=0)

@@ -12,8 +12,10 @@ from torchvision import datasets
 from common.errors import UsageError
 from common.experiment import Environment, Job
 from papers.fast import sources, tasks
+from papers.fast.procedures import FINE_TUNING
 from papers.fast.settings import FAN_IN, OTHER_DIGITS, RESNET, ZERO, Cell
-from papers.fast.training import METRICS, train
+from papers.fast.training import train
+from tests.measured import measured
 from tests.weights import write_weights
 
 STEPS = 2
@@ -56,23 +58,23 @@ def write_cifar100(root, monkeypatch, classes=100):
 
 
 def jobs(*cells):
-    return [Job(train, cell, 0) for cell in cells]
+    return [Job(FINE_TUNING, cell, 0) for cell in cells]
 
 
 def test_fine_tuning_from_files_on_disk(tmp_path, monkeypatch, weights):
     write_cifar100(tmp_path, monkeypatch)
     environment = Environment(torch.device("cpu"), tmp_path)
     setting = replace(RESNET, steps=STEPS)
-    measured = list(train(jobs(Cell(setting, ZERO, 0.05, 0.005), Cell(setting, FAN_IN, 0.0, 0.0)), environment))
-    fast, still = (metrics.scalars for metrics in measured)
-    assert set(fast) <= set(METRICS)
+    both = jobs(Cell(setting, ZERO, 0.05, 0.005), Cell(setting, FAN_IN, 0.0, 0.0))
+    found = measured(FINE_TUNING, both, environment)
+    fast, still = (metrics.scalars for metrics in found)
     assert not any(name.startswith("source") for name in fast), "ImageNet is not there to be tested"
     assert fast["norm_0"] == 0.0
     assert fast["norm_end"] > 0.0
     assert fast["last_distance"] > 0.0
     assert still["last_distance"] == 0.0
     assert still["norm_end"] == still["norm_0"]
-    assert [len(measured[0].curves[name]) for name in ("checkpoints", "validations")] == [3, 2]
+    assert [len(found[0].curves[name]) for name in ("checkpoints", "validations")] == [3, 2]
     assert all(0.0 <= fast[name] <= 1.0 for name in ("top1_error", "top5_error", "validation_accuracy"))
 
 

@@ -30,7 +30,7 @@ CELLS = [
     for name, experiment in EXPERIMENTS.items()
     if name != "derivations"
     for tier in Tier
-    for cell in experiment.cells[tier]
+    for cell in experiment.grid(tier).cells
 ]
 CLASSES = {
     **dict.fromkeys(("digits", "digits-rotated", "gratings", "mnist"), 10),
@@ -95,7 +95,7 @@ def test_every_batch_holds_equally_many_images_of_every_class():
 def test_no_experiment_declares_an_arm_twice():
     for name, experiment in EXPERIMENTS.items():
         for tier in Tier:
-            assert len(set(experiment.cells[tier])) == len(experiment.cells[tier]), name
+            assert len(set(experiment.grid(tier).cells)) == len(experiment.grid(tier).cells), name
 
 
 def test_arms_of_warm_up_are_those_of_the_figure():
@@ -119,7 +119,7 @@ def test_a_frozen_classifier_differs_from_a_free_one_in_alpha_alone():
 
 def test_the_search_gives_both_sides_equally_many_settings():
     for tier in Tier:
-        cells = search.SEARCH.cells[tier]
+        cells = search.SEARCH.grid(tier).cells
         assert sum(cell.start == ZERO for cell in cells) * 2 == len(cells)
 
 

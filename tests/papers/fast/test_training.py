@@ -13,6 +13,7 @@ from common.train.optimizers import SGD
 from papers.fast import sources, training
 from papers.fast.adoption import distance
 from papers.fast.anytime import History, Schedule
+from papers.fast.procedures import FINE_TUNING, IMAGES, MEASURED, SOURCE_TEST, cost_of, work, work_of_source
 from papers.fast.settings import (
     FAN_IN,
     NEARLY_ZERO,
@@ -28,19 +29,14 @@ from papers.fast.settings import (
 from papers.fast.sources import source_of
 from papers.fast.tasks import Task, task
 from papers.fast.training import (
-    IMAGES,
-    METRICS,
     change,
-    cost_of,
     errors,
     measure,
-    measure_source,
     of_the_switch,
     train,
     validation_adp,
-    work,
-    work_of_source,
 )
+from tests.measured import measured
 from tests.papers.fast.test_anytime import TARGET, adopted, runs
 
 ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
@@ -58,7 +54,7 @@ def _quick_source(monkeypatch):
 
 
 def jobs(*cells, seeds=(0,)):
-    return [Job(train, cell, seed) for cell in cells for seed in seeds]
+    return [Job(FINE_TUNING, cell, seed) for cell in cells for seed in seeds]
 
 
 def history(validation, target=(0.5,), source=(), switched_at=None, best_state=None):
@@ -76,8 +72,7 @@ def test_every_declared_metric_is_measured_and_no_other():
     curve = [i / 100 for i in range(len(schedule.checkpoints))]
     whole = history([0.5] * 145, curve, curve, 50, run.model.state_dict())
     found = measure(run, whole, schedule, TARGET, before)
-    assert set(found.scalars) == set(METRICS)
-    assert len(METRICS) == len(set(METRICS))
+    assert set(found.scalars) == set(MEASURED)
     assert found.scalars["target_adp_3"] == 0.03
     assert found.scalars["source_adp_5"] == 0.04
     assert found.scalars["norm_144"] == found.scalars["norm_end"] == 0.11
@@ -88,8 +83,8 @@ def test_every_declared_metric_is_measured_and_no_other():
     lacking = measure(
         run, replace(whole, source=[], switched_at=None), replace(schedule, every_step=True), TARGET, before
     )
-    assert set(METRICS) - set(lacking.scalars) == {
-        *(name for name in METRICS if name.startswith("source_adp")),
+    assert set(MEASURED) - set(lacking.scalars) == {
+        *(name for name in MEASURED if name.startswith("source_adp")),
         *("switched_at", "jump"),
     }
     assert "source_adp" not in lacking.curves
@@ -102,10 +97,10 @@ def test_jobs_are_measured_in_their_order_and_alike_alone_and_together():
         Cell(SHORT, FAN_IN, 0.01, 0.01),
     )
     every = jobs(*cells)
-    together = list(train(every, ENVIRONMENT))
+    together = measured(FINE_TUNING, every, ENVIRONMENT)
     assert len(together) == 3
     for job, found in zip(every, together, strict=True):
-        (alone,) = train([job], ENVIRONMENT)
+        (alone,) = measured(FINE_TUNING, [job], ENVIRONMENT)
         assert found.scalars.keys() == alone.scalars.keys()
         for name in ("target_adp_3", "target_adp_end", "source_adp_end", "validation_adp", "norm_end", "distance"):
             assert found.scalars[name] == pytest.approx(alone.scalars[name], abs=0.02), name
@@ -115,14 +110,14 @@ def test_jobs_are_measured_in_their_order_and_alike_alone_and_together():
 
 def test_an_arm_is_trained_with_its_own_optimizer():
     setting = replace(SHORT, steps=5)
-    found = train(jobs(*(Cell(setting, ZERO, 0.01, 0.001, name) for name in OPTIMIZERS)), ENVIRONMENT)
+    found = measured(FINE_TUNING, jobs(*(Cell(setting, ZERO, 0.01, 0.001, name) for name in OPTIMIZERS)), ENVIRONMENT)
     norms = [metrics.scalars["norm_5"] for metrics in found]
     assert len({round(norm, 3) for norm in norms}) == len(OPTIMIZERS), norms
 
 
 def test_the_same_job_twice_is_the_same_bit_by_bit():
     every = jobs(Cell(SHORT, ZERO, 0.05, 0.005), seeds=(0, 1))
-    first, second = (list(train(every, ENVIRONMENT)) for _ in range(2))
+    first, second = (measured(FINE_TUNING, every, ENVIRONMENT) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         assert (a.scalars, a.curves) == (b.scalars, b.curves)
     assert first[0].curves != first[1].curves
@@ -130,18 +125,18 @@ def test_the_same_job_twice_is_the_same_bit_by_bit():
 
 def test_a_network_that_does_not_stack_is_trained_one_job_after_another(monkeypatch):
     every = jobs(Cell(SHORT, ZERO, 0.05, 0.005), Cell(SHORT, FAN_IN, 0.01, 0.01))
-    stacked = list(train(every, ENVIRONMENT))
+    stacked = measured(FINE_TUNING, every, ENVIRONMENT)
     source = source_of(SHORT, ENVIRONMENT)
     loose = replace(source, extractor=nn.Sequential(source.extractor, nn.Dropout(0.0)))
     monkeypatch.setattr(training, "source_of", lambda *_: loose)
-    for alone, expected in zip(train(every, ENVIRONMENT), stacked, strict=True):
+    for alone, expected in zip(measured(FINE_TUNING, every, ENVIRONMENT), stacked, strict=True):
         for name in ("target_adp_3", "target_adp_end", "source_adp_end", "norm_end", "distance"):
             assert alone.scalars[name] == pytest.approx(expected.scalars[name], abs=0.02), name
 
 
 def test_fast_starts_at_chance_knows_the_source_task_and_leaves_theta_alone_at_first():
     cell = Cell(replace(OTHER_DIGITS, steps=1), ZERO, 0.05, 0.05)
-    (found,) = train(jobs(cell), ENVIRONMENT)
+    (found,) = measured(FINE_TUNING, jobs(cell), ENVIRONMENT)
     source = source_of(cell.setting, ENVIRONMENT)
     target = task("digits-5-9", ENVIRONMENT.data_dir, ENVIRONMENT.device)
     assert found.scalars["norm_0"] == 0.0 < found.scalars["norm_1"]
@@ -166,7 +161,7 @@ def test_warm_up_is_measured_where_it_ends():
         Cell(SHORT_WARM_UP, FAN_IN, 0.0, 0.05, warm_up="inference"),
         Cell(SHORT_WARM_UP, FAN_IN, 0.05, 0.05),
     )
-    switching, without = train(jobs(*cells), ENVIRONMENT)
+    switching, without = measured(FINE_TUNING, jobs(*cells), ENVIRONMENT)
     assert switching.scalars["switched_at"] == 10.0, "nothing moved until then"
     curve = switching.curves["validation_accuracy"]
     assert len(curve) == 35
@@ -264,8 +259,7 @@ def test_a_jump_is_measured_from_the_step_of_the_switch():
 
 def test_the_source_model_is_tested_once_for_all_seeds():
     cell = Cell(SAME, FAN_IN, 0.01, 0.01)
-    first, second = measure_source([Job(measure_source, cell, seed) for seed in (0, 1)], ENVIRONMENT)
-    assert set(first.scalars) == {"test_accuracy", "validation_accuracy", "best_step"}
+    first, second = measured(SOURCE_TEST, [Job(SOURCE_TEST, cell, seed) for seed in (0, 1)], ENVIRONMENT)
     assert first.scalars == second.scalars
     history = source_of(SAME, ENVIRONMENT).history
     assert first.scalars["validation_accuracy"] == max(history.validation)

@@ -13,6 +13,7 @@ from common.models.init import initialise
 from common.models.vgg import vgg_mini
 from papers.freezenet import gradient_flow, storage, training
 from papers.freezenet.masks import apply_pruning, freezing_mask, freezing_rates, random_mask
+from papers.freezenet.procedures import TRACED_TRAINING
 from papers.freezenet.saliency import grasp_scores, snip_scores
 from papers.freezenet.settings import DIGITS, TEXTURES_10, Cell
 from papers.freezenet.training import Images
@@ -78,13 +79,13 @@ def test_masks_are_the_cpus_and_lie_on_the_device(rate):
 )
 def test_every_arm_measures_what_it_measures_on_the_cpu(setting, shape, methods, monkeypatch):
     cells = [Cell(setting, method, 0.9 * (method != "baseline")) for method in methods]
-    jobs = [Job(gradient_flow.along_training, cell, 0) for cell in cells]
+    jobs = [Job(TRACED_TRAINING, cell, 0) for cell in cells]
 
     def measured(device):
         data = tiny(device, shape)
         for module in (training, gradient_flow):
             monkeypatch.setattr(module, "images_of", lambda *_: data)
-        return list(gradient_flow.along_training(jobs, Environment(device, Path("none"))))
+        return [metrics for _, metrics in gradient_flow.along_training(jobs, Environment(device, Path("none")))]
 
     with FakeGpu() as gpu:
         there = measured(CUDA)

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +10,12 @@ from common.experiment import Environment, Job, Tier
 from common.models.weights import weight_tensors
 from common.train.fit import History, fit
 from papers.freezenet import training
-from papers.freezenet.gradient_flow import TRACED_METRICS, along_training, gradient_norms
+from papers.freezenet.gradient_flow import gradient_norms
+from papers.freezenet.procedures import TRACED_TRAINING, TRAINING
 from papers.freezenet.reproduce import EXPERIMENTS
 from papers.freezenet.settings import DIGITS, TEXTURES_10, Cell
-from papers.freezenet.training import _SIZES, METRICS, find_mask, images_of, measure, prepare, train, work
+from papers.freezenet.training import MEASURED, SIZES, find_mask, images_of, measure, prepare, work
+from tests.measured import measured as measured_by
 
 ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
 SHORT = replace(DIGITS, name="short", recipe=replace(DIGITS.recipe, epochs=2))
@@ -103,13 +106,13 @@ def test_grasp_keeps_the_highest_signed_scores(monkeypatch):
 @pytest.fixture(scope="module")
 def measured():
     cells = [cell(m) for m in ("baseline", "freezenet", "freezenet-wd", "snip", "grasp", "random")]
-    results = train([Job(train, c, 0) for c in cells], ENVIRONMENT)
+    results = measured_by(TRAINING, [Job(TRAINING, c, 0) for c in cells], ENVIRONMENT)
     return {c.method: m for c, m in zip(cells, results, strict=True)}
 
 
 def test_every_arm_measures_what_is_declared(measured):
     for metrics in measured.values():
-        assert set(metrics.scalars) == set(METRICS)
+        assert set(metrics.scalars) == set(MEASURED)
         assert len(metrics.curves["validation_accuracy"]) == 2
         assert 0 <= metrics.scalars["test_accuracy"] <= 1
 
@@ -153,8 +156,7 @@ def test_counts_of_the_digits_network(measured):
 
 
 def test_the_trace_is_measured_before_training_and_after_every_epoch():
-    (metrics,) = along_training([Job(along_training, cell("freezenet"), 0)], ENVIRONMENT)
-    assert set(metrics.scalars) == set(TRACED_METRICS)
+    (metrics,) = measured_by(TRACED_TRAINING, [Job(TRACED_TRAINING, cell("freezenet"), 0)], ENVIRONMENT)
     assert len(metrics.curves["gradient_norm"]) == 3
     assert metrics.scalars["first_gradient_norm"] == metrics.curves["gradient_norm"][0] > 0
 
@@ -217,24 +219,23 @@ def test_work_of_lenet_300_100_on_digits():
 def test_data_sets_are_as_large_as_the_plan_takes_them_for():
     for name in ("digits", "digits28", "procedural10", "procedural40"):
         data = images_of(name, ENVIRONMENT.data_dir, ENVIRONMENT.device)
-        assert _SIZES[name] == (len(data.images), len(data.test_images), tuple(data.images.shape[1:]))
+        assert SIZES[name] == (len(data.images), len(data.test_images), tuple(data.images.shape[1:]))
 
 
-SMALLEST = {e.name: e for e in EXPERIMENTS if e.run is not train}
+SMALLEST = {e.name: e for e in EXPERIMENTS if e.procedure is not TRAINING}
 
 
 @pytest.mark.parametrize("name", [n for n in SMALLEST if n not in ("masks", "fig4_right")])
 def test_experiments_that_train_nothing_measure_what_they_declare(name):
     experiment = SMALLEST[name]
-    first = experiment.cells[Tier.SMOKE][0]
-    (metrics,) = experiment.run([Job(experiment.run, first, 0)], ENVIRONMENT)
-    assert set(metrics.scalars) == set(experiment.metrics)
+    (metrics,) = measured_by(experiment.procedure, experiment.jobs(Tier.SMOKE)[:1], ENVIRONMENT)
+    assert all(math.isfinite(value) for value in metrics.scalars.values())
 
 
-@pytest.mark.parametrize("experiment", [e for e in EXPERIMENTS if e.run is train], ids=lambda e: e.name)
+@pytest.mark.parametrize("experiment", [e for e in EXPERIMENTS if e.procedure is TRAINING], ids=lambda e: e.name)
 def test_every_training_experiment_prepares_every_smoke_arm(experiment):
     """Arms differ in method, initialisation and rate; each must find its mask and its first weights."""
-    for c in {replace(c, freezing_rate=0.5 if c.freezing_rate else 0.0) for c in experiment.cells[Tier.SMOKE]}:
+    for c in {replace(c, freezing_rate=0.5 if c.freezing_rate else 0.0) for c in experiment.smoke.cells}:
         data = images_of(c.setting.dataset, ENVIRONMENT.data_dir, ENVIRONMENT.device)
         prepared = prepare(c, 0, data)
         assert (c.method == "baseline") == (not prepared.run.mask)

@@ -7,7 +7,7 @@ from common.datasets import load
 from common.errors import UsageError
 from papers.plasticity import data as module
 from papers.plasticity.data import PER_CLASS, RELABELLED, data_of, relabelled_digits
-from papers.plasticity.training import SIZES
+from papers.plasticity.procedures import SIZES
 
 CPU, NOWHERE = torch.device("cpu"), Path("no data needed")
 

@@ -9,8 +9,8 @@ from common.experiment import Job, Metrics, Replicates, Tier
 from common.pipeline.aggregate import Results
 from common.pipeline.record import Record
 from papers.plasticity.figures import PLOTS, biased_epochs, draw, keeping_first, mean_and_deviation, picture
+from papers.plasticity.procedures import TRAINING
 from papers.plasticity.reproduce import PACKAGE
-from papers.plasticity.training import train
 
 SEEDS = 3
 EXPERIMENTS = {e.name: e for e in PACKAGE.experiments}
@@ -48,7 +48,7 @@ def record(cell, seed):
 def withhold(found, cell, *seeds):
     """Make the given runs of an arm ones that learnt too little."""
     for seed in seeds:
-        job = Job(train, cell, seed)
+        job = Job(TRAINING, cell, seed)
         found.records[job] = Record(Metrics({}, found.records[job].metrics.curves, None, LACKING), 1.0, {})
 
 
@@ -61,7 +61,7 @@ def results(*names, seeds=SEEDS, tier=Tier.SMOKE):
 
 def cells(name, tier=Tier.SMOKE):
     """Return the cells of an experiment: its controls, and its other arms."""
-    every = EXPERIMENTS[name].cells[tier]
+    every = EXPERIMENTS[name].grid(tier).cells
     return [cell for cell in every if not cell.stages], [cell for cell in every if cell.stages]
 
 
@@ -183,7 +183,7 @@ def test_accuracy_is_drawn_against_the_length_of_pretraining(name, tier):
 
 def test_a_smooth_transition_is_drawn_against_its_biased_epochs():
     axes, lines = axes_of("fig3", tier=Tier.FULL)
-    arms = EXPERIMENTS["fig3"].cells[Tier.FULL]
+    arms = EXPERIMENTS["fig3"].full.cells
     line = lines["smooth transition"]
     assert line.get_xdata() == pytest.approx([0, 4.3, 8.3, 14.4, 28.0, 44.8, 94.4, 180.0], abs=0.05)
     assert line.get_ydata() == pytest.approx([mean(cell) for cell in arms])
@@ -326,7 +326,7 @@ def test_no_two_series_of_a_picture_have_the_same_name_or_look(plot, tier):
 
 def test_lengths_are_those_at_the_scale_of_the_cells():
     experiment = EXPERIMENTS["fig2"]
-    arms = tuple(replace(cell, scale=0.5) for cell in experiment.cells[Tier.SMOKE])
+    arms = tuple(replace(cell, scale=0.5) for cell in experiment.smoke.cells)
     shorter = replace(experiment, cells={Tier.SMOKE: arms})
     records = {job: record(job.cell, job.seed) for job in shorter.jobs(Tier.SMOKE, Replicates(0, SEEDS))}
     _, lines = axes_of("fig2", Results({"fig2": shorter}, Tier.SMOKE, Replicates(0, SEEDS), records, {}))

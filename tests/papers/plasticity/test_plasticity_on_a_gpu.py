@@ -12,6 +12,7 @@ from common.models.architecture import architecture, register
 from common.models.grouped import grouped_cnn, grouped_mlp
 from common.train.stages import Data
 from papers.plasticity import training
+from papers.plasticity.procedures import TRAINING
 from papers.plasticity.settings import DIGITS, Cell, scratch, warm
 from papers.plasticity.training import train
 from tests.fake_gpu import CUDA, FakeGpu
@@ -66,13 +67,13 @@ def cells(setting):
     ids=["mlp", "cnn", "wide"],
 )
 def test_every_arm_measures_what_it_measures_on_the_cpu(setting, chosen, monkeypatch):
-    jobs = [Job(train, cell, 0) for cell in cells(setting)[chosen]]
+    jobs = [Job(TRAINING, cell, 0) for cell in cells(setting)[chosen]]
 
     def measured(device):
         data = tiny(device)
         monkeypatch.setattr(training, "data_of", lambda *_: data)
         found = train(jobs, Environment(device, Path("none")))
-        return [replace(metrics, seconds=None) for metrics in found]
+        return [replace(metrics, seconds=None) for _, metrics in found]
 
     with FakeGpu() as gpu:
         there = measured(CUDA)

@@ -9,9 +9,9 @@ from common.models.grouped import grouped_cnn
 from papers.plasticity import fig3, fig4, fig5, fig6_11, fig7, warm_start
 from papers.plasticity.fig4 import extra
 from papers.plasticity.fig6_11 import subsets
+from papers.plasticity.procedures import SIZES, TRAINING, work
 from papers.plasticity.reset import groups_of
 from papers.plasticity.settings import CIFAR, DIGITS, OPTIMIZERS, Cell, scratch, sized, warm
-from papers.plasticity.training import METRICS, SIZES, train, work
 
 MODULES = (warm_start, fig3, fig4, fig5, fig6_11, fig7)
 EXPERIMENTS = {
@@ -47,7 +47,7 @@ def test_the_scale_shortens_lengths_but_leaves_something_of_what_there_was():
 def test_the_scale_changes_the_job_and_its_work():
     cell = warm(DIGITS)
     short = replace(cell, scale=0.5)
-    assert Job(train, cell, 0).key != Job(train, short, 0).key
+    assert Job(TRAINING, cell, 0).key != Job(TRAINING, short, 0).key
     assert work(short).operations == pytest.approx(0.5 * work(cell).operations, rel=0.05)
 
 
@@ -77,9 +77,8 @@ def test_subsets_are_all_prefixes_suffixes_and_single_groups():
 @pytest.mark.parametrize(("name", "tier"), TIERS)
 def test_every_experiment_runs_its_cells_once_on_networks_and_data_it_knows(name, tier):
     experiment = EXPERIMENTS[name]
-    cells = experiment.cells[tier]
-    assert experiment.run is train
-    assert tuple(experiment.metrics) == METRICS
+    cells = experiment.grid(tier).cells
+    assert experiment.procedure is TRAINING
     assert len(cells) == len(set(cells)) > 1
     for cell in cells:
         assert cell.setting.dataset in SIZES
@@ -91,7 +90,7 @@ def test_every_experiment_runs_its_cells_once_on_networks_and_data_it_knows(name
 
 @pytest.mark.parametrize(("name", "tier"), TIERS)
 def test_every_warm_start_has_a_control_of_its_setting_optimizer_and_tuning_rate(name, tier):
-    cells = EXPERIMENTS[name].cells[tier]
+    cells = EXPERIMENTS[name].grid(tier).cells
     controls = {
         (c.setting, c.optimizer, c.rate) for c in cells if c.stages == 0 and not c.reset and c.gamma in (None, 0.0)
     }
@@ -100,18 +99,18 @@ def test_every_warm_start_has_a_control_of_its_setting_optimizer_and_tuning_rate
 
 def test_resets_name_groups_that_their_network_has():
     for tier in Tier:
-        for cell in EXPERIMENTS["fig6"].cells[tier]:
+        for cell in EXPERIMENTS["fig6"].grid(tier).cells:
             with torch.device("meta"):
                 model = build(cell.setting.model)
             groups = "".join(str(i) for i in range(1, len(groups_of(model)) + 1))
             assert set(cell.reset) <= set(groups)
-        assert any(cell.reset == groups for cell in EXPERIMENTS["fig6"].cells[tier])
+        assert any(cell.reset == groups for cell in EXPERIMENTS["fig6"].grid(tier).cells)
 
 
 @pytest.mark.parametrize("tier", Tier)
 @pytest.mark.parametrize("name", ["fig1", "fig2", "fig5", "fig6"])
 def test_the_extra_epochs_of_a_control_pay_for_a_pretraining_of_full_length(name, tier):
-    for cell in EXPERIMENTS[name].cells[tier]:
+    for cell in EXPERIMENTS[name].grid(tier).cells:
         if cell.stages == 0:
             images, batch = SIZES[cell.setting.dataset][0], cell.setting.batch_size
             paid, owed = cell.extra * (images // batch), cell.setting.pretraining * (images // 2 // batch)

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.experiment import Environment, Job, Tier
+from common.experiment import Environment, Job
 from common.models.operations import Work
 from papers.sequential_learning.frozen_weights import derivations, dynamics, lemma
-from papers.sequential_learning.frozen_weights.derivations import FROZEN_THEORY, METRICS, derive, draw_flow
+from papers.sequential_learning.frozen_weights.derivations import DERIVATION, FROZEN_THEORY, draw_flow
+from tests.measured import measured
 
 ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
 ONES = {"triple_basin_outside", "double_escape"}
@@ -24,13 +25,12 @@ CLEAR = {
 
 @pytest.fixture(scope="module")
 def scalars():
-    (cell,) = FROZEN_THEORY.cells[Tier.SMOKE]
-    return [found.scalars for found in derive([Job(derive, cell, seed) for seed in (0, 1, 0)], ENVIRONMENT)]
+    (cell,) = FROZEN_THEORY.smoke.cells
+    return [measured(DERIVATION, [Job(DERIVATION, cell, seed)], ENVIRONMENT)[0].scalars for seed in (0, 1, 0)]
 
 
 def test_what_is_zero_in_theory_is_zero_and_what_escapes_comes_to_rest(scalars):
     for found in scalars[:2]:
-        assert set(found) == set(METRICS) == set(FROZEN_THEORY.metrics)
         assert all(found[name] == pytest.approx(1.0, abs=1e-6) for name in ONES)
         assert all(found[name] >= least for name, least in CLEAR.items()), found
         assert all(value < 1e-7 for name, value in found.items() if name not in ONES | set(CLEAR)), found
@@ -43,9 +43,9 @@ def test_a_seed_says_everything(scalars):
 
 
 def test_both_tiers_run_the_same():
-    assert FROZEN_THEORY.cells[Tier.SMOKE] == FROZEN_THEORY.cells[Tier.FULL]
-    assert FROZEN_THEORY.seeds == {Tier.SMOKE: 3, Tier.FULL: 3}
-    assert [FROZEN_THEORY.work(cell) for cell in FROZEN_THEORY.cells[Tier.FULL]] == [Work(1e7, products=1e4)]
+    assert FROZEN_THEORY.smoke.cells == FROZEN_THEORY.full.cells
+    assert (FROZEN_THEORY.smoke.seeds, FROZEN_THEORY.full.seeds) == (3, 3)
+    assert [DERIVATION.work(cell) for cell in FROZEN_THEORY.full.cells] == [Work(1e7, products=1e4)]
 
 
 def test_constants_keep_weight_decay_far_below_g_and_come_with_either_sign():

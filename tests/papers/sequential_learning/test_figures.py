@@ -65,7 +65,7 @@ def figure_of(name, tier=Tier.SMOKE):
 
 
 def cells(name, tier=Tier.SMOKE):
-    return EXPERIMENTS[name].cells[tier]
+    return EXPERIMENTS[name].grid(tier).cells
 
 
 def of_seeds(cell, name="test_loss"):

@@ -19,8 +19,6 @@ from papers.sequential_learning.data import FACTS
 from papers.sequential_learning.frozen_weights import arms
 from papers.sequential_learning.frozen_weights.arms import (
     COUNTED,
-    ENDS,
-    METRICS,
     Retrained,
     Scratch,
     at_both_ends,
@@ -29,7 +27,6 @@ from papers.sequential_learning.frozen_weights.arms import (
     measure,
     network,
     of_pairs,
-    train,
     work,
 )
 from papers.sequential_learning.frozen_weights.fig3 import FIG3
@@ -37,6 +34,7 @@ from papers.sequential_learning.frozen_weights.fig4 import FIG4
 from papers.sequential_learning.frozen_weights.fig5_6 import FIG5, FIG6, all_of, by_rate, by_weight_decay
 from papers.sequential_learning.frozen_weights.fisher import fisher_score
 from papers.sequential_learning.frozen_weights.interventions import FrozenReset, NewClassifier, PairStart, SparseStart
+from papers.sequential_learning.frozen_weights.procedures import AT_ENDS, MEASURED, TRAINING
 from papers.sequential_learning.frozen_weights.settings import (
     ALEXNET,
     ALL_CNN,
@@ -52,6 +50,7 @@ from papers.sequential_learning.frozen_weights.table3 import TABLE3
 from papers.sequential_learning.path import Process, Stage, Task
 from papers.sequential_learning.shown import Shown, image_set
 from papers.sequential_learning.training import Follower, Passage
+from tests.measured import measured
 
 ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
 LENGTHS = {"source_epochs": 3, "epochs": 2, "source_decay": 0.9, "decay": 0.8}
@@ -133,15 +132,15 @@ def test_rates_and_weight_decays_are_those_of_their_stage():
 )
 def test_grids_have_their_sizes_and_no_arm_twice(experiment, smoke, full):
     for tier, size in ((Tier.SMOKE, smoke), (Tier.FULL, full)):
-        assert len(set(experiment.cells[tier])) == len(experiment.cells[tier]) == size
-    assert experiment.seeds[Tier.FULL] == 3
-    assert experiment.metrics == METRICS
+        assert len(set(experiment.grid(tier).cells)) == len(experiment.grid(tier).cells) == size
+    assert experiment.full.seeds == 3
+    assert experiment.procedure.metrics == MEASURED
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda each: each.name)
 def test_every_arm_ends_with_the_images_of_its_target_and_a_reset_is_never_in_pretraining(experiment):
     for tier in Tier:
-        for cell in experiment.cells[tier]:
+        for cell in experiment.grid(tier).cells:
             *before, last = cell.learning_path()
             assert last.task.dataset == cell.setting.dataset
             assert (last.task.blur, last.task.contrast) == (1.0, 1.0)
@@ -160,7 +159,7 @@ def test_every_arm_ends_with_the_images_of_its_target_and_a_reset_is_never_in_pr
 @pytest.mark.parametrize("experiment", [TABLE2, TABLE3], ids=lambda each: each.name)
 def test_every_retrained_arm_of_a_table_has_a_twin_that_differs_by_the_reset_alone(experiment):
     for tier in Tier:
-        cells = set(experiment.cells[tier])
+        cells = set(experiment.grid(tier).cells)
         for cell in cells:
             assert replace(cell, reset=not cell.reset) in cells or cell.source == "none"
 
@@ -176,7 +175,7 @@ def test_full_settings_are_those_of_section_5():
 
 
 def of(experiment, setting, tier=Tier.FULL):
-    return [cell for cell in experiment.cells[tier] if cell.setting is setting]
+    return [cell for cell in experiment.grid(tier).cells if cell.setting is setting]
 
 
 @pytest.mark.parametrize("setting", [RESNET, ALL_CNN])
@@ -209,7 +208,7 @@ def test_table_1_kinds_and_sparsities(augmented):
 
 
 def test_table_2_transitions():
-    cells = TABLE2.cells[Tier.FULL]
+    cells = TABLE2.full.cells
     rows = [(cell.source, cell.setting.dataset, cell.samples) for cell in cells[::2]]
     assert rows == [
         ("cifar10", "cifar100", 1.0),
@@ -255,15 +254,15 @@ def test_figure_5_weight_decays_and_rates_equal_and_lower_before():
     assert {(cell.source_rate, cell.rate) for cell in by_weight_decay(TINY, (0.0, 0.1))} == {(0.05, 0.05)}
     assert {(cell.source_weight_decay, cell.weight_decay) for cell in by_rate(TINY, (0.1, 0.2))} == {(1e-3, 1e-3)}
     assert len(all_of(TINY, (0.0, 1e-3), (0.01, 0.05))) == 3 + 3 - 1  # the common arm once
-    assert {cell.source for cell in FIG5.cells[Tier.FULL]} == {"blur"}
+    assert {cell.source for cell in FIG5.full.cells} == {"blur"}
 
 
 def test_figure_6_has_every_arm_blurred_and_on_a_tenth():
     for tier in Tier:
-        cells = FIG6.cells[tier]
+        cells = FIG6.grid(tier).cells
         tenth = {replace(cell, source="blur") for cell in cells if cell.source == "tenth"}
         assert tenth == {cell for cell in cells if cell.source == "blur"}
-    assert {cell.setting for cell in FIG6.cells[Tier.FULL]} == {RESNET}
+    assert {cell.setting for cell in FIG6.full.cells} == {RESNET}
 
 
 def test_the_work_of_an_arm_is_that_of_all_its_epochs_on_the_images_used():
@@ -323,7 +322,7 @@ def test_a_run_is_measured_by_its_last_stage():
     expected = {"test_loss": 0.6, "test_accuracy": 0.8, "training_loss": 0.1, "training_accuracy": 0.9}
     expected |= {"fisher_start": 0.25, "fisher": 0.5, "small_share_start": 0.125, "small_share": 0.75}
     assert {name: scalars[name] for name in expected} == expected
-    assert set(scalars) <= set(METRICS)
+    assert set(scalars) <= set(MEASURED)
 
 
 def test_growth_says_when_and_where_pairs_came():
@@ -394,8 +393,8 @@ def test_arms_of_a_replicate_begin_with_the_same_weights_drawn_as_the_framework_
             yield [passage(test_loss=float(number))]
 
     monkeypatch.setattr(arms, "follow", noting)
-    jobs = [Job(train, cell, seed) for seed in (5, 6) for cell in CELLS]
-    found = list(train(jobs, ENVIRONMENT))
+    jobs = [Job(TRAINING, cell, seed) for seed in (5, 6) for cell in CELLS]
+    found = measured(TRAINING, jobs, ENVIRONMENT)
     assert [metrics.scalars["test_loss"] for metrics in found] == list(range(len(jobs)))
     assert [run.path for run in seen] == [job.cell.learning_path() for job in jobs]
     assert [run.seed for run in seen] == [job.seed for job in jobs]
@@ -430,7 +429,7 @@ def test_ends_are_measured_for_each_run_as_it_would_be_alone():
     program.module.train()
     ends = at_both_ends(program, shown, [Follower(model, (), seed) for seed, model in enumerate(models)])
     assert program.module.training
-    assert set(ends) == set(ENDS)
+    assert set(ends) == set(AT_ENDS)
     train_images, _ = shown.fixed(torch.arange(250).expand(2, -1))
     weights = 64 * 8 + 8 * 8 + 8 * 8 + 8 * 10
     small = [
@@ -486,7 +485,7 @@ def test_published_weights_get_a_classifier_of_the_target_by_the_seed(published)
 
 def test_a_network_with_published_weights_is_tuned_on_images_as_they_are(published):
     cells = [Retrained(published, "imagenet", reset, rate=0.01) for reset in (False, True)]
-    plain, reset = train([Job(train, cell, 0) for cell in cells], WEIGHTS)
+    plain, reset = measured(TRAINING, [Job(TRAINING, cell, 0) for cell in cells], WEIGHTS)
     for metrics in (plain, reset):
         assert "fisher" not in metrics.scalars  # nor sensitivity: these are measured on standardised images
         assert "small_share_start" in metrics.scalars
@@ -495,12 +494,14 @@ def test_a_network_with_published_weights_is_tuned_on_images_as_they_are(publish
 
 
 def test_tiny_arms_train_and_are_the_same_again():
-    jobs = [Job(train, cell, 0) for cell in CELLS]
-    first, second = list(train(jobs, ENVIRONMENT)), list(train(jobs, ENVIRONMENT))
+    jobs = [Job(TRAINING, cell, 0) for cell in CELLS]
+    first, second = measured(TRAINING, jobs, ENVIRONMENT), measured(TRAINING, jobs, ENVIRONMENT)
     for job, metrics, again in zip(jobs, first, second, strict=True):
         assert metrics.scalars == again.scalars
         assert metrics.curves == again.curves
-        assert {name for name in METRICS if "pair_norm" not in name and name != "pairs_decayed"} == set(metrics.scalars)
+        assert {name for name in MEASURED if "pair_norm" not in name and name != "pairs_decayed"} == set(
+            metrics.scalars
+        )
         assert all(value == value for value in metrics.scalars.values())
         stages = len(job.cell.learning_path())
         assert len(metrics.curves["training_loss"]) == (2 if stages == 1 else 3 + 2)
@@ -517,7 +518,9 @@ def test_tiny_arms_train_and_are_the_same_again():
 def test_a_reset_lies_between_the_counts_before_and_those_at_the_start():
     shrinking = replace(TINY, source_epochs=30, source_decay=1.0)
     frozen = Retrained(shrinking, "blur", source_rate=0.1, source_weight_decay=0.05)
-    plain, reset = train([Job(train, cell, 0) for cell in (frozen, replace(frozen, reset=True))], ENVIRONMENT)
+    plain, reset = measured(
+        TRAINING, [Job(TRAINING, cell, 0) for cell in (frozen, replace(frozen, reset=True))], ENVIRONMENT
+    )
     counts = [plain.scalars[f"double_pairs{moment}"] for moment in ("_before", "_start")]
     assert counts[0] == counts[1] == reset.scalars["double_pairs_before"] > 0
     assert reset.scalars["double_pairs_start"] == 0
@@ -528,9 +531,9 @@ def test_pairs_are_followed_from_their_start():
     cells = [
         Scratch(TINY_CNN, 0.05, 1e-3, start=PairStart(start)) for start in ("reference", "exact_zero", "near_zero")
     ]
-    reference, zero, near = train([Job(train, cell, 0) for cell in cells], ENVIRONMENT)
+    reference, zero, near = measured(TRAINING, [Job(TRAINING, cell, 0) for cell in cells], ENVIRONMENT)
     for metrics in (reference, zero, near):
-        assert set(metrics.scalars) == set(METRICS)
+        assert set(metrics.scalars) == set(MEASURED)
         assert len(metrics.curves["norm_at_1"]) == 3
     assert zero.scalars["pair_norm_start"] == 0.0
     # a weight that is in the row of one pair and in the column of another shrinks twice
@@ -540,4 +543,4 @@ def test_pairs_are_followed_from_their_start():
 
 def test_settings_of_smoke_are_small():
     assert (RETRAINED.dataset, RETRAINED.source_decay) == ("digits-1000", 1.0)
-    assert {cell.setting.dataset for each in EXPERIMENTS for cell in each.cells[Tier.SMOKE]} == {"digits-1000"}
+    assert {cell.setting.dataset for each in EXPERIMENTS for cell in each.smoke.cells} == {"digits-1000"}

@@ -8,13 +8,16 @@ import torch
 from torchvision import datasets
 
 from common.errors import UsageError
-from common.experiment import Environment, Job, Tier
+from common.experiment import Environment, Job
 from papers.sequential_learning.frozen_weights import arms as frozen
 from papers.sequential_learning.frozen_weights import table2, table3
+from papers.sequential_learning.frozen_weights.procedures import TRAINING as FROZEN
 from papers.sequential_learning.negative_pretraining import arms as negative
 from papers.sequential_learning.negative_pretraining import fig4, fig6
+from papers.sequential_learning.negative_pretraining.procedures import TRAINING as NEGATIVE
 from papers.sequential_learning.shown import image_set
 from tests.common.datasets.test_torchvision_sets import write_cifar, write_mnist
+from tests.measured import measured
 from tests.weights import write_weights
 
 
@@ -48,8 +51,8 @@ def short(cell):
     return replace(cell, setting=replace(setting, epochs=1, source_epochs=1))
 
 
-def measured(train, cells, environment):
-    found = list(train([Job(train, short(cell), 0) for cell in cells], environment))
+def scalars_of(procedure, cells, environment):
+    found = measured(procedure, [Job(procedure, short(cell), 0) for cell in cells], environment)
     for metrics in found:
         assert math.isfinite(metrics.scalars["test_loss"])
     return [metrics.scalars for metrics in found]
@@ -58,29 +61,28 @@ def measured(train, cells, environment):
 def of(experiment, **fields):
     """Return the full-tier cells of an experiment whose fields, or the setting's name, are as given."""
     name = fields.pop("name")
-    cells = [cell for cell in experiment.cells[Tier.FULL] if cell.setting.name == name]
+    cells = [cell for cell in experiment.full.cells if cell.setting.name == name]
     return [cell for cell in cells if all(getattr(cell, key) == value for key, value in fields.items())]
 
 
 def test_a_path_of_blurred_tasks_on_fashion_mnist(environment):
     (arm,) = of(fig4.FIG4, name="fashion_mnist/resnet18", path="blur", tasks=4)
-    (scalars,) = measured(negative.train, [arm], environment)
-    assert set(scalars) == set(negative.METRICS)
+    (scalars,) = scalars_of(NEGATIVE, [arm], environment)
     assert scalars["all_epochs"] == 4.0
 
 
 def test_cifar_with_and_without_bias_resets(tmp_path, monkeypatch):
     write_cifar(tmp_path, monkeypatch, datasets.CIFAR10, per_batch=3)
     environment = Environment(torch.device("cpu"), tmp_path)
-    plain, both = measured(
-        negative.train, [of(fig6.FIG6, name="cifar10/resnet18", tasks=2, reset=r)[0] for r in ("", "12")], environment
+    plain, both = scalars_of(
+        NEGATIVE, [of(fig6.FIG6, name="cifar10/resnet18", tasks=2, reset=r)[0] for r in ("", "12")], environment
     )
     assert plain["test_loss"] != both["test_loss"]
 
 
 def test_from_mnist_to_fashion_mnist_in_colour(environment):
     cells = of(table2.TABLE2, name="fashion_mnist-rgb32/grouped_resnet", source="mnist-rgb32")
-    kept, reset = measured(frozen.train, cells, environment)
+    kept, reset = scalars_of(FROZEN, cells, environment)
     assert kept["double_tuples_before"] == reset["double_tuples_before"], "before any reset"
     assert reset["double_pairs_start"] == 0.0
     assert kept["test_loss"] != reset["test_loss"]
@@ -90,15 +92,14 @@ def test_alexnet_and_all_cnn_from_blurred_to_sharp(tmp_path, monkeypatch):
     write_cifar(tmp_path, monkeypatch, datasets.CIFAR10, per_batch=3)
     environment = Environment(torch.device("cpu"), tmp_path)
     for name in ("cifar10/alexnet32", "cifar10/all_cnn"):
-        (scalars,) = measured(frozen.train, of(table3.TABLE3, name=name, source="blur", reset=True), environment)
+        (scalars,) = scalars_of(FROZEN, of(table3.TABLE3, name=name, source="blur", reset=True), environment)
         assert scalars["double_pairs_start"] == 0.0
         assert scalars["triple_tuples"] >= 0.0
 
 
 def test_from_imagenet_weights(environment, weights):
     cells = of(table2.TABLE2, name="fashion_mnist/resnet50")
-    kept, reset = measured(frozen.train, cells, environment)
-    assert set(kept) < set(frozen.METRICS)
+    kept, reset = scalars_of(FROZEN, cells, environment)
     assert kept["double_tuples_before"] == kept["double_tuples_start"]
     assert reset["double_pairs_start"] == 0.0
     assert kept["test_loss"] != reset["test_loss"]
@@ -107,7 +108,7 @@ def test_from_imagenet_weights(environment, weights):
 def test_missing_images_and_weights_are_named_with_how_to_get_them(tmp_path, environment):
     (cell, _) = of(table2.TABLE2, name="kmnist/resnet50")
     with pytest.raises(UsageError, match="no ImageNet weights for 'resnet50'"):
-        list(frozen.train([Job(frozen.train, cell, 0)], environment))
+        list(frozen.train([Job(FROZEN, cell, 0)], environment))
     (arm,) = of(fig4.FIG4, name="mnist/resnet18", tasks=1)
     with pytest.raises(UsageError, match="mnist"):
-        list(negative.train([Job(negative.train, arm, 0)], Environment(torch.device("cpu"), tmp_path / "nowhere")))
+        list(negative.train([Job(NEGATIVE, arm, 0)], Environment(torch.device("cpu"), tmp_path / "nowhere")))

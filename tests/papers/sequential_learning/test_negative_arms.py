@@ -10,12 +10,13 @@ from common.models.grouped import grouped_mlp
 from common.models.init import initialise
 from common.seeds import stream
 from papers.sequential_learning.negative_pretraining import arms
-from papers.sequential_learning.negative_pretraining.arms import METRICS, Arm, measure, train
+from papers.sequential_learning.negative_pretraining.arms import Arm, measure
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
 from papers.sequential_learning.negative_pretraining.fig3 import FIG3
 from papers.sequential_learning.negative_pretraining.fig4 import FIG4
 from papers.sequential_learning.negative_pretraining.fig5 import FIG5
 from papers.sequential_learning.negative_pretraining.fig6 import FIG6
+from papers.sequential_learning.negative_pretraining.procedures import MEASURED, TRAINING, work
 from papers.sequential_learning.negative_pretraining.settings import (
     CIFAR,
     DIGITS,
@@ -27,6 +28,7 @@ from papers.sequential_learning.negative_pretraining.settings import (
 )
 from papers.sequential_learning.path import Process, Stage, Task
 from papers.sequential_learning.training import Passage, Setting
+from tests.measured import measured
 
 ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
 TINY = Setting("tiny/mlp", architecture(grouped_mlp, hidden=8), "digits-250", 32, "1/5")
@@ -98,16 +100,16 @@ def test_settings_are_those_of_section_3():
     [(FIG3, 8, 21, 10), (FIG4, 10, 48, 3), (FIG5, 12, 30, 3), (FIG6, 5, 15, 10)],
 )
 def test_grids_have_their_sizes_and_no_arm_twice(experiment, smoke, full, seeds):
-    assert len(set(experiment.cells[Tier.SMOKE])) == len(experiment.cells[Tier.SMOKE]) == smoke
-    assert len(set(experiment.cells[Tier.FULL])) == len(experiment.cells[Tier.FULL]) == full
-    assert experiment.seeds[Tier.FULL] == seeds
-    assert experiment.metrics == METRICS
+    assert len(set(experiment.smoke.cells)) == len(experiment.smoke.cells) == smoke
+    assert len(set(experiment.full.cells)) == len(experiment.full.cells) == full
+    assert experiment.full.seeds == seeds
+    assert experiment.procedure.metrics == MEASURED
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=lambda each: each.name)
 def test_every_arm_leads_to_the_plain_target_of_its_setting(experiment):
     for tier in Tier:
-        for arm in experiment.cells[tier]:
+        for arm in experiment.grid(tier).cells:
             path = arm.learning_path()
             assert len(path) == arm.tasks
             assert path[-1].task == Task(arm.setting.dataset)
@@ -118,11 +120,11 @@ def test_every_arm_leads_to_the_plain_target_of_its_setting(experiment):
 
 
 def of_cifar(experiment):
-    return [arm for arm in experiment.cells[Tier.FULL] if arm.setting is CIFAR]
+    return [arm for arm in experiment.full.cells if arm.setting is CIFAR]
 
 
 def lengths(experiment):
-    return {(arm.epochs, arm.patience) for arm in experiment.cells[Tier.FULL]}
+    return {(arm.epochs, arm.patience) for arm in experiment.full.cells}
 
 
 def test_figure_3_pairs_of_rates():
@@ -132,9 +134,9 @@ def test_figure_3_pairs_of_rates():
     for arm in of_cifar(FIG3)[2:]:
         assert levels(arm) == [(0.25, 1.0, 0.0), (1.0, 1.0, 0.0)]
         assert resets(arm) == [(), ()]
-    assert {arm.setting for arm in FIG3.cells[Tier.FULL]} == {CIFAR, FASHION, SVHN}
+    assert {arm.setting for arm in FIG3.full.cells} == {CIFAR, FASHION, SVHN}
     assert lengths(FIG3) == {(200, 50)}
-    longest = FIG3.cells[Tier.SMOKE][-1]  # the baseline of as many epochs as both tasks take
+    longest = FIG3.smoke.cells[-1]  # the baseline of as many epochs as both tasks take
     assert (longest.tasks, longest.epochs, longest.patience) == (1, 120, 30)
 
 
@@ -145,14 +147,14 @@ def test_figure_4_numbers_of_tasks():
         (path, count) for path in ("blur", "contrast", "shift") for count in (2, 4, 6, 8, 10)
     ]
     assert all(set(rates(arm)) == {1e-3} for arm in others)
-    assert {arm.setting for arm in FIG4.cells[Tier.FULL]} == {CIFAR, FASHION, MNIST}
+    assert {arm.setting for arm in FIG4.full.cells} == {CIFAR, FASHION, MNIST}
     assert lengths(FIG4) == {(100, 20)}
     sources = {arm.path: levels(arm)[0] for arm in others}
     assert sources == {"blur": (0.25, 1.0, 0.0), "contrast": (1.0, 0.1, 0.0), "shift": (1.0, 1.0, 0.5)}
 
 
 def test_figure_5_paths_of_two_nuisances():
-    assert {(arm.path, arm.tasks) for arm in FIG5.cells[Tier.FULL]} == {
+    assert {(arm.path, arm.tasks) for arm in FIG5.full.cells} == {
         (path, count)
         for path in (
             *("blur-then-contrast", "contrast-then-blur", "blur-with-contrast"),
@@ -161,18 +163,18 @@ def test_figure_5_paths_of_two_nuisances():
         for count in (2, 4, 6, 8, 10)
     }
     assert lengths(FIG5) == {(100, 20)}
-    assert {arm.setting for arm in FIG5.cells[Tier.FULL]} == {CIFAR}
+    assert {arm.setting for arm in FIG5.full.cells} == {CIFAR}
 
 
 def test_figure_6_resets():
     assert [resets(arm) for arm in of_cifar(FIG6)] == [[()], [(), ()], [(), RESET], [RESET, ()], [RESET, RESET]]
     assert all(set(rates(arm)) == {1e-3} for arm in of_cifar(FIG6))
-    assert {arm.setting for arm in FIG6.cells[Tier.FULL]} == {CIFAR, FASHION, SVHN}
+    assert {arm.setting for arm in FIG6.full.cells} == {CIFAR, FASHION, SVHN}
     assert lengths(FIG6) == {(200, 50)}
 
 
 def test_arms_that_figures_share_are_the_same_job():
-    shared = set(FIG3.cells[Tier.FULL]) & set(FIG6.cells[Tier.FULL])
+    shared = set(FIG3.full.cells) & set(FIG6.full.cells)
     assert {(arm.tasks, arm.rate) for arm in shared} == {(1, 1e-3), (2, 1e-3)}
     assert len(shared) == 6
 
@@ -180,8 +182,8 @@ def test_arms_that_figures_share_are_the_same_job():
 def test_the_work_of_an_arm_is_that_of_all_its_tasks():
     one = baseline(DIGITS, 0.02, (60, 15))
     # forward and backward on 250 images of 34,800 operations, without the gradient of the images
-    assert arms.work(one).operations == 60 * 250 * (3 * 34_800 - 12_800)
-    assert arms.work(pretrained(DIGITS, "blur", 4, (0.02, 0.02), (60, 15))) == arms.work(one) * 4
+    assert work(one).operations == 60 * 250 * (3 * 34_800 - 12_800)
+    assert work(pretrained(DIGITS, "blur", 4, (0.02, 0.02), (60, 15))) == work(one) * 4
 
 
 def passage(**fields):
@@ -232,7 +234,7 @@ def test_a_run_is_measured_by_its_last_task():
         "test_loss_after_task": [9.0, 0.6],
     }
     assert metrics.seconds == 5.0
-    assert set(metrics.scalars) == set(METRICS)
+    assert set(metrics.scalars) == set(MEASURED)
 
 
 def arm(path="blur", tasks=2, reset="", setting=TINY, **fields):
@@ -252,8 +254,8 @@ def test_arms_of_a_replicate_begin_with_the_same_weights_drawn_as_the_framework_
 
     monkeypatch.setattr(arms, "follow", noting)
     cells = [arm(), arm(tasks=1, path="none"), arm(reset="12", rate=0.3), arm("shift", 4)]
-    jobs = [Job(train, cell, seed) for seed in (5, 6) for cell in cells]
-    found = list(train(jobs, ENVIRONMENT))
+    jobs = [Job(TRAINING, cell, seed) for seed in (5, 6) for cell in cells]
+    found = measured(TRAINING, jobs, ENVIRONMENT)
     assert [metrics.scalars["test_loss"] for metrics in found] == list(range(8))
     assert [run.path for run in seen] == [job.cell.learning_path() for job in jobs]
     assert [run.seed for run in seen] == [job.seed for job in jobs]
@@ -276,19 +278,19 @@ def test_tiny_arms_train_and_are_the_same_again():
         arm("blur-then-contrast", 4),
         arm("none", 1, epochs=6),
     ]
-    jobs = [Job(train, cell, seed) for cell in cells for seed in (0, 1)]
-    first, second = list(train(jobs, ENVIRONMENT)), list(train(jobs, ENVIRONMENT))
+    jobs = [Job(TRAINING, cell, seed) for cell in cells for seed in (0, 1)]
+    first, second = measured(TRAINING, jobs, ENVIRONMENT), measured(TRAINING, jobs, ENVIRONMENT)
     for job, metrics, again in zip(jobs, first, second, strict=True):
         assert metrics.scalars == again.scalars
         assert metrics.curves == again.curves
-        assert set(metrics.scalars) == set(METRICS)
+        assert set(metrics.scalars) == set(MEASURED)
         assert all(value == value for value in metrics.scalars.values())
         assert len(metrics.curves["test_loss_after_task"]) == job.cell.tasks
         assert metrics.scalars["test_loss"] == metrics.curves["test_loss_after_task"][-1]
     losses = [metrics.scalars["test_loss"] for metrics in first]
     assert len(set(losses)) == len(jobs)  # no arm is another one
     longer = arm("none", 1, epochs=25, patience=25)
-    (trained,) = train([Job(train, longer, 0)], ENVIRONMENT)
+    (trained,) = measured(TRAINING, [Job(TRAINING, longer, 0)], ENVIRONMENT)
     assert trained.scalars["test_loss"] < losses[0]
     assert trained.scalars["test_accuracy"] > 0.5  # of ten classes
     # the last two arms of a replicate begin with the same weights and order: three epochs of six are those of three
@@ -296,7 +298,7 @@ def test_tiny_arms_train_and_are_the_same_again():
 
 
 def test_a_reset_shows_in_the_loss_that_the_sharp_task_begins_with():
-    plain, before_sharp = train([Job(train, arm(reset=reset), 0) for reset in ("", "2")], ENVIRONMENT)
+    plain, before_sharp = measured(TRAINING, [Job(TRAINING, arm(reset=reset), 0) for reset in ("", "2")], ENVIRONMENT)
     assert plain.curves["training_loss"][:3] == pytest.approx(before_sharp.curves["training_loss"][:3])
     assert plain.scalars["initial_loss"] != before_sharp.scalars["initial_loss"]
     assert replace(arm(), reset="2") == arm(reset="2")

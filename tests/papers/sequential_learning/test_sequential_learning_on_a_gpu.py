@@ -19,6 +19,7 @@ from papers.sequential_learning import training
 from papers.sequential_learning.frozen_weights import arms
 from papers.sequential_learning.frozen_weights.arms import Retrained, Scratch, at_both_ends, at_every_epoch
 from papers.sequential_learning.frozen_weights.interventions import FrozenReset, NewClassifier, PairStart, SparseStart
+from papers.sequential_learning.frozen_weights.procedures import TRAINING
 from papers.sequential_learning.frozen_weights.settings import FrozenSetting
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
 from papers.sequential_learning.path import Process, Stage, Task
@@ -175,8 +176,8 @@ def test_arms_measure_what_they_measure_on_the_cpu(monkeypatch):
     def measured(device):
         data = tiny(device)
         monkeypatch.setattr(training, "image_set", lambda *_: data)
-        found = arms.train([Job(arms.train, cell, 0) for cell in cells], Environment(device, Path("none")))
-        return [replace(metrics, seconds=None) for metrics in found]
+        found = arms.train([Job(TRAINING, cell, 0) for cell in cells], Environment(device, Path("none")))
+        return [replace(metrics, seconds=None) for _, metrics in found]
 
     with FakeGpu():
         there = measured(CUDA)

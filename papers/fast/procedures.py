@@ -1,0 +1,82 @@
+"""How the jobs of this paper run: what each procedure measures, and what one of its jobs asks of a device."""
+
+from common.experiment import Metric, Procedure
+from common.models.architecture import architecture
+from common.models.operations import NetworkCost, Work, architecture_cost, published_cost
+from common.models.small_cnn import small_cnn
+from papers.fast.anytime import Schedule
+from papers.fast.settings import OPTIMIZERS, Cell
+from papers.fast.sources import SIDE
+from papers.fast.training import CHECKPOINTS, measure_source, train
+
+
+def _at(step: int | str) -> dict[str, Metric]:
+    """Return what is measured at a checkpoint, after `step` updates."""
+    when = f"after {step} updates" if isinstance(step, int) else "at the last checkpoint"
+    return {
+        f"target_adp_{step}": Metric("fraction", f"Target test accuracy of the best state so far, {when}."),
+        f"source_adp_{step}": Metric("fraction", f"Source test accuracy of that state, old classifier, {when}."),
+        f"norm_{step}": Metric("none", f"Frobenius norm of the classifier's weights, {when}."),
+    }
+
+
+MOMENTS: tuple[int | str, ...] = (*CHECKPOINTS, "end")
+MEASURED = {
+    **{name: metric for step in MOMENTS for name, metric in _at(step).items()},
+    "target_adp_early": Metric("fraction", "Target ADP, the mean over the checkpoints 1 to 21."),
+    "validation_adp": Metric("fraction", "Best validation accuracy so far, the mean over all checkpoints."),
+    "validation_accuracy": Metric("fraction", "Best validation accuracy."),
+    "best_step": Metric("count", "Updates after which the best state was reached."),
+    "top1_error": Metric("fraction", "Top-1 error of the best state on the test images."),
+    "top5_error": Metric("fraction", "Top-5 error of the best state on the test images."),
+    "distance": Metric("none", "Distance of the best state's extractor from the source model's."),
+    "last_top1_error": Metric("fraction", "Top-1 error of the last state on the test images."),
+    "last_distance": Metric("none", "Distance of the last state's extractor from the source model's."),
+    "worst_drop": Metric("none", "Lowest change of validation accuracy within seven steps, over all steps."),
+    "switched_at": Metric("count", "Updates after which warm-up ended."),
+    "jump": Metric("none", "Lowest change of validation accuracy within seven steps after the switch."),
+}
+SOURCE_MEASURED = {
+    "test_accuracy": Metric("fraction", "Test accuracy of the source model on its own task."),
+    "validation_accuracy": Metric("fraction", "Best validation accuracy of the source model."),
+    "best_step": Metric("count", "Updates after which the source model was best."),
+}
+IMAGES = {  # to validate with and to test on
+    "digits": (110, 360),
+    "digits-rotated": (110, 360),
+    "digits-0-4": (55, 180),
+    "digits-5-9": (55, 180),
+    "gratings": (110, 360),
+    "cifar100": (2_500, 10_000),
+    "mnist": (3_000, 10_000),
+    "caltech256": (1_280, 5_956),
+}
+BUFFERS = {"sgd": 1, "nesterov": 1, "adam": 2, "radam": 2}  # values that an optimizer keeps for a parameter
+
+
+def work(cell: Cell) -> Work:
+    """Estimate the work of one job: training, validations, and tests at the checkpoints."""
+    setting = cell.setting
+    schedule = Schedule(setting.steps, setting.batch_size, OPTIMIZERS[cell.optimizer], setting.every_step)
+    validation, test = IMAGES[setting.target]
+    source_test = IMAGES[setting.source][1] if setting.source else 0
+    cost = cost_of(setting.network)
+    training = cost.training(setting.batch_size, setting.batch_size, setting.steps, BUFFERS[cell.optimizer])
+    validations = cost.evaluation(validation, len(schedule.validations))
+    return training + validations + cost.evaluation(test + source_test, len(schedule.checkpoints))
+
+
+def work_of_source(cell: Cell) -> Work:
+    """Estimate the work of one test of a source model; its training happens once for all seeds."""
+    return cost_of(cell.setting.network).evaluation(IMAGES[cell.setting.source][1])
+
+
+def cost_of(network: str) -> NetworkCost:
+    """Return what a network of the settings costs on the images that it is given."""
+    if network.startswith("small_cnn"):
+        return architecture_cost(architecture(small_cnn, batch_norm=int(network == "small_cnn")), (1, 8, 8))
+    return published_cost(network, SIDE)
+
+
+FINE_TUNING = Procedure("fine-tuning", train, MEASURED, work)
+SOURCE_TEST = Procedure("source test", measure_source, SOURCE_MEASURED, work_of_source)
