@@ -1,9 +1,29 @@
 """Which images make up the batches of a run."""
 
+from collections.abc import Iterator, Sequence
+
 import torch
 from torch import Tensor
 
 from common.errors import UsageError
+
+
+def shuffled_epochs(
+    own: Tensor, epochs: int, batch_size: int, seeds: Sequence[int], ragged: bool = False
+) -> Iterator[Sequence[Tensor]]:
+    """Yield every epoch's batches, [R, B] each: all images that own [R, n] names in a new order.
+
+    The last batch, where it is smaller, is dropped unless they may be `ragged`. Raises ValueError where the images do
+    not fill one batch.
+    """
+    size = own.shape[1]
+    taken = size if ragged else size - size % batch_size
+    if not taken:
+        raise ValueError(f"{size} images do not fill a batch of {batch_size}")
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    for _ in range(epochs):
+        orders = torch.stack([torch.randperm(size, generator=g)[:taken] for g in generators])
+        yield torch.split(own.gather(1, orders.to(own.device)), batch_size, dim=1)
 
 
 class StratifiedBatches:

@@ -132,6 +132,21 @@ def set_states(generators: Sequence[torch.Generator], saved: Sequence[Tensor]) -
         generator.set_state(state)
 
 
+class Tensors:
+    """Tensors, wherever they lie, that change in training and are saved with it."""
+
+    def __init__(self, tensors: Sequence[Tensor]) -> None:
+        self.tensors = tensors
+
+    def state_dict(self) -> State:
+        """Return their present values."""
+        return list(self.tensors)
+
+    def load_state_dict(self, saved: State) -> None:
+        """Overwrite them with saved values."""
+        copy_into(self.tensors, saved)
+
+
 @torch.no_grad()
 def copy_into(tensors: Sequence[Tensor], saved: Sequence[Tensor]) -> None:
     """Overwrite tensors, wherever they lie, with saved ones."""

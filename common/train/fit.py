@@ -1,20 +1,24 @@
-"""The one training loop: a list of runs in, trained networks and their histories out."""
+"""Training with a validation after every epoch: a list of runs in, trained networks and their histories out."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from common.resident import Stored
-from common.train.capture import Work, repeated
-from common.train.checkpoint import NOWHERE, Checkpoint, State, copy_into, set_states, states
+from common.train.batches import shuffled_epochs
+from common.train.best import Best
+from common.train.checkpoint import NOWHERE, Checkpoint
+from common.train.loop import Stretch, Training, train
 from common.train.optimizers import SGD, SGDUpdate
 from common.train.program import Program
 from common.train.schedules import Schedule
 from common.train.stacking import stackable
+from common.train.tape import Tape
 from common.transforms import Transform
+
+LOSS, ACCURACY = "train loss", "validation accuracy"  # on the tape, beside what the observer calls its numbers
 
 
 @dataclass(frozen=True)
@@ -129,92 +133,36 @@ class _Group:
             [self._frozen(name) for name in self.program.parameters],
             runs[0].decay_frozen,
         )
-        self.orders = [torch.Generator().manual_seed(run.seed) for run in runs]
         self.draws = [torch.Generator(images.device).manual_seed(run.seed) for run in runs]
         self.validation = torch.stack([run.validation for run in runs]).to(images.device)
-        self.best = self.program.state()
-        self.best_correct = torch.full((len(runs),), -1, device=images.device)
-        self.best_epoch = torch.zeros_like(self.best_correct)
-        self.losses: list[Tensor] = []
-        self.accuracies: list[Tensor] = []
-        self.observed: list[dict[str, Tensor]] = []
-        self.started = time.perf_counter()
+        self.best, self.tape = Best(self.program), Tape(images.device)
 
     def histories(self, checkpoint: Checkpoint) -> list[History]:
         """Train, or return what came of it before."""
         if (done := checkpoint.result) is not None:
             self.program.load(done["program"])
             return [History(**history) for history in done["histories"]]
-        if (begun := checkpoint.begun()) is not None:
-            self.load_state_dict(begun)
-        self._train(checkpoint)
-        seconds = (time.perf_counter() - self.started) / len(self.runs)
-        histories = [replace(history, seconds=seconds) for history in self._histories()]
+        training = Training(
+            self.program,
+            self.update,
+            self._step,
+            {"best": self.best, "tape": self.tape},
+            self.draws if self.recipe.augment else (),
+        )
+        seconds = train(training, self._epochs(), self._look, checkpoint)
+        histories = self._histories(seconds / len(self.runs))
         checkpoint.finish(lambda: {"program": self.program.state(), "histories": [vars(own) for own in histories]})
         return histories
 
-    def _train(self, checkpoint: Checkpoint) -> None:
-        """Run all epochs that are left; nothing is read back to the host but for a checkpoint."""
-        if not self.observed:
-            self.observed.append(self._observe())
-        changed = [*self.program.module.state_dict().values(), *self.update.buffers]
-        draws = self.draws if self.recipe.augment else ()
-        step = repeated(self._step, changed, self.images.device, draws)  # gone, with its graph, when training ends
-        for epoch in range(len(self.losses), self.recipe.epochs):
-            self.losses.append(self._train_epoch(epoch, step))
-            correct = self.program.correct(self.images, self.labels, self.validation)
-            better = correct > self.best_correct
-            self.best_correct = torch.where(better, correct, self.best_correct)
-            self.best_epoch.masked_fill_(better, epoch + 1)
-            self.program.keep(better, self.best)
-            self.accuracies.append(correct / self.validation.shape[1])
-            self.observed.append(self._observe())
-            checkpoint.save(self.state_dict)
-
-    def state_dict(self) -> State:
-        """Return all that training goes on from."""
-        return {
-            "program": self.program.module.state_dict(),
-            "update": self.update.state_dict(),
-            "generators": states([*self.orders, *self.draws]),
-            "best": self.best,
-            "of_runs": [self.best_correct, self.best_epoch],
-            "losses": torch.stack(self.losses),
-            "accuracies": torch.stack(self.accuracies),
-            "observed": self.observed,
-            "seconds": time.perf_counter() - self.started,
-        }
-
-    def load_state_dict(self, saved: State) -> None:
-        """Go on from there."""
-        device = self.images.device
-        self.program.load(saved["program"])
-        self.update.load_state_dict(saved["update"])
-        set_states([*self.orders, *self.draws], saved["generators"])
-        copy_into(list(self.best.values()), [saved["best"][name] for name in self.best])
-        copy_into([self.best_correct, self.best_epoch], saved["of_runs"])
-        self.losses, self.accuracies = (list(saved[name].to(device)) for name in ("losses", "accuracies"))
-        self.observed = saved["observed"]
-        self.started -= saved["seconds"]
-
-    def _train_epoch(self, epoch: int, step: Work) -> Tensor:
-        """Return each run's mean loss over the epoch, [R]."""
-        recipe = self.recipe
-        order = torch.stack(
-            [
-                run.train[torch.randperm(len(run.train), generator=generator)]
-                for run, generator in zip(self.runs, self.orders, strict=True)
-            ]
-        ).to(self.images.device)
-        steps = recipe.steps_per_epoch(order.shape[1])
-        factors = [recipe.schedule.factor(epoch * steps + step, steps) for step in range(steps)]
-        rates = torch.tensor([self.runs[0].learning_rate * factor for factor in factors], dtype=torch.float64)
-        total = torch.zeros(len(self.runs), device=self.images.device)
-        self.program.module.train()
-        batches = torch.split(order, recipe.batch_size, dim=1)
-        for batch, rate in zip(batches, rates.to(self.images.device), strict=True):
-            total += step([batch, rate])
-        return total / steps
+    def _epochs(self) -> Iterator[Stretch]:
+        """Yield the batches of every epoch, [R, B] each, and their rates."""
+        own = torch.stack([run.train for run in self.runs]).to(self.images.device)
+        recipe, steps = self.recipe, self.recipe.steps_per_epoch(own.shape[1])
+        seeds = [run.seed for run in self.runs]
+        for epoch, batches in enumerate(shuffled_epochs(own, recipe.epochs, recipe.batch_size, seeds, ragged=True)):
+            factors = [recipe.schedule.factor(epoch * steps + step, steps) for step in range(steps)]
+            rates = torch.tensor([self.runs[0].learning_rate * factor for factor in factors], dtype=torch.float64)
+            yield list(zip(batches, rates.to(self.images.device), strict=True))
 
     def _step(self, inputs: Sequence[Tensor]) -> Tensor:
         """Take one step on the images that an index [R, B] names, with a rate; return each run's loss, [R]."""
@@ -222,6 +170,15 @@ class _Group:
         losses = self.program.losses(self._augmented(self.images[batch]), self.labels[batch])
         self.update.step(self.program.gradients(losses), rate)
         return losses.detach()
+
+    def _look(self, epoch: int, loss: Tensor | None) -> bool:
+        """Validate after an epoch, and observe; after epoch 0, which is before training, observe alone."""
+        if loss is not None:
+            correct = self.program.correct(self.images, self.labels, self.validation)
+            self.best.see(correct, epoch)
+            self.tape.add({LOSS: loss, ACCURACY: correct / self.validation.shape[1]})
+        self.tape.add(self._observe())
+        return False
 
     def _augmented(self, images: Tensor) -> Tensor:
         """Transform a batch [R, B, C, H, W], each run with its own generator."""
@@ -246,16 +203,17 @@ class _Group:
         masks = [run.mask[name] for run in self.runs]
         return ~(torch.stack(masks) if self.program.stacked else masks[0]).to(self.images.device)
 
-    def _histories(self) -> list[History]:
-        losses, accuracies = torch.stack(self.losses), torch.stack(self.accuracies)
+    def _histories(self, seconds: float) -> list[History]:
+        taken, best = self.tape.read(), self.best.moment.tolist()
+        losses, accuracies = taken.pop(LOSS), taken.pop(ACCURACY)
         return [
             History(
                 train_loss=losses[:, r].tolist(),
                 validation_accuracy=accuracies[:, r].tolist(),
-                best_epoch=int(self.best_epoch[r]),
-                best_state=self.program.of_run(self.best, r),
-                observed={name: [float(seen[name][r]) for seen in self.observed] for name in self.observed[0]},
-                seconds=0.0,
+                best_epoch=best[r],
+                best_state=self.program.of_run(self.best.state, r),
+                observed={name: values[:, r].tolist() for name, values in taken.items()},
+                seconds=seconds,
                 strategy=self.program.strategy,
             )
             for r in range(len(self.runs))

@@ -108,6 +108,9 @@ class SGDUpdate:
             is_first_step=False,
         )
 
+    def count_step(self) -> None:
+        """Begin a step: nothing follows from the number of steps."""
+
     def state_dict(self) -> State:
         """Return the buffers."""
         return {"buffers": self.buffers}

@@ -4,21 +4,20 @@ A run validates after some steps and keeps its best state; at every checkpoint t
 tested on the target task, and on the source task with the classifier that was removed (Section 6.1).
 """
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from itertools import islice
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from common.seeds import global_draws, stream
 from common.train.batches import StratifiedBatches
-from common.train.capture import Work, repeated
-from common.train.checkpoint import NOWHERE, Checkpoint, State, copy_into, set_states, states
+from common.train.best import Best
+from common.train.checkpoint import NOWHERE, Checkpoint
+from common.train.loop import Stateful, Stretch, Training, train
 from common.train.optimizers import Optimizer, PerRunUpdate
 from common.train.program import Program, right
+from common.train.tape import Tape
 from papers.fast.adoption import Adopted
 from papers.fast.adp import checkpoints, validations
 from papers.fast.tasks import Task
@@ -92,8 +91,12 @@ def adapt(
 
 
 class _Adaptation:
+    """Runs that are adapted together; a look comes wherever a validation or a checkpoint of the schedule does."""
+
     def __init__(self, runs: Sequence[Run], schedule: Schedule, target: Task, source: Task | None) -> None:
         self.runs, self.schedule, self.target, self.source = runs, schedule, target, source
+        self.at_validation, self.at_checkpoint = set(schedule.validations), set(schedule.checkpoints)
+        self.looks = sorted({0, schedule.steps} | self.at_validation | self.at_checkpoint)
         self.program = Program([run.model for run in runs])
         self.update = PerRunUpdate(schedule.optimizer, list(self.program.parameters.values()))
         self.rates = [self._rate(name) for name in self.program.parameters]
@@ -105,107 +108,70 @@ class _Adaptation:
         self.draws = [torch.Generator(device).manual_seed(run.seed) for run in runs]
         self.validation = target.validation.to(device).expand(len(runs), -1)
         self.warm_up = WarmUp(len(runs), len(target.validation), device) if schedule.warm_up != "none" else None
-        self.best = torch.full((len(runs),), -1, device=device)
-        self.best_step = torch.zeros_like(self.best)
-        self.best_state = self.program.state()
-        self.updates = 0
-        self.validated: list[Tensor] = []
-        self.deployed: list[Tensor] = []
-        self.norms: list[Tensor] = []
-        self.started = time.perf_counter()
+        self.best, self.tape = Best(self.program), Tape(device)
         self.program.training_mode()
 
     def histories(self, checkpoint: Checkpoint) -> list[History]:
         """Walk through all steps that are left, then read what was measured."""
-        if (begun := checkpoint.begun()) is not None:
-            self.load_state_dict(begun)
-        schedule = self.schedule
-        at_validation, at_checkpoint = set(schedule.validations), set(schedule.checkpoints)
-        batches = islice(self._batches(), self.updates, None)  # orders are drawn again, and passed over
-        work = self._repeated()
-        for step in range(self.updates, schedule.steps + 1):
-            if step in at_validation:
-                self.validated.append(self._validate(step))
-            if step in at_checkpoint:
-                self.deployed.append(self._deployed())
-                self.norms.append(self._norm())
-            if step < schedule.steps:
-                self._step(next(batches), work)
-                self.updates = step + 1
-                checkpoint.save(self.state_dict)
-        tested = torch.stack(self.deployed).tolist()  # [checkpoints, tasks, runs]
-        numbers = torch.stack(self.norms).tolist(), torch.stack(self.validated).tolist()
-        ends = self.best_step.tolist(), self.warm_up.switched_at.tolist() if self.warm_up else None
-        seconds = (time.perf_counter() - self.started) / len(self.runs)
+        keeps: dict[str, Stateful] = {
+            "best": self.best,
+            "tape": self.tape,
+            **({"warm-up": self.warm_up} if self.warm_up else {}),
+        }
+        training = Training(
+            self.program,
+            self.update,
+            self._step,
+            keeps,
+            self.draws,
+            None if self.program.stacked else self.runs[0].seed,  # networks that stack have no dropout
+            captured=self.warm_up is None,
+        )
+        seconds = train(training, self._stretches(), self._look, checkpoint) / len(self.runs)
+        taken = self.tape.read()
+        deployed, best = taken["deployed"].tolist(), self.best.moment.tolist()  # [checkpoints, tasks, runs]
+        switched = self.warm_up.switched_at.tolist() if self.warm_up else [-1] * len(self.runs)
         return [
             History(
-                target=[tasks[0][r] for tasks in tested],
-                source=[tasks[1][r] for tasks in tested if len(tasks) > 1],
-                norm=[row[r] for row in numbers[0]],
-                validation=[row[r] for row in numbers[1]],
-                best_step=ends[0][r],
-                best_state=self.program.of_run(self.best_state, r),
-                switched_at=ends[1][r] if ends[1] and ends[1][r] >= 0 else None,
+                target=[tasks[0][r] for tasks in deployed],
+                source=[tasks[1][r] for tasks in deployed if len(tasks) > 1],
+                norm=taken["norm"][:, r].tolist(),
+                validation=taken["validation"][:, r].tolist(),
+                best_step=best[r],
+                best_state=self.program.of_run(self.best.state, r),
+                switched_at=switched[r] if switched[r] >= 0 else None,
                 seconds=seconds,
             )
             for r in range(len(self.runs))
         ]
 
-    def state_dict(self) -> State:
-        """Return all that goes on after `updates` steps."""
-        return {
-            "program": self.program.module.state_dict(),
-            "update": self.update.state_dict(),
-            "generators": states(self.draws),
-            "best_state": self.best_state,
-            "of_runs": self._of_runs(),
-            "updates": self.updates,
-            "measured": [torch.stack(own) for own in (self.validated, self.deployed, self.norms)],
-            "seconds": time.perf_counter() - self.started,
-        }
+    def _stretches(self) -> Iterator[Stretch]:
+        """Yield the steps between two looks: the indices of every step's batches, [R, B]."""
+        batches = self._drawn()
+        for before, after in pairwise(self.looks):
+            yield [[next(batches)] for _ in range(after - before)]
 
-    def load_state_dict(self, saved: State) -> None:
-        """Go on from there."""
-        self.program.load(saved["program"])
-        self.update.load_state_dict(saved["update"])
-        set_states(self.draws, saved["generators"])
-        copy_into(list(self.best_state.values()), [saved["best_state"][name] for name in self.best_state])
-        copy_into(self._of_runs(), saved["of_runs"])
-        self.updates = saved["updates"]
-        on_device = (own.to(self.best.device) for own in saved["measured"])
-        self.validated, self.deployed, self.norms = (list(own) for own in on_device)
-        self.started -= saved["seconds"]
-
-    def _of_runs(self) -> list[Tensor]:
-        own = self.warm_up
-        return [self.best, self.best_step, *([own.accepted, own.stale, own.warming, own.switched_at] if own else [])]
-
-    def _batches(self) -> Iterator[Tensor]:
-        """Yield the indices of every step's batches, [R, B]."""
+    def _drawn(self) -> Iterator[Tensor]:
         left = self.schedule.steps
         while left:
             drawn = torch.stack([own.draw(min(left, DRAWN_AHEAD)) for own in self.batches], dim=1)
             yield from drawn.to(self.target.images.device)
             left -= len(drawn)
 
-    def _repeated(self) -> Work:
-        """Return what does a step; in a warm-up, which decides at every step whether to train theta, as it is."""
-        if self.warm_up:
-            return self._work
-        changed = [*self.program.module.state_dict().values(), *self.update.buffers]
-        return repeated(self._work, changed, self.target.images.device, self.draws)
+    def _look(self, number: int, loss: Tensor | None) -> bool:
+        """Validate, deploy the best states so far, or both, as the schedule says."""
+        step = self.looks[number]
+        if step in self.at_validation:
+            self.tape.add({"validation": self._validate(step)})
+        if step in self.at_checkpoint:
+            self.tape.add({"deployed": self._deployed(), "norm": self._norm()})
+        return False
 
-    def _step(self, batch: Tensor, work: Work) -> None:
-        """Update every run once, on the images that batch [R, B] names."""
-        self.update.count_step()
-        with self._dropout():
-            work([batch])
-
-    def _work(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Return the losses, [R], before the update."""
+    def _step(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Update every run once, on the images that an index [R, B] names; return the losses, [R], before it."""
         (batch,) = inputs
         warming = self.warm_up.warming if self.warm_up and bool(self.warm_up.warming.any()) else None
-        if self.warm_up:  # every validation puts the extractor back into training mode
+        if self.warm_up:
             inference = warming if self.schedule.warm_up == "inference" else None
             self.program.training_mode("extractor", inference)
         losses = self.program.losses(self._augmented(self.target.images[batch]), self.target.labels[batch])
@@ -217,12 +183,6 @@ class _Adaptation:
         self.update.apply(gradients, self.rates)
         return losses.detach()
 
-    def _dropout(self) -> AbstractContextManager[None]:
-        """Let what dropout draws in this step follow from seed and step; networks that stack have none."""
-        if self.program.stacked:
-            return nullcontext()
-        return global_draws(stream(self.runs[0].seed, f"dropout of step {self.updates}"), self.target.images.device)
-
     def _augmented(self, images: Tensor) -> Tensor:
         """Transform a batch [R, B, C, H, W], each run with its own generator."""
         for transform in self.target.augment:
@@ -232,10 +192,7 @@ class _Adaptation:
     def _validate(self, step: int) -> Tensor:
         """Keep the runs that are better than ever before; return the validation accuracies, [R]."""
         correct = self.program.correct(self.target.images, self.target.labels, self.validation)
-        better = correct > self.best
-        self.best = torch.where(better, correct, self.best)
-        self.best_step.masked_fill_(better, step)
-        self.program.keep(better, self.best_state)
+        self.best.see(correct, step)
         if self.warm_up:
             self.warm_up.see(correct, step)
         return correct / self.validation.shape[1]
@@ -249,16 +206,16 @@ class _Adaptation:
 
     @torch.no_grad()
     def _accuracy(self, task: Task, logits: Callable[[Tensor], Tensor]) -> Tensor:
-        correct = torch.zeros_like(self.best)
+        correct = torch.zeros_like(self.best.moment)
         parts = zip(*(torch.split(of, TESTED_AT_ONCE) for of in (task.test_images, task.test_labels)), strict=True)
         for images, labels in parts:
             repeated = images.expand(len(self.runs), *images.shape)
-            features = self.program.part("extractor", self.best_state, repeated)
+            features = self.program.part("extractor", self.best.state, repeated)
             correct += right(logits(features), labels)
         return correct / len(task.test_labels)
 
     def _target_logits(self, features: Tensor) -> Tensor:
-        return self.program.part("classifier", self.best_state, features)
+        return self.program.part("classifier", self.best.state, features)
 
     def _source_logits(self, features: Tensor) -> Tensor:
         head = self.runs[0].model.source  # all runs come from one source model

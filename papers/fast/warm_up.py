@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from common.train.checkpoint import State, copy_into
+
 PATIENCE = 10  # steps without progress, after which a run switches
 PROGRESS = 100  # the reciprocal of the validation accuracy that counts as progress: one percent
 
@@ -30,3 +32,14 @@ class WarmUp:
         switching = self.warming & (self.stale >= PATIENCE)
         self.switched_at.masked_fill_(switching, step)
         self.warming = self.warming & ~switching
+
+    def state_dict(self) -> State:
+        """Return how far every run has come."""
+        return {"runs": self._of_runs()}
+
+    def load_state_dict(self, saved: State) -> None:
+        """Go on from there."""
+        copy_into(self._of_runs(), saved["runs"])
+
+    def _of_runs(self) -> list[Tensor]:
+        return [self.accepted, self.stale, self.warming, self.switched_at]

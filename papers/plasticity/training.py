@@ -10,10 +10,11 @@ from common.experiment import Environment, Job, Measured, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
 from common.seeds import stream
+from common.train.batches import shuffled_epochs
 from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.program import Program
 from common.train.stacking import stackable
-from common.train.stages import Data, StageHistory, shuffled_epochs, train_stage
+from common.train.stages import Data, StageHistory, train_stage
 from papers.plasticity.data import data_of
 from papers.plasticity.reset import require_groups, reset
 from papers.plasticity.settings import OPTIMIZERS, Cell, Setting
@@ -101,7 +102,7 @@ def together(runs: Sequence[Run], data: Data, checkpoint: Checkpoint = NOWHERE) 
         yield measure(run.cell, [_of_run(history, r) for history in histories], _updates(run), seconds)
 
 
-def _shuffled(runs: Sequence[Run], own: Tensor, epochs: int, stage: int) -> Iterable[Tensor]:
+def _shuffled(runs: Sequence[Run], own: Tensor, epochs: int, stage: int) -> Iterable[Iterable[Tensor]]:
     """Return the batches of a stage; the order of the last stage (-1) is the same for all arms of a replicate."""
     seeds = [stream(run.seed, f"order of stage {stage}") for run in runs]
     return shuffled_epochs(own, epochs, runs[0].cell.setting.batch_size, seeds)

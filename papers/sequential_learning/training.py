@@ -1,12 +1,10 @@
 """Networks follow their learning paths, many as one program (Negative Pretraining Effect, Definition 3)."""
 
 import copy
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +13,15 @@ from common.datasets.splits import train_validation_split
 from common.experiment import Environment
 from common.models.architecture import Architecture
 from common.models.operations import NetworkCost, architecture_cost
-from common.seeds import global_draws, stream
-from common.train.checkpoint import Checkpoint, State, copy_into, set_states, states
-from common.train.early_stopping import EarlyStopping
+from common.seeds import stream
+from common.train.batches import shuffled_epochs
+from common.train.best import Best
+from common.train.checkpoint import Checkpoint, State, Tensors
+from common.train.loop import Stateful, Training, train
 from common.train.optimizers import SGD, PerRunUpdate
 from common.train.program import Program
 from common.train.stacking import stackable
-from common.train.stages import Epoch, shuffled_epochs, train_epochs
+from common.train.tape import Tape
 from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.path import LearningPath, Stage, Task
 from papers.sequential_learning.shown import ImageSet, Shown, image_set
@@ -237,14 +237,14 @@ class _Training:
         from_the_end: int,
         measures: Measures,
     ) -> None:
-        self.device = data.images.device
+        device = data.images.device
         self.runs, self.process, self.measures = runs, stages[0].process, measures
         self.program = Program([run.model for run in runs])
         self.shown = Shown(data, [stage.task for stage in stages], [stream(s, f"{from_the_end}") for s in seeds])
         splits = [split(data, stage.task, setting.validation, s) for stage, s in zip(stages, seeds, strict=True)]
-        self.train = torch.stack([train for train, _ in splits]).to(self.device)
-        self.validation = torch.stack([held_out for _, held_out in splits]).to(self.device)
-        self.test = torch.arange(len(data.test_labels), device=self.device).expand(len(runs), -1)
+        self.train = torch.stack([train for train, _ in splits]).to(device)
+        self.validation = torch.stack([held_out for _, held_out in splits]).to(device)
+        self.test = torch.arange(len(data.test_labels), device=device).expand(len(runs), -1)
         orders = [stream(s, f"order of stage {from_the_end}") for s in seeds]
         self.dropout = stream(seeds[0], f"dropout of stage {from_the_end}")  # networks with dropout train alone
         self.epochs = shuffled_epochs(self.train, self.process.epochs, setting.batch_size, orders)
@@ -253,118 +253,72 @@ class _Training:
         weight_decays = self.program.beside_parameters([stage.process.weight_decay for stage in stages])
         parameters = list(self.program.parameters.values())
         self.update = PerRunUpdate(SGD(self.process.momentum), parameters, weight_decays)
-        self.stopping = self._early_stopping()
-        self.losses: list[Tensor] = []
-        self.validation_losses: list[Tensor] = []
-        self.seen: list[Mapping[str, Tensor]] = []
-        self.initial: Tensor | None = None
-        self.at_ends: list[Mapping[str, Tensor]] = []
-        self.started = time.perf_counter()
+        self.best = self._best()
+        self.losses, self.seen, self.ends = Tape(device), Tape(device), Tape(device)
 
-    def _early_stopping(self) -> EarlyStopping | None:
+    def _best(self) -> Best | None:
         if self.process.patience is None:
             return None
         if not self.validation.shape[1]:
             raise ValueError("early stopping needs images to validate on: the setting's share of them is 0")
-        return EarlyStopping(self.program, self.process.patience, self.device)
+        return Best(self.program, self.process.patience)
 
     def passages(self, checkpoint: Checkpoint) -> list[Passage]:
         """Train, and measure every run with the weights that it hands on."""
-        if (begun := checkpoint.begun()) is not None:
-            self.load_state_dict(begun)
-        else:
-            self.initial, _ = self.program.evaluate(self.shown.fixed, self.train)
-            self.at_ends.append(self.measures.at_ends(self.program, self.shown, self.runs))
-            self._look()
-
-        def after(losses: Tensor) -> bool:
-            ends = self._after(losses)
-            if not ends:
-                checkpoint.save(self.state_dict)
-            return ends
-
-        with global_draws(self.dropout, self.device):
-            shown = self.shown
-            train_epochs(
-                self.program, self._epochs_left(), shown.in_training, self.update, self.rates, after, shown.draws
-            )
-        if self.stopping is not None:
-            self.stopping.restore()
+        tapes = {"losses": self.losses, "seen": self.seen, "ends": self.ends}
+        keeps: dict[str, Stateful] = {
+            "rates": Tensors(self.rates),
+            **tapes,
+            **({"best": self.best} if self.best else {}),
+        }
+        training = Training(self.program, self.update, self._step, keeps, self.shown.draws, self.dropout)
+        epochs = ([[batch] for batch in epoch] for epoch in self.epochs)
+        seconds = train(training, epochs, self._look, checkpoint) / self.program.runs
+        if self.best is not None:
+            self.best.restore()
         trained = self.program.evaluate(self.shown.fixed, self.train)
         tested = self.program.evaluate(self.shown.to_test, self.test)
-        self.at_ends.append(self.measures.at_ends(self.program, self.shown, self.runs))
-        assert self.initial is not None
-        measured = torch.stack([self.initial, *trained, *tested]).cpu()
-        seconds = (time.perf_counter() - self.started) / self.program.runs
-        return self._passages(measured, _by_name(self.at_ends), seconds)
+        self.ends.add(self.measures.at_ends(self.program, self.shown, self.runs))
+        return self._passages(torch.stack([*trained, *tested]).cpu(), seconds)
 
-    def state_dict(self) -> State:
-        """Return all that training goes on from."""
-        return {
-            "program": self.program.module.state_dict(),
-            "update": self.update.state_dict(),
-            "stopping": self.stopping.state_dict() if self.stopping else None,
-            "rates": self.rates,
-            "generators": states(self.shown.draws),
-            "losses": self.losses,
-            "validation_losses": self.validation_losses,
-            "seen": self.seen,
-            "initial": self.initial,
-            "at_ends": self.at_ends,
-            "seconds": time.perf_counter() - self.started,
-        }
+    def _step(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Take one step on the images that an index [R, B] names; return each run's loss, [R]."""
+        losses = self.program.losses(*self.shown.in_training(inputs[0]))
+        self.update.apply(self.program.gradients(losses), self.rates)
+        return losses.detach()
 
-    def load_state_dict(self, saved: State) -> None:
-        """Go on from there."""
-        self.program.load(saved["program"])
-        self.update.load_state_dict(saved["update"])
-        if self.stopping:
-            self.stopping.load_state_dict(saved["stopping"])
-        copy_into(self.rates, saved["rates"])
-        set_states(self.shown.draws, saved["generators"])
-        for name in ("losses", "validation_losses", "seen", "initial", "at_ends"):
-            setattr(self, name, _on(self.device, saved[name]))
-        self.started -= saved["seconds"]
-
-    def _epochs_left(self) -> Iterator[Epoch]:
-        """Yield the batches of every epoch that is left; orders are drawn again and passed over.
-
-        What dropout draws in an epoch follows from the seed and the epoch's number.
-        """
-        for number, epoch in islice(enumerate(self.epochs), len(self.losses), None):
-            torch.manual_seed(stream(self.dropout, f"epoch {number}"))
-            yield epoch
-
-    def _after(self, losses: Tensor) -> bool:
-        """Close an epoch; say whether no run trains any more."""
-        torch._foreach_mul_(self.rates, self.decays)
-        self.losses.append(losses)
-        self._look()
-        if self.stopping is None:
+    def _look(self, epoch: int, loss: Tensor | None) -> bool:
+        """Measure before training, and close every epoch; say whether no run trains any more."""
+        if loss is None:
+            initial, _ = self.program.evaluate(self.shown.fixed, self.train)
+            self.losses.add({"initial": initial})
+            self.ends.add(self.measures.at_ends(self.program, self.shown, self.runs))
+        else:
+            torch._foreach_mul_(self.rates, self.decays)
+            self.losses.add({"training": loss})
+        self.seen.add(self.measures.every_epoch(self.program, self.shown, self.runs))
+        if loss is None or self.best is None:
             return False
         validation, _ = self.program.evaluate(self.shown.fixed, self.validation)
-        self.validation_losses.append(validation)
-        return not bool(self.stopping.update(validation).any())
+        self.losses.add({"validation": validation})
+        self.best.see(-validation, epoch)
+        return not bool(self.best.training.any())
 
-    def _look(self) -> None:
-        self.seen.append(self.measures.every_epoch(self.program, self.shown, self.runs))
-
-    def _passages(self, measured: Tensor, ends: Mapping[str, Tensor], seconds: float) -> list[Passage]:
-        losses = torch.stack(self.losses).cpu()
-        validation = torch.stack(self.validation_losses).cpu() if self.stopping else losses[:0]
-        stop = self.stopping
-        epochs = stop.epochs.tolist() if stop else [len(losses)] * self.program.runs
-        best = stop.best_epoch.tolist() if stop else epochs
-        seen = _by_name(self.seen)
+    def _passages(self, measured: Tensor, seconds: float) -> list[Passage]:
+        losses, seen, ends = self.losses.read(), self.seen.read(), self.ends.read()
+        training = losses["training"]
+        validation = losses.get("validation", training[:0])
+        epochs = self.best.last.tolist() if self.best else [len(training)] * self.program.runs
+        best = self.best.moment.clamp(min=0).tolist() if self.best else epochs
         passages = []
         for run, (trained, best_epoch) in enumerate(zip(epochs, best, strict=True)):
-            initial, final, accuracy, test_loss, test_accuracy = measured[:, run].tolist()
+            final, accuracy, test_loss, test_accuracy = measured[:, run].tolist()
             passages.append(
                 Passage(
-                    loss=losses[:trained, run].tolist(),
+                    loss=training[:trained, run].tolist(),
                     validation_loss=validation[:trained, run].tolist(),
                     best_epoch=best_epoch,
-                    initial_loss=initial,
+                    initial_loss=float(losses["initial"][0, run]),
                     final_loss=final,
                     train_accuracy=accuracy,
                     test_loss=test_loss,
@@ -375,20 +329,6 @@ class _Training:
                 )
             )
         return passages
-
-
-def _on(device: torch.device, saved: State) -> State:
-    """Move what was measured back to the device."""
-    if isinstance(saved, Tensor):
-        return saved.to(device)
-    if isinstance(saved, dict):
-        return {name: value.to(device) for name, value in saved.items()}
-    return [_on(device, value) for value in saved]
-
-
-def _by_name(moments: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Bring what was measured at several moments to the host, [moments, R, ...] by name."""
-    return {name: torch.stack([moment[name] for moment in moments]).cpu() for name in moments[0]}
 
 
 def cost_of(model: Architecture, dataset: str) -> NetworkCost:

@@ -10,10 +10,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from common.models.grouped import grouped_resnet
 from common.models.init import initialise
+from common.train.batches import shuffled_epochs
 from common.train.evaluate import accuracy
 from common.train.optimizers import Adam
 from common.train.program import Program
-from common.train.stages import Data, shuffled_epochs, train_stage
+from common.train.stages import Data, train_stage
 from tests.bench.contest import milliseconds, show
 
 CUDA = torch.cuda.is_available()

@@ -18,13 +18,14 @@ from common.models.mlp import bn_mlp
 from common.models.resnet import resnet_mini
 from common.models.small_cnn import FEATURES, small_cnn
 from common.models.vgg import vgg_mini
+from common.train.batches import shuffled_epochs
 from common.train.evaluate import accuracy
 from common.train.fit import Recipe, TrainingRun, fit
+from common.train.loop import Training, train
 from common.train.optimizers import SGD, Adam, Nesterov, PerRunUpdate, RAdam, RMSprop
 from common.train.precision import multiplying
 from common.train.program import Program
 from common.train.schedules import DropAtEpochs
-from common.train.stages import shuffled_epochs, train_epochs
 from tests.fake_gpu import FakeGpu
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -91,15 +92,17 @@ def in_epochs(kind, rule, dtype, device):
         epochs = shuffled_epochs(torch.arange(40, device=device).expand(program.runs, -1), 2, 8, own)
         losses = []
 
-        def after(loss, losses=losses):
-            losses.append(loss.cpu())
+        def look(epoch, loss, losses=losses):
+            losses += [] if loss is None else [loss.cpu()]
             return False
 
-        def present(batch):
-            return images[batch], labels[batch]
+        def step(inputs, program=program, update=update, rates=rates):
+            found = program.losses(images[inputs[0]], labels[inputs[0]])
+            update.apply(program.gradients(found), rates)
+            return found.detach()
 
         with multiplying("fp32", device):
-            train_epochs(program, epochs, present, update, rates, after)
+            train(Training(program, update, step), ([[batch] for batch in epoch] for epoch in epochs), look)
         found.append(torch.stack(losses))
         if isinstance(rule, SGD | Nesterov):  # others blow up the rounding of a gradient that is zero, before BatchNorm
             found += [value.cpu() for value in program.state().values() if value.is_floating_point()]

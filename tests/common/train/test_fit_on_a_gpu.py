@@ -80,11 +80,12 @@ def test_a_gpu_trains_what_the_cpu_trains_and_waits_between_epochs_only(kind, ma
         with FakeGpu() as longer:
             trained(kind, CUDA, images=2 * IMAGES, **options)
         assert longer.waits == few, "more steps wait no oftener"
-    runs = len(found[0])
     assert few == {
         "fit._Group.__init__": 1,  # the validation images' index
-        "fit._Group._train_epoch": 2 * EPOCHS,  # the epoch's order and rates
-        "fit._Group._histories": runs * (2 + 1 + 1 + EPOCHS),  # two curves, the best epoch, what was observed
+        "fit._Group._epochs": 1 + EPOCHS,  # the training images' index, and each epoch's rates
+        "batches.shuffled_epochs": EPOCHS,  # each epoch's order
+        "tape.Tape.read": 3,  # two curves, and what was observed
+        "fit._Group._histories": 1,  # the best epochs
     }
     assert len(gpu.graphs) == 1
     assert_alike(found, trained(kind, CPU, **options))
@@ -103,7 +104,7 @@ class KilledError(Exception):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_that_was_killed_goes_on_where_it_was(kind, tmp_path, monkeypatch):
-    owner, write = Owner("run", "code", "cuda", ("job",)), checkpoint_files.write
+    owner, write = Owner("procedure", "code", "cuda", ("job",)), checkpoint_files.write
 
     def killed(path, *rest):
         write(path, *rest)

@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from common.datasets import ImageData
 from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
 from common.models.init import initialise
+from common.train.batches import shuffled_epochs
 from common.train.optimizers import SGD, Adam, RMSprop
 from common.train.program import Program
-from common.train.stages import Data, shuffled_epochs, train_stage
+from common.train.stages import Data, train_stage
 
 RULES = {
     "adam": (Adam(), torch.optim.Adam),
@@ -60,7 +61,7 @@ def plain(model, stages, optimizer, rate, data, run):
         new = optimizer(model.parameters(), lr=rate)
         for epoch in epochs:
             total = 0.0
-            for batch in epoch[:, run]:
+            for batch in (batches[run] for batches in epoch):
                 loss = F.cross_entropy(model(data.images[batch]), data.labels[batch])
                 new.zero_grad()
                 loss.backward()
@@ -122,7 +123,7 @@ def test_without_a_rate_nothing_is_learnt_and_neighbours_do_not_notice():
     before = copy.deepcopy(models[0])
     epochs = list(shuffled_epochs(own, 2, BATCH, [0, 1]))
     train_stage(Program(models), epochs, own, Adam(), [0.0, 0.03], data)
-    train_stage(Program(alone[1:]), [epoch[:, 1:] for epoch in epochs], own[1:], Adam(), [0.03], data)
+    train_stage(Program(alone[1:]), [[batch[1:] for batch in epoch] for epoch in epochs], own[1:], Adam(), [0.03], data)
     same(models[0], before)
     same(models[1], alone[1])
 
@@ -133,27 +134,6 @@ def test_training_accuracy_is_that_on_the_images_of_the_stage_alone():
     history = train_stage(Program([model]), shuffled_epochs(own, 60, BATCH, [0]), own, Adam(), [0.03], data)
     assert history.train.tolist() == [1.0]
     assert share_right(model, data.images, data.labels) < 0.9
-
-
-def test_every_epoch_takes_the_images_in_a_new_order_and_drops_the_last_partial_batch():
-    own = torch.stack([torch.arange(100, 123), torch.arange(200, 223)])
-    epochs = list(shuffled_epochs(own, 30, 5, [3, 4]))
-    assert [tuple(epoch.shape) for epoch in epochs] == [(4, 2, 5)] * 30
-    for run in range(2):
-        orders = [epoch[:, run].flatten().tolist() for epoch in epochs]
-        assert all(len(set(order)) == 20 and set(order) <= set(own[run].tolist()) for order in orders)
-        assert set.union(*map(set, orders)) == set(own[run].tolist())  # no image is dropped for good
-        assert len(set(map(tuple, orders))) == 30
-
-
-def test_the_order_depends_on_the_runs_own_seed_alone():
-    own = torch.arange(23).expand(2, -1)
-    (one,), (other,) = shuffled_epochs(own, 1, 5, [3, 4]), shuffled_epochs(own, 1, 5, [9, 4])
-    assert torch.equal(one[:, 1], other[:, 1])
-    assert not torch.equal(one[:, 0], other[:, 0])
-    assert not torch.equal(one[:, 0], one[:, 1])
-    (twins,) = shuffled_epochs(own, 1, 5, [4, 4])
-    assert torch.equal(twins[:, 0], twins[:, 1])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -173,8 +153,3 @@ def test_bytes_train_to_the_bit_as_their_standardised_floats(kind):
         assert torch.equal(getattr(mine, name), getattr(theirs, name))
     for model, other in zip(models, others, strict=True):
         assert all(map(torch.equal, model.state_dict().values(), other.state_dict().values()))
-
-
-def test_images_that_do_not_fill_a_batch_are_refused():
-    with pytest.raises(ValueError, match="4 images do not fill a batch of 5"):
-        next(iter(shuffled_epochs(torch.arange(4)[None], 1, 5, [0])))

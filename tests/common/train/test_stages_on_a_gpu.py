@@ -4,10 +4,12 @@ import pytest
 import torch
 
 from common.models.init import initialise
-from common.train.early_stopping import EarlyStopping
+from common.train.batches import shuffled_epochs
+from common.train.best import Best
+from common.train.loop import Training, train
 from common.train.optimizers import SGD, Adam, Nesterov, PerRunUpdate, RAdam, RMSprop
 from common.train.program import Program
-from common.train.stages import Data, shuffled_epochs, train_epochs, train_stage
+from common.train.stages import Data, train_stage
 from tests.common.train.kinds import KINDS
 from tests.fake_gpu import CUDA, FakeGpu
 
@@ -54,12 +56,21 @@ def test_a_stage_on_a_gpu_is_that_of_the_cpu_and_its_steps_do_not_wait(kind, rul
         found = staged(kind, rule, CUDA)
     assert gpu.waits == {
         "program.Program.beside_parameters": 1,  # the rates
-        "stages.shuffled_epochs": EPOCHS,  # an epoch's order
+        "batches.shuffled_epochs": EPOCHS,  # an epoch's order
     }
     assert len(gpu.graphs) == 1
     expected = staged(kind, rule, CPU)
     for one, other in zip([*found[0], *found[1]], [*expected[0], *expected[1]], strict=True):
         assert torch.equal(one, other)
+
+
+def walk(program, data, update, rates, epochs, look):
+    def step(inputs):
+        losses = program.losses(data.images[inputs[0]], data.labels[inputs[0]])
+        update.apply(program.gradients(losses), rates)
+        return losses.detach()
+
+    train(Training(program, update, step), ([[batch] for batch in epoch] for epoch in epochs), look)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -71,12 +82,13 @@ def test_rates_that_shrink_between_epochs_and_decays_of_the_runs_reach_a_capture
         decays = program.beside_parameters([1e-2 * (run + 1) for run in range(program.runs)])
         update = PerRunUpdate(SGD(0.9), list(program.parameters.values()), decays)
 
-        def after(loss):
-            torch._foreach_mul_(rates, shrink)
+        def look(epoch, loss):
+            if epoch:
+                torch._foreach_mul_(rates, shrink)
             return False
 
         epochs = shuffled_epochs(own, 3, 6, range(program.runs))
-        train_epochs(program, epochs, lambda i: (data.images[i], data.labels[i]), update, rates, after)
+        walk(program, data, update, rates, epochs, look)
         return weights(program)
 
     with FakeGpu() as gpu:
@@ -89,23 +101,24 @@ def test_rates_that_shrink_between_epochs_and_decays_of_the_runs_reach_a_capture
 def test_early_stopping_decides_on_the_device_and_its_caller_reads_once_an_epoch(kind):
     def stopped(device):
         program, data, own = problem(kind, device)
-        stopping = EarlyStopping(program, 2, device)
+        best = Best(program, 2)
         rates = program.beside_parameters([0.5] * program.runs)
         update = PerRunUpdate(SGD(0.9), list(program.parameters.values()))
 
         def present(index):
             return data.images[index], data.labels[index]
 
-        def after(loss):
-            held_out, _ = program.evaluate(present, own[:, :8])
-            stopping.update(held_out)
+        def look(epoch, loss):
+            if epoch:
+                held_out, _ = program.evaluate(present, own[:, :8])
+                best.see(-held_out, epoch)
             return False
 
-        train_epochs(program, shuffled_epochs(own, 4, 6, range(program.runs)), present, update, rates, after)
-        stopping.restore()
-        return [stopping.best_epoch.cpu(), stopping.best_loss.cpu(), stopping.epochs.cpu(), *weights(program)]
+        walk(program, data, update, rates, shuffled_epochs(own, 4, 6, range(program.runs)), look)
+        best.restore()
+        return [best.moment.cpu(), best.score.cpu(), best.last.cpu(), *weights(program)]
 
     with FakeGpu() as gpu:
         found = stopped(CUDA)
-    assert gpu.waits == {"program.Program.beside_parameters": 1, "stages.shuffled_epochs": 4}
+    assert gpu.waits == {"program.Program.beside_parameters": 1, "batches.shuffled_epochs": 4}
     assert all(torch.equal(one, other) for one, other in zip(found, stopped(CPU), strict=True))

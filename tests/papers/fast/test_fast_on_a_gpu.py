@@ -73,8 +73,8 @@ def test_no_step_waits_for_the_device(kind, rule):
             "anytime._Adaptation.__init__",
             "anytime._Adaptation._rate",
         ),
-        "anytime._Adaptation._batches",  # once for many steps: the images of their batches
-        *("anytime._Adaptation.histories", "training.measure", "training.errors"),  # at the end
+        "anytime._Adaptation._drawn",  # once for many steps: the images of their batches
+        *("anytime._Adaptation.histories", "tape.Tape.read", "training.measure", "training.errors"),  # at the end
     }
     assert there == adapted(kind, schedule, CPU)
 
@@ -85,7 +85,7 @@ def test_a_warm_up_decides_once_a_step(kind, warm_up):
     schedule = Schedule(16, BATCH, SGD(0.9), every_step=True, warm_up=warm_up)
     with FakeGpu() as gpu:
         there = adapted(kind, schedule, CUDA, alpha=1e-4)
-    assert gpu.waits["anytime._Adaptation._work"] == schedule.steps
+    assert gpu.waits["anytime._Adaptation._step"] == schedule.steps
     chosen = gpu.waits["program.Program.training_mode"]  # of a single network, as long as it warms up
     assert 0 < chosen < schedule.steps if kind is alone and warm_up == "inference" else chosen == 0
     assert all("switched_at" in metrics.scalars for metrics in there)
@@ -98,7 +98,7 @@ class KilledError(Exception):
 
 @pytest.mark.parametrize("kind", [small_cnn, alone])
 def test_an_adaptation_that_was_killed_goes_on_where_it_was(kind, tmp_path, monkeypatch):
-    owner = Owner("run", "code", "cuda", ("job",))
+    owner = Owner("procedure", "code", "cuda", ("job",))
     schedule = Schedule(STEPS, BATCH, SGD(0.9), every_step=True, warm_up="inference")
     write, saves = checkpoint_files.write, iter(range(7))
 

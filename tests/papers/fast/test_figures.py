@@ -24,11 +24,10 @@ from papers.fast.settings import (
     Cell,
     spread,
 )
-from papers.fast.training import train
 
 CHECKPOINTS = (0, 1, 2, 3, 5, 8, 13)
 SEEDS = 3
-TRAINED = {e.name: e for e in EXPERIMENTS if e.run is train}
+TRAINED = {e.name: e for e in EXPERIMENTS if e.procedure is FINE_TUNING}
 PLOT = {plot.name: plot for plot in PLOTS}
 
 

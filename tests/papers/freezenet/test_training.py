@@ -11,10 +11,10 @@ from common.models.weights import weight_tensors
 from common.train.fit import History, fit
 from papers.freezenet import training
 from papers.freezenet.gradient_flow import gradient_norms
-from papers.freezenet.procedures import TRACED_TRAINING, TRAINING
+from papers.freezenet.procedures import MEASURED, SIZES, TRACED_TRAINING, TRAINING, work
 from papers.freezenet.reproduce import EXPERIMENTS
 from papers.freezenet.settings import DIGITS, TEXTURES_10, Cell
-from papers.freezenet.training import MEASURED, SIZES, find_mask, images_of, measure, prepare, work
+from papers.freezenet.training import find_mask, images_of, measure, prepare
 from tests.measured import measured as measured_by
 
 ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))

@@ -10,7 +10,8 @@ from common.models.architecture import architecture, build
 from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
 from common.models.init import initialise
 from common.seeds import stream
-from common.train.stages import Data, shuffled_epochs, train_stage
+from common.train.batches import shuffled_epochs
+from common.train.stages import Data, train_stage
 from papers.plasticity import training
 from papers.plasticity.procedures import TRAINING
 from papers.plasticity.settings import DIGITS, Cell, scratch, warm
@@ -60,7 +61,9 @@ def stages_seen(monkeypatch):
 
     def noting(program, epochs, own, optimizer, rates, data, *checkpoint):
         epochs = list(epochs)
-        seen.append((program.state(), torch.stack(epochs), own, optimizer, list(rates)))
+        seen.append(
+            (program.state(), torch.stack([torch.stack(list(epoch)) for epoch in epochs]), own, optimizer, list(rates))
+        )
         return train_stage(program, epochs, own, optimizer, rates, data)
 
     monkeypatch.setattr(training, "train_stage", noting)
@@ -99,7 +102,7 @@ def textbook(cell, seed=0):
         tests, losses = [], []
         for epoch in epochs:
             total = 0.0
-            for batch in epoch[:, 0]:
+            for (batch,) in epoch:
                 optimizer.zero_grad()
                 loss = F.cross_entropy(model(data.images[batch]), data.labels[batch])
                 loss.backward()

@@ -26,7 +26,9 @@ SHOWN = sorted({name for plot in PLOT.values() for name in plot.experiments})
 
 PLACES = {
     cell: i
-    for i, cell in enumerate(dict.fromkeys(cell for name in SHOWN for t in Tier for cell in EXPERIMENTS[name].cells[t]))
+    for i, cell in enumerate(
+        dict.fromkeys(cell for name in SHOWN for t in Tier for cell in EXPERIMENTS[name].grid(t).cells)
+    )
 }
 
 

@@ -27,14 +27,13 @@ from papers.sequential_learning.frozen_weights.arms import (
     measure,
     network,
     of_pairs,
-    work,
 )
 from papers.sequential_learning.frozen_weights.fig3 import FIG3
 from papers.sequential_learning.frozen_weights.fig4 import FIG4
 from papers.sequential_learning.frozen_weights.fig5_6 import FIG5, FIG6, all_of, by_rate, by_weight_decay
 from papers.sequential_learning.frozen_weights.fisher import fisher_score
 from papers.sequential_learning.frozen_weights.interventions import FrozenReset, NewClassifier, PairStart, SparseStart
-from papers.sequential_learning.frozen_weights.procedures import AT_ENDS, MEASURED, TRAINING
+from papers.sequential_learning.frozen_weights.procedures import AT_ENDS, MEASURED, TRAINING, work
 from papers.sequential_learning.frozen_weights.settings import (
     ALEXNET,
     ALL_CNN,

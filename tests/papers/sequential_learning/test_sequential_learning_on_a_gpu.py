@@ -101,12 +101,12 @@ def test_a_path_on_a_gpu_is_that_of_the_cpu_and_no_step_waits(kind, path, monkey
     assert_same(found, expected)
     before = {"training._Training.__init__", "program.Program.beside_parameters", "shown.Shown.__init__"}
     before |= {"transforms.contrasted", "reset.reset", "interventions.NewClassifier.__call__"}
-    at_ends = {"fisher.fisher_score", "training._Training.passages", "training._by_name"}
+    at_ends = {"fisher.fisher_score", "training._Training.passages", "tape.Tape.read"}
     at_ends |= {"training._Training._passages", "counting.count"}
-    between_epochs = {"stages.shuffled_epochs", "arms.at_every_epoch"}
+    between_epochs = {"batches.shuffled_epochs", "arms.at_every_epoch"}
     waits = dict(gpu.waits)
     if path == "stopped early":
-        assert waits.pop("training._Training._after") == max(len(own.loss) for own in found[0]), "once an epoch"
+        assert waits.pop("training._Training._look") == max(len(own.loss) for own in found[0]), "once an epoch"
     assert set(waits) <= before | between_epochs | at_ends
 
 
@@ -123,7 +123,7 @@ class KilledError(Exception):
 
 @pytest.mark.parametrize("kind", ["stack", "alone", "dropout"])
 def test_a_path_that_was_killed_goes_on_where_it_was(kind, tmp_path, monkeypatch):
-    owner, write = Owner("run", "code", "cuda", ("job",)), checkpoint.write
+    owner, write = Owner("procedure", "code", "cuda", ("job",)), checkpoint.write
     path = (Stage(SHAKEN, Process(0.05, 3, 1e-3, decay=0.8, patience=3)),)
 
     def killed(*args):

@@ -14,8 +14,8 @@ from common.models.grouped import grouped_mlp, grouped_resnet
 from common.models.init import initialise
 from common.models.mlp import bn_mlp
 from common.seeds import stream
+from common.train.batches import shuffled_epochs
 from common.train.stacking import stackable
-from common.train.stages import shuffled_epochs
 from papers.sequential_learning import training
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
 from papers.sequential_learning.path import Process, Stage, Task
@@ -114,7 +114,7 @@ def textbook(model, path, seed, setting):
         model.train()
         for number_of_epoch, epoch in enumerate(epochs, start=1):
             total = 0.0
-            for batch in epoch[:, 0]:
+            for (batch,) in epoch:
                 optimizer.zero_grad()
                 loss = F.cross_entropy(model(in_training(batch)), data.labels[batch])
                 loss.backward()
@@ -346,7 +346,15 @@ def batches(monkeypatch):
             super().__init__(*arguments)
             self.epochs = list(self.epochs)
             presented, _ = self.shown.in_training(self.train)  # the first draws of the stage
-            seen.append((torch.stack(self.epochs), self.train, self.validation, self.test, presented))
+            seen.append(
+                (
+                    torch.stack([torch.stack(list(epoch)) for epoch in self.epochs]),
+                    self.train,
+                    self.validation,
+                    self.test,
+                    presented,
+                )
+            )
 
     monkeypatch.setattr(training, "_Training", Noted)
     return seen
