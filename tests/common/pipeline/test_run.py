@@ -8,7 +8,7 @@ import torch
 from common.experiment import Environment, Job
 from common.pipeline.record import Store
 from common.pipeline.resume import CHECKPOINTS
-from common.pipeline.run import run_group
+from common.pipeline.run import run_group, together
 from tests import conftest
 
 SIZES = []
@@ -156,3 +156,14 @@ def test_jobs_run_with_the_precision_of_their_recipe_and_the_record_says_so(stor
     assert errors == {}
     assert json.loads(store.path(job).read_text())["provenance"]["precision"] == "bf16"
     assert not torch.is_autocast_enabled("cpu")
+
+
+def test_the_name_of_a_company_is_that_of_cells_and_seeds_in_order_and_no_run_functions(monkeypatch):
+    cells = [conftest.Cell("a", 0.1), conftest.Cell("b", 0.1)]
+    group = [Job(hungry, cell, seed) for cell in cells for seed in (0, 1)]
+    name = together(group)
+    assert together([Job(precise, job.cell, job.seed) for job in group]) == name
+    others = [group[:3], group[::-1], [Job(hungry, cells[0], seed) for seed in range(4)], []]
+    assert len({name, *map(together, others)}) == 5
+    monkeypatch.setattr(hungry, "__module__", "papers.moved.training")
+    assert together([Job(hungry, job.cell, job.seed) for job in group]) == name
