@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 APART = (
+    "common/accepted.py",
     "common/baseline.py",
     "common/calibration.py",
     "common/cli.py",
@@ -32,6 +33,7 @@ APART = (
     "common/pipeline/github.py",
     "common/pipeline/junit.py",
     "common/pipeline/kinds",
+    "common/pipeline/origins.py",
     "common/pipeline/plan.py",
     "common/pipeline/probe.py",
     "common/pipeline/quantity.py",

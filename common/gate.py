@@ -1,22 +1,28 @@
-"""The gate: all claims of all papers at once, from the records of a finished run, and against an accepted one.
+"""The gate: the claims of many papers at once, from the records of a finished run, and against an accepted one.
 
-`python -m common.gate [--tier smoke] [--baseline FILE [--accept REASON]]`
+`python -m common.gate [papers/freezenet ...] [--tier smoke] [--baseline FILE [--accept REASON]]`
 """
 
 import argparse
+import os
 import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from common import baseline, packages
-from common.baseline import Accepted, Change, Numbers
+from common.accepted import Accepted, Numbers, last, pinned, read, write
+from common.baseline import Change, Comparison
 from common.errors import UsageError
 from common.expectations import Claim
 from common.experiment import DECLARED, Tier
 from common.pipeline import declared_claims, github, read_results, report
 from common.pipeline.check import Judged, all_at_once, check_claims, fails
+from common.pipeline.origins import Origins, mixed, origins_of
+from common.pipeline.record import Record
 from common.pipeline.verdict import Verdict
+from common.provenance import provenance
 
 MOST_MARKS = 10  # GitHub shows no more of a step
 
@@ -31,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="nox -s gate --", description="Judge all claims of all papers at once.")
+    parser = argparse.ArgumentParser(prog="nox -s gate --", description="Judge the claims of many papers at once.")
+    parser.add_argument("papers", nargs="*", help="such as papers/freezenet; default: all")
     parser.add_argument("--tier", choices=[tier.value for tier in Tier], default="smoke")
     parser.add_argument("--results", type=Path, default=Path("results"), help="records of a finished run")
     parser.add_argument("--baseline", type=Path, help="file of accepted runs to hold this one against")
@@ -40,46 +47,78 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _gate(options: argparse.Namespace) -> int:
-    if options.accept is not None and (options.baseline is None or not options.accept.strip()):
+    reason = None if options.accept is None else " ".join(options.accept.split())
+    if reason is not None and (options.baseline is None or not reason):
         raise UsageError("--accept needs a reason, and --baseline the file to write it to")
     tier = Tier(options.tier)
-    claims, judged, now, devices = judge_all(tier, options.results)
-    folder, several = options.results / tier / "gate-report", report.mixed(devices)
-    report.write(judged, claims, tier, "gate", folder, devices)
-    print(report.console(judged))
-    print(f"\n{report.summary(judged, claims, tier)}")
-    if several:
-        print(several)
+    accepted = _accepted(options.baseline, tier, reason is not None)
+    run = judge_all(tier, options.results, options.papers)
+    folder = options.results / tier / "gate-report"
+    report.write(run.judged, run.claims, tier, run.name, folder, run.origins)
+    print(report.console(run.judged))
+    print(f"\n{report.summary(run.judged, run.claims, tier)}")
+    for line in run.notes:
+        print(line)
     print(f"report: {folder / 'report.md'}")
-    if options.accept is not None:
-        return _accept(options.baseline, tier, now, devices, options.accept.strip())
-    text, failed = github.job_summary(judged, claims, tier, "gate", several), fails(judged)
-    warnings = [github.warning("mixed devices", several)] if several else []
-    marks = github.annotations(judged)
+    if reason is not None:
+        return _accept(options.baseline, tier, accepted, run, reason)
+    text, failed = github.job_summary(run.judged, run.claims, tier, "gate", run.notes), fails(run.judged)
+    warnings = _warning("mixed records", mixed(run.origins))
+    marks = github.annotations(run.judged)
     if options.baseline is not None:
-        accepted = baseline.read(options.baseline, tier)
-        changes = baseline.compare(judged, now, accepted)
-        elsewhere = baseline.elsewhere(now, devices, accepted[-1])
-        against = _against(accepted, now, changes, elsewhere)
+        comparison = baseline.compare(run.judged, run.numbers, accepted, run.among)
+        against = _against(accepted, run, comparison, options.baseline)
         print(f"\n{against}")
         text += f"\n```\n{against}\n```\n"
-        warnings += [github.warning("another device", elsewhere)] if elsewhere else []
-        marks += _marks(judged, changes)
-        failed = failed or any(change.blocks for change in changes)
+        warnings += _warning("other circumstances", comparison.elsewhere)
+        marks += _marks(run.judged, comparison.changes)
+        failed = failed or comparison.blocks
     github.publish(text, [*warnings, *marks][:MOST_MARKS])
     return 1 if failed else 0
 
 
-def judge_all(tier: Tier, folder: Path) -> tuple[list[Claim], list[Judged], dict[str, Numbers], dict[str, int]]:
-    """Return all claims of the packages, their findings under one false-alarm rate, and the numbers behind them.
+@dataclass(frozen=True)
+class Run:
+    """A finished run: claims, findings under one false-alarm rate, numbers behind them by package, and origins.
 
-    Last come the devices of all records, with their numbers of records.
+    `part` tells whether packages were named, so that it is not the run of all.
     """
+
+    claims: Sequence[Claim]
+    judged: Sequence[Judged]
+    packages: Mapping[str, Mapping[str, Numbers]]
+    origins: Origins
+    part: bool
+
+    @property
+    def numbers(self) -> dict[str, Numbers]:
+        """Return the numbers of all claims."""
+        return {id: numbers for claims in self.packages.values() for id, numbers in claims.items()}
+
+    @property
+    def among(self) -> list[str] | None:
+        """Return the packages to compare; None for all, also such as are no longer there."""
+        return list(self.packages) if self.part else None
+
+    @property
+    def name(self) -> str:
+        """Return what its report is called."""
+        return f"gate of {_papers(self.packages)}" if self.part else "gate"
+
+    @property
+    def notes(self) -> list[str]:
+        """Return what is to be said about the whole run: which packages it leaves out, what its records differ in."""
+        part = f"judged in part: {_papers(self.packages)} alone, no other paper" if self.part else ""
+        return [*([part] if part else []), *mixed(self.origins)]
+
+
+def judge_all(tier: Tier, folder: Path, named: Sequence[str] = ()) -> Run:
+    """Judge the records of the packages named, or of all, under one false-alarm rate."""
     claims: list[Claim] = []
     judged: list[Judged] = []
-    now: dict[str, Numbers] = {}
-    devices: Counter[str] = Counter()
-    for package in packages.find():
+    numbers: dict[str, dict[str, Numbers]] = {}
+    records: list[Record] = []
+    for package in packages.find(named):
         declared = declared_claims(package, tier)
         results = read_results(package, package.experiments, tier, DECLARED, folder, {})
         found = check_claims(declared, results)
@@ -88,21 +127,35 @@ def judge_all(tier: Tier, folder: Path) -> tuple[list[Claim], list[Judged], dict
             raise UsageError(f"two packages declare the claim {min(twice)}")
         claims += declared
         judged += found
-        now |= {j.claim.id: baseline.numbers_of(j, results) for j in found}
-        devices.update(report.devices_of(results.records.values()))
-    return claims, all_at_once(judged), now, dict(devices)
+        numbers[package.name] = {j.claim.id: baseline.numbers_of(j, results) for j in found}
+        records += results.records.values()
+    return Run(claims, all_at_once(judged), numbers, origins_of(records), bool(named))
 
 
-def _against(accepted: Sequence[Accepted], now: dict[str, Numbers], changes: Sequence[Change], elsewhere: str) -> str:
+def _papers(names: Iterable[str]) -> str:
+    return ", ".join(f"papers/{name}" for name in names)
+
+
+def _warning(title: str, lines: Sequence[str]) -> list[str]:
+    return [github.warning(title, "\n".join(lines))] if lines else []
+
+
+def _against(accepted: Sequence[Accepted], run: Run, comparison: Comparison, path: Path) -> str:
     """Return what differs from the pinned run, line by line."""
-    lines = [f"against the run accepted on {accepted[-1].date}: {accepted[-1].reason}"]
-    lines += [elsewhere] if elsewhere else []
-    lines += [f"  verdict {line}" for line in baseline.flips(now, accepted)]
+    pins: dict[tuple[str, str], list[str]] = {}
+    for package, pin in last(accepted).items():
+        if run.among is None or package in run.among:
+            pins.setdefault((pin.date, pin.reason), []).append(package)
+    lines = [f"{_papers(of)} against the run accepted on {date}: {reason}" for (date, reason), of in pins.items()]
+    lines += [*comparison.elsewhere, comparison.account]
+    lines += [f"  verdict {line}" for line in baseline.flips(run.numbers, pinned(accepted, run.among))]
+    changes = comparison.changes
     lines += [f"  {'CHANGED' if change.blocks else 'changed'} {change.id}: {change.sentence}" for change in changes]
     blocking = sum(change.blocks for change in changes)
     if not blocking:
         return "\n".join([*lines, "baseline: no gating claim changed"])
-    how = "where the change is meant: nox -s gate -- --baseline FILE --accept 'the reason'"
+    chosen = f"{' '.join(f'papers/{name}' for name in run.packages)} " if run.part else ""
+    how = f"where the change is meant: nox -s gate -- {chosen}--baseline {path} --accept 'the reason'"
     return "\n".join([*lines, f"baseline: FAILS, {blocking} gating claims changed", f"  {how}"])
 
 
@@ -113,18 +166,30 @@ def _marks(judged: Sequence[Judged], changes: Sequence[Change]) -> list[str]:
     return [github.command("error", declared[c.id], "changed", c.sentence) for c in blocking]
 
 
-def _accept(path: Path, tier: Tier, now: dict[str, Numbers], devices: dict[str, int], reason: str) -> int:
-    errors = [id for id, numbers in now.items() if numbers.verdict == Verdict.ERROR]
+def _accepted(path: Path | None, tier: Tier, new: bool) -> list[Accepted]:
+    """Return the runs of a baseline file; none without a file, which may be absent only where a run is accepted."""
+    return [] if path is None or (new and not os.path.lexists(path)) else read(path, tier)
+
+
+def _accept(path: Path, tier: Tier, accepted: Sequence[Accepted], run: Run, reason: str) -> int:
+    errors = [id for id, numbers in run.numbers.items() if numbers.verdict is Verdict.ERROR or not numbers.finite]
     if errors:
         raise UsageError(f"a run with errors cannot be accepted: {', '.join(errors[:5])}")
-    accepted: list[Accepted] = baseline.read(path, tier) if path.exists() else []
-    lines = baseline.flips(now, accepted)
-    elsewhere = baseline.elsewhere(now, devices, accepted[-1]) if accepted else ""
-    baseline.accept(path, tier, accepted, now, devices, reason)
+    others = [name for name, pin in last(accepted).items() if pin.packages[name] and name not in run.packages]
+    gone: dict[str, dict[str, Numbers]] = {} if run.part else {name: {} for name in others}
+    source = provenance()
+    commit = source["commit"] + ("+changes" if source["dirty"] is True else "")
+    today = datetime.now(UTC).date().isoformat()
+    write(path, tier, [*accepted, Accepted(today, commit, reason, run.origins, {**run.packages, **gone})])
     print(f"\naccepted as {path}: {reason}")
-    if elsewhere:
-        print(elsewhere)
-    print("\n".join(f"  verdict {line}" for line in lines) or "  no verdict flips")
+    if run.part:
+        print(f"accepted in part: {_papers(run.packages)}; pinned as before: {_papers(others) or 'no other paper'}")
+    if accepted:
+        for line in baseline.compare(run.judged, run.numbers, accepted, run.among).elsewhere:
+            print(line)
+    before = pinned(accepted, run.among)
+    flipped = baseline.flips(run.numbers, before) if before else []
+    print("\n".join(f"  verdict {line}" for line in flipped) or "  no verdict flips")
     return 0
 
 

@@ -16,6 +16,21 @@ import torch
 from common.code_hash import ROOT, canonical
 
 PROJECT_PACKAGES = ("common", "papers")
+DISPATCH = (
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "NPY_DISABLE_CPU_FEATURES",
+    "NPY_ENABLE_CPU_FEATURES",
+    "NVIDIA_TF32_OVERRIDE",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "ONEDNN_MAX_CPU_ISA",
+    "OPENBLAS_CORETYPE",
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+)
+"""Environment variables that choose among a library's kernels, which round differently."""
+_KIND = {"cpu family": "family", "model": "model", "CPU implementer": "implementer", "CPU part": "part"}
 
 
 def code_fingerprint(module: str) -> str:
@@ -82,12 +97,14 @@ def provenance() -> dict[str, Any]:
     return {
         **_commit(),
         "versions": {name: version(name) for name in ("torch", "torchvision", "numpy", "scikit-learn")}
-        | {"python": platform.python_version()},
+        | {"torch": str(torch.__version__), "python": platform.python_version()},
         "machine": {
-            "system": platform.platform(terse=True),
+            "system": " ".join([platform.system(), platform.machine(), *filter(None, platform.libc_ver())]),
             "processor": _processor(),
+            "capability": torch.backends.cpu.get_cpu_capability(),
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
+            "variables": {name: os.environ[name] for name in DISPATCH if name in os.environ},
         },
     }
 
@@ -121,8 +138,12 @@ def _git(*arguments: str) -> str | None:
 
 
 def _processor() -> str:
+    """Return the processor's name with its family and model: "AMD EPYC" alone is the name of many."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
+        lines = []
+    fields = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(lines))}
+    name = fields.get("model name") or platform.processor() or platform.machine()
+    kind = [f"{label} {fields[key]}" for key, label in _KIND.items() if key in fields]
+    return f"{name} ({', '.join(kind)})" if kind else name

@@ -16,6 +16,7 @@ from common.pipeline.check import all_at_once, check_claims, fails, require_fit
 from common.pipeline.cost import ASSUMED, predicted, work_of
 from common.pipeline.expand import expand, select
 from common.pipeline.lock import held
+from common.pipeline.origins import mixed, origins_of
 from common.pipeline.probe import cached
 from common.pipeline.record import Store, writable
 from common.pipeline.resume import CHECKPOINTS, others
@@ -90,13 +91,13 @@ def reproduce(package: Package, request: Request) -> int:
     results = read_results(package, experiments, tier, replicates, request.results, errors)
     judged = all_at_once(check_claims(claims, results))
     folder = request.results / tier / f"{package.name}-report"
-    devices = report.devices_of(results.records.values())
-    report.write(judged, claims, tier, package.name, folder, devices)
+    origins = origins_of(results.records.values())
+    report.write(judged, claims, tier, package.name, folder, origins)
     figures = package.figures(results, folder)
     print(report.console(judged))
     print(f"\n{report.summary(judged, claims, tier)}")
-    if several := report.mixed(devices):
-        print(several)
+    for line in mixed(origins):
+        print(line)
     print(f"report: {folder / 'report.md'}, {len(figures)} figures beside it")
     for message in errors.values():
         print(f"a job failed: {message}", file=sys.stderr)

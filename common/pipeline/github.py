@@ -44,15 +44,20 @@ def warning(title: str, sentence: str) -> str:
 
 
 def job_summary(
-    judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, name: str, note: str = "", limit: int = 1_000_000
+    judged: Sequence[Judged],
+    claims: Sequence[Claim],
+    tier: Tier,
+    name: str,
+    notes: Sequence[str] = (),
+    limit: int = 1_000_000,
 ) -> str:
-    """Return a note, the account of all claims and the table of findings as Markdown of at most `limit` bytes.
+    """Return notes, the account of all claims and the table of findings as Markdown of at most `limit` bytes.
 
     GitHub refuses more than 1 MiB from a step. Where the table is too long, its last rows are left out and counted;
     the account stays whole, however low the limit.
     """
     head = (
-        f"## {name}, {tier.value} tier\n\n{emphasis(note)}```\n{summary(judged, claims, tier)}\n```\n\n"
+        f"## {name}, {tier.value} tier\n\n{''.join(map(emphasis, notes))}```\n{summary(judged, claims, tier)}\n```\n\n"
         f"{_line(HEADERS)}{_line(['---'] * len(HEADERS))}"
     )
     rows = [_line([table_cell(text) for text in row(j)]) for j in worst_first(judged)]

@@ -16,15 +16,16 @@ REPLACEMENT = "\ufffd"
 def junit(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, name: str, note: str = "") -> str:
     """Return the document, with one test case for every declared claim, in the order of declaration.
 
-    What blocks is an error or a failure; what was not run or cannot be tested in this tier is skipped. Characters
-    that XML forbids are replaced. A note about all of them stands below the cases.
+    A case's package is the paper and its class the table or figure, the first two parts of a claim's id. What blocks is
+    an error or a failure; what was not run or cannot be tested in this tier is skipped. Judging takes no time to speak
+    of, but readers expect one. Characters that XML forbids are replaced. A note about all of them stands below the
+    cases.
     """
     found = {j.claim.id: j for j in judged}
     top = ET.Element("testsuites", name=name)
     suite = ET.SubElement(top, "testsuite", name=f"{name}, {tier.value} tier")
     for claim in claims:
-        paper = claim.id.partition("/")[0]
-        case = ET.SubElement(suite, "testcase", classname=f"{paper}.{claim.source}", name=claim.id)
+        case = ET.SubElement(suite, "testcase", classname=_class(claim.id), name=claim.id, time="0")
         if tier in claim.untestable:
             ET.SubElement(case, "skipped", message=claim.untestable[tier])
         else:
@@ -32,7 +33,7 @@ def junit(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, name: s
     counts = {"tests": len(claims)}
     counts |= {f"{kind}s": len(suite.findall(f"testcase/{kind}")) for kind in ("failure", "error")}
     for counted in (top, suite):
-        counted.attrib.update({key: str(count) for key, count in counts.items()})
+        counted.attrib.update({key: str(count) for key, count in counts.items()} | {"time": "0"})
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
     if note:
         ET.SubElement(suite, "system-out").text = note
@@ -44,6 +45,11 @@ def junit(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, name: s
     return document.decode() + "\n"
 
 
+def _class(id: str) -> str:
+    """Return a class name whose one dot parts the package from the class, as readers take it apart."""
+    return ".".join(part.replace(".", "_") for part in id.split("/")[:2])
+
+
 def _outcome(case: ET.Element, judged: Judged) -> None:
     """Add to a test case what its claim's finding is."""
     claim, finding = judged.claim, judged.finding
@@ -52,7 +58,7 @@ def _outcome(case: ET.Element, judged: Judged) -> None:
     elif judged.blocks:
         kind = "error" if finding.verdict is Verdict.ERROR else "failure"
         outcome = ET.SubElement(case, kind, type=finding.verdict.value, message=finding.sentence)
-        outcome.text = f"{claim.statement}\n{finding.sentence}\n{claim.file}:{judged.check.line}"
+        outcome.text = f"{claim.source}: {claim.statement}\n{finding.sentence}\n{claim.file}:{judged.check.line}"
     else:
         ET.SubElement(case, "system-out").text = finding.sentence
 

@@ -12,9 +12,9 @@ from common.pipeline import Package, Request
 from common.pipeline.cost import ASSUMED, predicted, work_of
 from common.pipeline.expand import expand, select
 from common.pipeline.grouping import groups
+from common.pipeline.origins import device_of
 from common.pipeline.probe import cached
 from common.pipeline.record import Store
-from common.pipeline.report import device_of
 from common.pipeline.resume import left_behind, whole
 from common.pipeline.run import duration
 

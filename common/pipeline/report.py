@@ -4,7 +4,7 @@ import json
 import shutil
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,8 @@ from common.expectations import Check, Claim, Reported
 from common.experiment import Tier
 from common.pipeline.check import Judged, fails
 from common.pipeline.junit import junit
-from common.pipeline.record import Record, writable, write_atomically
+from common.pipeline.origins import Origins, mixed
+from common.pipeline.record import writable, write_atomically
 from common.pipeline.verdict import Verdict, show, show_gap
 from common.provenance import provenance
 
@@ -28,7 +29,7 @@ _ORDER = (
     Verdict.REPRODUCED,
     Verdict.NOT_RUN,
 )
-NOT_SAID: Mapping[str, int] = MappingProxyType({})
+NOT_SAID: Origins = MappingProxyType({})
 HEADERS = ("claim", "source", "paper", "ours", "verdict", "gate", "why")
 
 
@@ -87,49 +88,27 @@ def summary(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier) -> st
     )
 
 
-def devices_of(records: Iterable[Record]) -> dict[str, int]:
-    """Count the records of every device: a GPU by its name, a CPU by that of the processor."""
-    return dict(Counter(device_of(record) for record in records))
-
-
-def device_of(record: Record) -> str:
-    """Return the name of the device that a record comes from, as `common.machine.device_name` gives it."""
-    device = record.provenance.get("device", "unknown device")
-    return str(record.provenance["machine"]["processor"] if device == "cpu" else device)
-
-
-def mixed(devices: Mapping[str, int]) -> str:
-    """Return a line that names the devices, with their numbers of records, which the records come from; "" for one.
-
-    A recipe's precision needs no line: it is part of a job's settings, and otherwise follows from the device.
-    """
-    if len(devices) < 2:
-        return ""
-    names = ", ".join(f"{name} ({count})" for name, count in sorted(devices.items(), key=lambda item: -item[1]))
-    return f"mixed devices: these records come from {len(devices)}, which round differently: {names}"
-
-
 def write(
     judged: Sequence[Judged],
     claims: Sequence[Claim],
     tier: Tier,
     package: str,
     folder: Path,
-    devices: Mapping[str, int] = NOT_SAID,
+    origins: Origins = NOT_SAID,
 ) -> None:
     """Write report.md, report.json and junit.xml into the folder; raise UsageError where it cannot be written."""
     writable(folder)
-    write_atomically(folder / "report.md", markdown(judged, claims, tier, package, devices))
-    write_atomically(folder / "junit.xml", junit(judged, claims, tier, package, mixed(devices)))
+    write_atomically(folder / "report.md", markdown(judged, claims, tier, package, origins))
+    write_atomically(folder / "junit.xml", junit(judged, claims, tier, package, "\n".join(mixed(origins))))
     write_atomically(
-        folder / "report.json", json.dumps(as_json(judged, claims, tier, package, devices), indent=1) + "\n"
+        folder / "report.json", json.dumps(as_json(judged, claims, tier, package, origins), indent=1) + "\n"
     )
 
 
 def markdown(
-    judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str, devices: Mapping[str, int] = NOT_SAID
+    judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str, origins: Origins = NOT_SAID
 ) -> str:
-    """Return the whole report as Markdown; it names the `devices` of the records where there are several."""
+    """Return the whole report as Markdown; it names what is not the same in all records."""
     rows = [[table_cell(text) for text in row(j)] for j in worst_first(judged)]
     untested = [[c.id, table_cell(c.untestable[tier])] for c in claims if tier in c.untestable]
     note = (
@@ -138,7 +117,7 @@ def markdown(
         if tier is Tier.SMOKE
         else ""
     )
-    note += emphasis(mixed(devices))
+    note += "".join(map(emphasis, mixed(origins)))
     return (
         f"# {package}, {tier.value} tier\n\n{note}```\n{summary(judged, claims, tier)}\n```\n\n"
         + tabulate(rows, HEADERS, tablefmt="github", disable_numparse=True)
@@ -162,14 +141,13 @@ def table_cell(text: str) -> str:
 
 
 def as_json(
-    judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str, devices: Mapping[str, int]
+    judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str, origins: Origins
 ) -> dict[str, Any]:
     """Return the whole report as plain values."""
     return {
         "package": package,
         "tier": tier.value,
-        "provenance": provenance(),
-        "devices": dict(devices),
+        "provenance": {"report": provenance(), "records": {name: dict(counts) for name, counts in origins.items()}},
         "declared": len(claims),
         "untestable": {c.id: c.untestable[tier] for c in claims if tier in c.untestable},
         "claims": [

@@ -18,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from common.errors import UsageError
-from common.experiment import Environment, Job, Metrics
+from common.experiment import Environment, Job, Metrics, plain
 from common.machine import set_up
 from common.models.operations import Work
 from common.pipeline.grouping import groups
@@ -229,8 +229,11 @@ def _measured(group: Sequence[Job], store: Store) -> dict[str, Metrics]:
 
 
 def together(group: Sequence[Job]) -> str:
-    """Return a name for the company that a job trained in; in other company it may round differently."""
-    return hashlib.sha256(json.dumps([job.fields for job in group]).encode()).hexdigest()[:16]
+    """Return a name for the company that a job trained in; in other company it may round differently.
+
+    It hashes cells and seeds, not where the run function stands, so that renamed code keeps the name.
+    """
+    return hashlib.sha256(json.dumps([[plain(job.cell), job.seed] for job in group]).encode()).hexdigest()[:16]
 
 
 def _device(environment: Environment) -> str:

@@ -5,14 +5,13 @@ import shutil
 from dataclasses import replace
 
 import pytest
-import torch
 
-from common import expectations, gate, packages
+from common import accepted, expectations, gate, packages
 from common.experiment import DECLARED, Tier
-from common.machine import device_name
 from common.pipeline import report, reproduce
 from common.pipeline.expand import expand
 from common.pipeline.record import Store
+from common.provenance import provenance
 from tests import conftest
 
 
@@ -54,6 +53,10 @@ class World:
                 scalars = {} if score is None else {"score": score, "validation_accuracy": 0.5}
                 metrics = replace(record.metrics, scalars=scalars)
                 self.store.write(job, replace(record, metrics=metrics, provenance={**record.provenance, **provenance}))
+
+
+def same(cell, seed, score):
+    return score
 
 
 def method(name):
@@ -241,81 +244,188 @@ def on_github(monkeypatch, tmp_path):
     return tmp_path / "summary.md"
 
 
-def test_records_of_several_devices_are_named_wherever_the_gate_reports_and_still_pass(world, capsys, on_github):
+GROUPED = "jobs are grouped otherwise (which train together, and where) than in the accepted run"
+
+
+def with_torch(version):
+    return {**provenance()["versions"], "torch": version}
+
+
+def test_records_of_several_origins_are_named_wherever_the_gate_reports_and_still_pass(world, capsys, on_github):
     assert world.gate() == 0
-    assert "mixed devices" not in capsys.readouterr().out + on_github.read_text()
-    world.rewrite(lambda cell, seed, score: score, other_device, device="Slide Rule")
+    assert "records differ" not in capsys.readouterr().out + on_github.read_text()
+    world.rewrite(same, other_device, device="Slide Rule", versions=with_torch("1.0"), commit="0" * 40, dirty=False)
     assert world.gate() == 0
-    here = device_name(torch.device("cpu"))
-    line = f"mixed devices: these records come from 2, which round differently: {here} (20), Slide Rule (10)"
+    here = provenance()
+    commit = here["commit"][:12] + ("+changes" if here["dirty"] else "")
+    lines = [
+        f"records differ in commit: {commit} (20), 000000000000 (10)",
+        "records differ in device: cpu (20), Slide Rule (10)",
+        f"records differ in torch: {here['versions']['torch']} (20), 1.0 (10)",
+    ]
     out = capsys.readouterr().out.splitlines()
-    assert line in out
-    assert f"::warning title=mixed devices::{line}" in out
+    assert [line for line in out if line.startswith("records differ")] == lines
+    assert f"::warning title=mixed records::{'%0A'.join(lines)}" in out
     folder = world.store.folder.parent / "gate-report"
-    assert f"<system-out>{line}</system-out>" in (folder / "junit.xml").read_text()
-    assert json.loads((folder / "report.json").read_text())["devices"] == {here: 20, "Slide Rule": 10}
+    assert "<system-out>{}\n{}\n{}</system-out>".format(*lines) in (folder / "junit.xml").read_text()
+    found = json.loads((folder / "report.json").read_text())["provenance"]["records"]
+    assert found["device"] == {"cpu": 20, "Slide Rule": 10}
+    assert found["numpy"] == {here["versions"]["numpy"]: 30}
     for text in ((folder / "report.md").read_text(), on_github.read_text()):
-        assert f"**{report.table_cell(line)}.**" in text
+        assert all(f"**{report.table_cell(line)}.**" in text for line in lines)
 
 
-def test_packages_from_one_device_each_are_mixed_as_well(world, monkeypatch, capsys):
+@pytest.fixture
+def two(world, monkeypatch):
+    """The toy and a second package beside it, with the same scores."""
     second = replace(world.package, name="second", experiments=(conftest.experiment("table"),))
     text = world.path.read_text()
     other = world.path.with_name("second.yaml")
     other.write_text(text.replace("toy/", "second/").replace("toy: A", "second: A"))
     monkeypatch.setattr(expectations, "path_of", lambda name: other if name == "second" else world.path)
-    monkeypatch.setattr(packages, "find", lambda named=(): [world.package, second])
-    results = world.store.folder.parent
-    shutil.copytree(world.store.folder, results / "second")
-    world.rewrite(lambda cell, seed, score: score, device="Slide Rule")
-    assert world.gate() == 0
-    assert "(30), " in capsys.readouterr().out
+    there = {"papers/toy": world.package, "papers/second": second}
+    monkeypatch.setattr(packages, "find", lambda named=(): [there[name] for name in named or there])
+    shutil.copytree(world.store.folder, world.store.folder.parent / "second")
+    return world
 
 
-def test_the_warning_of_mixed_devices_is_never_crowded_out(world, monkeypatch, capsys, on_github):
+def test_packages_from_one_device_each_are_mixed_as_well(two, capsys):
+    two.rewrite(same, device="Slide Rule")
+    assert two.gate() == 0
+    assert "records differ in device: Slide Rule (30), cpu (30)" in capsys.readouterr().out.splitlines()
+
+
+def test_the_warning_of_mixed_records_is_never_crowded_out(world, monkeypatch, capsys, on_github):
     monkeypatch.setattr(gate.github, "annotations", lambda judged: [f"::error::{n}" for n in range(10)])
-    world.rewrite(lambda cell, seed, score: score, other_device, device="Slide Rule")
+    world.rewrite(same, other_device, device="Slide Rule")
     world.gate()
     marks = [line for line in capsys.readouterr().out.splitlines() if line.startswith("::")]
     assert len(marks) == 10
-    assert marks[0].startswith("::warning title=mixed devices::")
+    assert marks[0].startswith("::warning title=mixed records::")
 
 
-def test_a_baseline_made_on_another_device_is_named_and_still_passes(world, capsys, on_github):
+def test_what_differs_from_the_accepted_run_is_named_and_still_passes(world, capsys, on_github):
     world.accept()
     assert world.against_baseline() == 0
-    assert "another device" not in capsys.readouterr().out
-    world.rewrite(lambda cell, seed, score: score, device="Slide Rule")
+    out = capsys.readouterr().out
+    assert "2 of 2 claims are compared bit by bit" in out
+    assert "where the accepted run" not in out
+    world.rewrite(same, versions=with_torch("1.0"))
     assert world.against_baseline() == 0
-    here = device_name(torch.device("cpu"))
-    line = f"another device: accepted on {here}, now on Slide Rule; 2 of 2 claims are not compared bit by bit"
+    here = provenance()["versions"]["torch"]
+    line = f"torch 1.0 where the accepted run has {here}: 2 claims are compared by the drift test, not bit by bit"
     out = capsys.readouterr().out.splitlines()
     assert line in out
-    assert f"::warning title=another device::{line}" in out
+    assert "0 of 2 claims are compared bit by bit" in out
+    assert f"::warning title=other circumstances::{line}" in out
     assert line in on_github.read_text()
-    assert world.accept("a new machine") == 0
+    assert world.accept("a new torch") == 0
     assert line in capsys.readouterr().out.splitlines()
     assert world.against_baseline() == 0
-    assert "another device" not in capsys.readouterr().out
+    assert "where the accepted run" not in capsys.readouterr().out
 
 
-def test_a_baseline_that_names_no_device_says_so_only_where_circumstances_differ(world, capsys):
+def test_records_that_trained_in_other_company_are_named(world, capsys):
     world.accept()
-    content = json.loads(world.baseline.read_text())
-    del content["accepted"][0]["devices"]
-    world.baseline.write_text(json.dumps(content))
+    world.rewrite(same, other_device, together="0123456789abcdef")
     assert world.against_baseline() == 0
-    assert "circumstances" not in capsys.readouterr().out
-    world.rewrite(lambda cell, seed, score: score, other_device, device="Slide Rule")
+    out = capsys.readouterr().out.splitlines()
+    how = "1 claim is compared by the drift test, not bit by bit"
+    assert f"{GROUPED}: {how}" in out
+    assert "1 of 2 claims are compared bit by bit" in out
+
+
+def test_records_that_swap_their_circumstances_are_not_compared_bit_by_bit(world, capsys):
+    world.rewrite(same, method("a"), device="Slide Rule")
+    world.accept()
     assert world.against_baseline() == 0
-    line = "other circumstances: the accepted run does not name its device; 1 of 2 claims are not compared bit by bit"
+    assert "2 of 2 claims are compared bit by bit" in capsys.readouterr().out
+    world.rewrite(same, method("a"), device="cpu")
+    world.rewrite(same, method("b"), device="Slide Rule")
+    assert world.against_baseline() == 0
+    out = capsys.readouterr().out
+    assert "0 of 2 claims are compared bit by bit" in out
+    assert f"{GROUPED}: 1 claim is compared by the drift test" in out
+
+
+def test_a_baseline_that_names_no_circumstances_is_compared_by_the_drift_test(world, capsys):
+    world.accept()
+    (run,) = accepted.read(world.baseline, "smoke")
+    toy = {id: replace(numbers, circumstances={}, company="0") for id, numbers in run.packages["toy"].items()}
+    accepted.write(world.baseline, "smoke", [replace(run, packages={"toy": toy})])
+    assert world.against_baseline() == 0
+    line = "the accepted run does not say on what it was made: 2 claims are compared by the drift test, not bit by bit"
     assert line in capsys.readouterr().out.splitlines()
+
+
+def test_a_part_is_judged_and_compared_alone(two, capsys):
+    assert two.accept() == 0
+    two.rewrite(lambda cell, seed, score: score + 0.05)
+    capsys.readouterr()
+    assert two.gate("papers/second", "--baseline", str(two.baseline)) == 0
+    out = capsys.readouterr().out
+    assert "judged in part: papers/second alone, no other paper" in out
+    assert "papers/second against the run accepted on" in out
+    assert "2 of 2 claims are compared bit by bit" in out
+    assert "baseline: no gating claim changed" in out
+    assert "toy/" not in out
+    folder = two.store.folder.parent / "gate-report"
+    assert (folder / "report.md").read_text().startswith("# gate of papers/second, smoke tier\n")
+    assert two.gate("papers/toy", "--baseline", str(two.baseline)) == 1
+    how = f"nox -s gate -- papers/toy --baseline {two.baseline} --accept 'the reason'"
+    assert how in capsys.readouterr().out
+    assert two.gate("papers/toy", "papers/second", "--baseline", str(two.baseline)) == 1
+
+
+def test_accepting_a_part_keeps_the_other_pinned_numbers(two, capsys):
+    assert two.accept() == 0
+    before = accepted.pinned(accepted.read(two.baseline, "smoke"), ["second"])
+    two.rewrite(lambda cell, seed, score: score + 0.05)
+    assert two.gate("papers/toy", "--baseline", str(two.baseline), "--accept", "the toy learnt more") == 0
+    out = capsys.readouterr().out
+    assert "accepted in part: papers/toy; pinned as before: papers/second" in out
+    assert "verdict toy/value: reproduced -> deviates-high" in out
+    runs = accepted.read(two.baseline, "smoke")
+    assert [list(run.packages) for run in runs] == [["toy", "second"], ["toy"]]
+    assert accepted.pinned(runs, ["second"]) == before
+    assert two.gate("--baseline", str(two.baseline)) == 1
+    out = capsys.readouterr().out
+    assert "papers/toy against the run accepted on" in out
+    assert "papers/second against the run accepted on" in out
+    assert "baseline: no gating claim changed" in out
+    assert "4 of 4 claims are compared bit by bit" in out
+
+
+def test_a_part_may_be_the_first_that_is_accepted(two, capsys):
+    assert two.gate("papers/second", "--baseline", str(two.baseline), "--accept", "a new paper") == 0
+    assert "accepted in part: papers/second; pinned as before: no other paper" in capsys.readouterr().out
+    assert two.gate("papers/second", "--baseline", str(two.baseline)) == 0
+    assert two.gate("--baseline", str(two.baseline)) == 1
+    assert "CHANGED toy/value: not in the baseline: accept a new one" in capsys.readouterr().out
+
+
+def test_a_paper_that_is_gone_blocks_until_a_run_without_it_is_accepted(two, monkeypatch, capsys):
+    assert two.accept() == 0
+    monkeypatch.setattr(packages, "find", lambda named=(): [two.package])
+    assert two.against_baseline() == 1
+    assert "CHANGED second/value: in the baseline, but no longer declared in this tier" in capsys.readouterr().out
+    assert two.accept("without the second") == 0
+    assert "verdict second/value: reproduced -> undeclared" in capsys.readouterr().out
+    assert two.against_baseline() == 0
+    assert two.accept("again") == 0
+    assert [list(run.packages) for run in accepted.read(two.baseline, "smoke")][-1] == ["toy"]
+
+
+def test_unknown_papers_end_with_the_list_of_those_that_exist(capsys):
+    assert gate.main(["papers/freezenet", "papers/x"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: unknown paper 'papers/x'; there are: papers/fast, papers/freezenet, ")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--baseline", "nowhere.json"], "cannot be read (No such file or directory); accept a run first"),
+        (["--baseline", "nowhere.json"], "baseline nowhere.json is not there; accept a run first"),
         (["--accept", "why not"], "--accept needs a reason, and --baseline the file to write it to"),
         (["--accept", " ", "--baseline", "new.json"], "--accept needs a reason"),
     ],
@@ -325,22 +435,17 @@ def test_a_baseline_needs_a_file_and_a_reason(world, arguments, message, capsys)
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (lambda text: text[:-30], "is not whole"),
-        (lambda text: text.replace('"schema": 1', '"schema": 7'), "schema 7 where 1 is read"),
-        (lambda text: text.replace('"tier": "smoke"', '"tier": "full"'), "it holds the full tier, not smoke"),
-        (lambda text: text.replace('"reproduced"', '"fine"'), "'fine' is not a valid Verdict"),
-        (lambda text: text.replace("0.8,", "NaN,", 1), "a number that is not finite"),
-        (lambda text: '{"schema": 1, "tier": "smoke", "accepted": []}', "holds no accepted run"),
-    ],
-)
-def test_a_damaged_baseline_is_bad_input(world, damage, message, capsys):
+@pytest.mark.parametrize("arguments", [[], ["--accept", "a reason"]])
+def test_a_damaged_baseline_is_bad_input_before_anything_is_judged(world, arguments, capsys):
     world.accept()
-    world.baseline.write_text(damage(world.baseline.read_text()))
-    assert world.against_baseline() == 2
-    assert message in capsys.readouterr().err
+    text = world.baseline.read_text()
+    world.baseline.write_text(text[:-30])
+    capsys.readouterr()
+    assert world.gate("--baseline", str(world.baseline), *arguments) == 2
+    out, err = capsys.readouterr()
+    assert (out, len(err.splitlines())) == ("", 1)
+    assert "is not whole" in err
+    assert world.baseline.read_text() == text[:-30]
 
 
 def test_a_run_with_errors_is_never_accepted(world, capsys):

@@ -12,6 +12,7 @@ def test_every_folder_with_a_reproduce_is_a_package():
 
 def test_a_package_is_found_by_its_folder():
     assert [package.name for package in packages.find(["papers/freezenet/"])] == ["freezenet"]
+    assert [package.name for package in packages.find(["papers/fast", "papers/fast/"])] == ["fast"]
 
 
 def test_an_unknown_paper_is_refused_with_those_that_exist():

@@ -65,10 +65,11 @@ def test_a_warning_without_a_line_names_what_it_is_about():
     assert warning("two: devices", "100 %\nmixed") == "::warning title=two%3A devices::100 %25%0Amixed"
 
 
-def test_a_note_stands_above_the_account_however_low_the_limit():
-    note = "mixed devices: A|1 (2), B (3)"
-    text = job_summary(JUDGED, CLAIMS, Tier.SMOKE, "toy", note, limit=0)
-    assert text.startswith("## toy, smoke tier\n\n**mixed devices: A&#124;1 (2), B (3).**\n\n```\n7 claims declared")
+def test_notes_stand_above_the_account_however_low_the_limit():
+    notes = ["records differ in device: A|1 (2), B (3)", "in part"]
+    text = job_summary(JUDGED, CLAIMS, Tier.SMOKE, "toy", notes, limit=0)
+    line = "**records differ in device: A&#124;1 (2), B (3).**\n\n**in part.**\n\n"
+    assert text.startswith(f"## toy, smoke tier\n\n{line}```\n7 claims declared")
 
 
 def read(line):

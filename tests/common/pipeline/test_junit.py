@@ -1,10 +1,12 @@
 import xml.etree.ElementTree as ET
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common import expectations, packages
 from common.expectations import Check, Claim
 from common.experiment import Tier
 from common.pipeline.check import Judged
@@ -29,31 +31,31 @@ def judge(claim, verdict, sentence="so it is.", **fields):
 
 GOLDEN = """\
 <?xml version='1.0' encoding='utf-8'?>
-<testsuites name="toy" tests="7" failures="1" errors="1">
-  <testsuite name="toy, smoke tier" tests="7" failures="1" errors="1" skipped="2">
-    <testcase classname="toy.Table 9" name="toy/holds">
+<testsuites name="toy" tests="7" failures="1" errors="1" time="0">
+  <testsuite name="toy, smoke tier" tests="7" failures="1" errors="1" time="0" skipped="2">
+    <testcase classname="toy.holds" name="toy/holds" time="0">
       <system-out>ours 1 ± 0, inside ±2: reproduced.</system-out>
     </testcase>
-    <testcase classname="toy.Fig. 1" name="toy/low">
-      <failure type="deviates-low" message="ours 1 &lt; 2: deviates-low.">a &amp; b are even
+    <testcase classname="toy.low" name="toy/low" time="0">
+      <failure type="deviates-low" message="ours 1 &lt; 2: deviates-low.">Fig. 1: a &amp; b are even
 ours 1 &lt; 2: deviates-low.
 expectations/toy.yaml:31</failure>
     </testcase>
-    <testcase classname="toy.Table 9" name="toy/never">
+    <testcase classname="toy.never" name="toy/never" time="0">
       <skipped message="needs a &quot;large&quot; machine" />
     </testcase>
-    <testcase classname="toy.Table 9" name="toy/broken">
-      <error type="error" message="no record">a beats b
+    <testcase classname="toy.broken" name="toy/broken" time="0">
+      <error type="error" message="no record">Table 9: a beats b
 no record
 expectations/toy.yaml:7</error>
     </testcase>
-    <testcase classname="toy.Table 9" name="toy/elsewhere">
+    <testcase classname="toy.elsewhere" name="toy/elsewhere" time="0">
       <skipped message="its experiment was not asked for" />
     </testcase>
-    <testcase classname="toy.Table 9" name="toy/harmless">
+    <testcase classname="toy.harmless" name="toy/harmless" time="0">
       <system-out>no record either</system-out>
     </testcase>
-    <testcase classname="toy.Table 9" name="toy/watched">
+    <testcase classname="toy.watched" name="toy/watched" time="0">
       <system-out>so it is.</system-out>
     </testcase>
   </testsuite>
@@ -91,6 +93,64 @@ def test_without_claims_the_document_is_empty():
 def test_a_finding_that_is_missing_is_no_pass():
     with pytest.raises(KeyError):
         junit([], [claim("lost")], Tier.SMOKE, "toy")
+
+
+@pytest.mark.parametrize(
+    ("id", "classname"),
+    [
+        ("fast/sec4.1.2/entropy", "fast.sec4_1_2"),
+        ("freezenet/table2/q0.995/test_acc", "freezenet.table2"),
+        ("a.b/c.d", "a_b.c_d"),
+        ("toy", "toy"),
+    ],
+)
+def test_a_package_is_the_paper_and_a_class_the_table_or_figure(id, classname):
+    never = Claim(id, "p", "Sec. 4.1; Fig. 2 left", "t", "none", None, {}, {Tier.FULL: "no"})
+    (case,) = cases(junit([], [never], Tier.FULL, "toy"))
+    assert (case.get("classname"), case.get("name")) == (classname, id)
+
+
+def test_the_papers_of_this_suite_are_the_only_packages():
+    claims = [claim for package in packages.find() for claim in expectations.read(expectations.path_of(package.name))]
+    untested = [replace(one, checks={}, untestable=dict.fromkeys(Tier, "not here")) for one in claims]
+    found = [case.get("classname").split(".") for case in cases(junit([], untested, Tier.FULL, "gate"))]
+    assert {package for package, _ in found} == {claim.id.split("/")[0] for claim in claims}
+    assert ["freezenet", "table2"] in found
+
+
+# What the schemas of Ant, of Jenkins' plugin and of GitLab have in common: attributes, and children in their order.
+COUNTS = {"tests": int, "failures": int, "errors": int, "time": float}
+SCHEMA = {
+    "testsuites": ({"name": str, **COUNTS}, ["testsuite"]),
+    "testsuite": ({"name": str, "skipped": int, **COUNTS}, ["testcase", "system-out"]),
+    "testcase": ({"name": str, "classname": str, "time": float}, ["skipped", "error", "failure", "system-out"]),
+    "skipped": ({"message": str}, []),
+    "error": ({"type": str, "message": str}, []),
+    "failure": ({"type": str, "message": str}, []),
+    "system-out": ({}, []),
+}
+
+
+def fits(element):
+    attributes, children = SCHEMA[element.tag]
+    order = [children.index(child.tag) for child in element]
+    assert set(element.keys()) == set(attributes)
+    assert all(kind(element.get(name)) >= kind("0") for name, kind in attributes.items() if kind is not str)
+    assert order == sorted(order)
+    assert children or not len(element)
+    for child in element:
+        fits(child)
+
+
+def test_the_document_has_what_every_reader_expects_and_nothing_else():
+    claims = [claim(name) for name in ("holds", "low", "broken", "elsewhere")]
+    verdicts = (Verdict.REPRODUCED, Verdict.DEVIATES_LOW, Verdict.ERROR, Verdict.NOT_RUN)
+    judged = [judge(one, verdict, adjusted=0.0, against=0.0) for one, verdict in zip(claims, verdicts, strict=True)]
+    top = ET.fromstring(junit(judged, [*claims, claim("never", why="cannot be")], Tier.SMOKE, "toy", "a note"))
+    fits(top)
+    assert [child.tag for case in top.iter("testcase") for child in case] == [
+        *("system-out", "failure", "error", "skipped", "skipped")
+    ]
 
 
 def cases(document):
@@ -157,10 +217,10 @@ def test_any_text_comes_back_from_the_document_save_what_xml_forbids(text):
     expected = "".join(REPLACEMENT if forbidden(character) else character for character in text)
     fails, passes, elsewhere, never = cases(document_of(text))
     assert fails.get("name") == "toy/f" + expected
-    assert fails.get("classname") == f"toy.{expected}"
+    assert fails.get("classname") == f"toy.f{expected.partition('/')[0].replace('.', '_')}"
     assert fails[0].get("message") == elsewhere[0].get("message") == never[0].get("message") == expected
     assert passes[0].text == (read_ends(expected) or None)
-    assert fails[0].text == read_ends(f"{expected}\n{expected}\n{FILE}:3")
+    assert fails[0].text == read_ends(f"{expected}: {expected}\n{expected}\n{FILE}:3")
 
 
 def read_ends(text):

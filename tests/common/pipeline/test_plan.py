@@ -7,9 +7,9 @@ import torch
 from common.experiment import Environment, Metrics, Tier
 from common.pipeline import plan, probe
 from common.pipeline.cost import Rate, Speeds
+from common.pipeline.origins import device_of
 from common.pipeline.plan import Correction, makespan
 from common.pipeline.record import Record, Store
-from common.pipeline.report import device_of
 from common.pipeline.resume import CHECKPOINTS
 from common.train.checkpoint import CheckpointFile, Owner
 from tests import conftest

@@ -15,6 +15,7 @@ from common.pipeline.check import Judged, all_at_once, check_claims, fails
 from common.pipeline.junit import junit
 from common.pipeline.record import Record
 from common.pipeline.verdict import Finding, Verdict
+from common.provenance import provenance
 from tests import conftest
 
 
@@ -115,8 +116,7 @@ def test_the_report_in_json(judged, tmp_path, monkeypatch):
     assert found == {
         "package": "toy",
         "tier": "smoke",
-        "provenance": {"commit": "abc"},
-        "devices": {},
+        "provenance": {"report": {"commit": "abc"}, "records": {}},
         "declared": 6,
         "untestable": {"toy/never": "needs a | large machine"},
     }
@@ -224,23 +224,16 @@ def test_the_papers_number_stands_only_beside_what_is_measured_against_it():
     assert not report.compares(Check("order", "none", "r", above=quantity, below=0.5), paper)
 
 
-def record(device, processor="Abacus 5"):
-    return Record(Metrics({}), 1.0, {"device": device, "machine": {"processor": processor}})
-
-
-def test_the_devices_of_records_are_gpus_by_name_and_cpus_by_processor():
-    records = [record("cpu"), record("NVIDIA Slide Rule"), record("cpu"), record("cpu", "Abacus 6")]
-    assert report.devices_of(records) == {"Abacus 5": 2, "NVIDIA Slide Rule": 1, "Abacus 6": 1}
-
-
-def test_records_of_two_devices_are_named_in_the_report(judged, tmp_path):
-    devices = {"Abacus 5": 2, "NVIDIA Slide Rule": 30}
-    line = "mixed devices: these records come from 2, which round differently: NVIDIA Slide Rule (30), Abacus 5 (2)"
-    assert report.mixed(devices) == line
-    report.write(judged, CLAIMS, Tier.SMOKE, "toy", tmp_path, devices)
-    assert f"**{line}.**\n" in (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert json.loads((tmp_path / "report.json").read_text())["devices"] == devices
-    assert f"<system-out>{line}</system-out>" in (tmp_path / "junit.xml").read_text(encoding="utf-8")
-    for one in ({}, {"Abacus 5": 2}):
-        assert report.mixed(one) == ""
-        assert "mixed" not in report.markdown(judged, CLAIMS, Tier.FULL, "toy", one)
+def test_what_is_not_the_same_in_all_records_is_named_in_the_report(judged, tmp_path):
+    origins = {"torch": {"2.13.0": 2, "2.15.0": 30}, "numpy": {"2.4.6": 32}, "device": {"cpu": 16, "NVIDIA |": 16}}
+    lines = ["records differ in torch: 2.15.0 (30), 2.13.0 (2)", "records differ in device: cpu (16), NVIDIA | (16)"]
+    report.write(judged, CLAIMS, Tier.SMOKE, "toy", tmp_path, origins)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert all(f"**{report.table_cell(line)}.**\n" in text for line in lines)
+    assert "numpy" not in text
+    found = json.loads((tmp_path / "report.json").read_text())["provenance"]
+    assert found == {"report": provenance(), "records": origins}
+    junit = (tmp_path / "junit.xml").read_text(encoding="utf-8")
+    assert "<system-out>{}\n{}</system-out>".format(*lines) in junit
+    for one in ({}, {"torch": {"2.15.0": 32}}):
+        assert "records differ" not in report.markdown(judged, CLAIMS, Tier.FULL, "toy", one)

@@ -8,7 +8,7 @@ import torch
 from common.experiment import Environment, Job
 from common.pipeline.record import Store
 from common.pipeline.resume import CHECKPOINTS
-from common.pipeline.run import run_group
+from common.pipeline.run import run_group, together
 from tests import conftest
 
 SIZES = []
@@ -231,3 +231,12 @@ def test_a_record_of_other_code_is_older_and_made_anew(store, monkeypatch):
     grouped(conftest.toy, 2, store)
     assert store.older(jobs) == []
     assert all(store.read(job) is not None for job in jobs)
+
+
+def test_the_name_of_a_company_is_that_of_cells_and_seeds_in_order_and_no_procedures():
+    cells = [conftest.Cell("a", 0.1), conftest.Cell("b", 0.1)]
+    group = [Job(conftest.TOY, cell, seed) for cell in cells for seed in (0, 1)]
+    name = together(group)
+    assert together([Job(conftest.procedure(precise), job.cell, job.seed) for job in group]) == name
+    others = [group[:3], group[::-1], [Job(conftest.TOY, cells[0], seed) for seed in range(4)], []]
+    assert len({name, *map(together, others)}) == 5
