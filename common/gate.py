@@ -11,6 +11,7 @@ from pathlib import Path
 
 from common import baseline, packages
 from common.baseline import Accepted, Change, Numbers
+from common.command import Parser, exit_code, to_path
 from common.errors import UsageError
 from common.expectations import Claim
 from common.experiment import DECLARED, Tier
@@ -22,19 +23,15 @@ MOST_MARKS = 10  # GitHub shows no more of a step
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Judge the records and return the exit code: 0 passes, 1 fails, 2 is bad usage or bad input."""
-    try:
-        return _gate(_parser().parse_args(arguments))
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    """Judge the records and return the exit code: 0 passes, 1 fails, 2 is bad usage or bad input, 130 interrupted."""
+    return exit_code(lambda: _gate(_parser().parse_args(arguments)))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="nox -s gate --", description="Judge all claims of all papers at once.")
+def _parser() -> Parser:
+    parser = Parser(prog="nox -s gate --", description="Judge all claims of all papers at once.")
     parser.add_argument("--tier", choices=[tier.value for tier in Tier], default="smoke")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="records of a finished run")
-    parser.add_argument("--baseline", type=Path, help="file of accepted runs to hold this one against")
+    parser.add_argument("--results", type=to_path, default=Path("results"), help="records of a finished run")
+    parser.add_argument("--baseline", type=to_path, help="file of accepted runs to hold this one against")
     parser.add_argument("--accept", metavar="REASON", help="pin this run as the new baseline, and say why")
     return parser
 
@@ -45,11 +42,11 @@ def _gate(options: argparse.Namespace) -> int:
     tier = Tier(options.tier)
     claims, judged, now, devices = judge_all(tier, options.results)
     folder, several = options.results / tier / "gate-report", report.mixed(devices)
-    report.write(judged, claims, tier, "gate", folder, devices)
     print(report.console(judged))
     print(f"\n{report.summary(judged, claims, tier)}")
     if several:
         print(several)
+    report.write(judged, claims, tier, "gate", folder, devices)
     print(f"report: {folder / 'report.md'}")
     if options.accept is not None:
         return _accept(options.baseline, tier, now, devices, options.accept.strip())

@@ -1,10 +1,9 @@
 """From declarations to an exit code: expand, run, record, aggregate, check, report."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from common import expectations
 from common.errors import UsageError
@@ -15,19 +14,21 @@ from common.pipeline import report
 from common.pipeline.aggregate import Results, aggregate
 from common.pipeline.check import all_at_once, check_claims, fails, require_fit
 from common.pipeline.cost import ASSUMED, predicted, work_of
-from common.pipeline.expand import expand, select
+from common.pipeline.expand import expand, scaled, select
+from common.pipeline.figures import Drawing, draw
 from common.pipeline.lock import held
 from common.pipeline.probe import cached
 from common.pipeline.record import Store, writable
 from common.pipeline.resume import CHECKPOINTS, others
 from common.pipeline.run import run_missing
+from common.pipeline.stale import mention, stale
 
-Figures = Callable[[Results, Path], list[Path]]
+Figures = Callable[[Results], Iterable[Drawing]]
 
 
 @dataclass(frozen=True)
 class Package:
-    """A paper package: its name, its experiments, and what draws its figures from results."""
+    """A paper package: its name, its experiments, and the figures that can be drawn from results."""
 
     name: str
     experiments: Sequence[Experiment]
@@ -46,20 +47,16 @@ def at_scale(package: Package, scale: float) -> Package:
         return package
     if not any(hasattr(cell, "scale") for e in package.experiments for cells in e.cells.values() for cell in cells):
         raise UsageError(f"--scale: the lengths of papers/{package.name} cannot be scaled")
-    experiments = tuple(replace(e, cells=_scaled(e.cells, scale)) for e in package.experiments)
+    experiments = tuple(replace(e, cells=scaled(e.cells, scale)) for e in package.experiments)
     return replace(package, experiments=experiments)
-
-
-def _scaled(cells: Mapping[Tier, Sequence[Any]], scale: float) -> dict[Tier, tuple[Any, ...]]:
-    return {
-        tier: tuple(replace(cell, scale=scale) if hasattr(cell, "scale") else cell for cell in declared)
-        for tier, declared in cells.items()
-    }
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asked for. `train` is False where existing records are only judged again."""
+    """What the command line asked for. `train` is False where existing records are only judged again.
+
+    `scale` says how the package was shortened.
+    """
 
     tier: Tier
     only: tuple[str, ...]
@@ -67,28 +64,49 @@ class Request:
     results: Path
     environment: Environment
     train: bool = True
+    scale: float = 1.0
 
 
 def reproduce(package: Package, request: Request) -> int:
-    """Do it all and return the exit code: 0 where every gating claim holds, otherwise 1."""
+    """Do it all and return the exit code: 0 where every gating claim holds, otherwise 1.
+
+    The verdicts are printed before anything is written, so that no full disk and no figure costs them.
+    """
     tier, replicates = request.tier, request.replicates
     claims = declared_claims(package, tier)
     experiments = select(package.experiments, request.only)
     errors = train(package, experiments, request) if request.train else {}
     results = read_results(package, experiments, tier, replicates, request.results, errors)
     judged = all_at_once(check_claims(claims, results))
-    folder = request.results / tier / f"{package.name}-report"
-    devices = report.devices_of(results.records.values())
-    report.write(judged, claims, tier, package.name, folder, devices)
-    figures = package.figures(results, folder)
+    devices, part = report.devices_of(results.records.values()), part_of(package, request)
     print(report.console(judged))
     print(f"\n{report.summary(judged, claims, tier)}")
-    if several := report.mixed(devices):
-        print(several)
-    print(f"report: {folder / 'report.md'}, {len(figures)} figures beside it")
+    for sentence in filter(None, (part, report.mixed(devices))):
+        print(sentence)
     for message in errors.values():
         print(f"a job failed: {message}", file=sys.stderr)
+    folder = request.results / tier / f"{package.name}-report{'-partial' if part else ''}"
+    report.write(judged, claims, tier, package.name, folder, devices, part)
+    figures = draw(package.figures(results), folder)
+    print(f"report: {folder / 'report.md'}, {len(figures)} figures beside it")
     return 1 if errors or fails(judged) else 0
+
+
+def part_of(package: Package, request: Request) -> str:
+    """Return a sentence that says by which options a run is not the complete one, "" for the complete one.
+
+    Complete is a run of all experiments on their declared seeds at full length, however it was asked for.
+    """
+    experiments, replicates = select(package.experiments, request.only), request.replicates
+    declared = [e.seeds[request.tier] for e in package.experiments if e.cells[request.tier]]
+    options = []
+    if len(experiments) < len(package.experiments):
+        options += [f"--only {experiment.name}" for experiment in experiments]
+    if any(replicates.of(count) != DECLARED.of(count) for count in declared):
+        options += [f"--first-seed {replicates.first}"] if replicates.first else []
+        options += [] if replicates.count is None else [f"--seeds {replicates.count}"]
+    options += [] if request.scale == 1.0 else [f"--scale {request.scale:g}"]
+    return f"not the complete run, but one with {' '.join(options)}" if options else ""
 
 
 def declared_claims(package: Package, tier: Tier) -> list[Claim]:
@@ -107,11 +125,12 @@ def train(package: Package, experiments: Sequence[Experiment], request: Request)
     store.open()
     writable(store.folder / CHECKPOINTS)
     work = work_of(experiments, tier, replicates)
-    for job in jobs:
-        if not store.path(job).exists():
-            require_memory(request.environment.device, work[job.key].memory, str(job))
-    done = sum(store.path(job).exists() for job in jobs)
-    print(f"{package.name} {tier}: {len(jobs)} jobs, {done} already done", file=sys.stderr)
+    missing = [job for job in jobs if not store.path(job).exists()]
+    for job in missing:
+        require_memory(request.environment.device, work[job.key].memory, str(job))
+    print(f"{package.name} {tier}: {len(jobs)} jobs, {len(jobs) - len(missing)} already done", file=sys.stderr)
+    if unread := mention(stale(package.experiments, tier, store), store.folder):
+        print(unread, file=sys.stderr)
     probe = cached(request.environment, request.results)
     speeds = probe.speeds if probe else ASSUMED[request.environment.device.type]
     with held(store.folder):

@@ -1,6 +1,8 @@
 """Step 1: experiments into jobs. Pure, so a plan needs neither a device nor data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from common.errors import UsageError
 from common.experiment import DECLARED, Experiment, Job, Replicates, Tier
@@ -22,3 +24,11 @@ def expand(experiments: Sequence[Experiment], tier: Tier, replicates: Replicates
         for job in experiment.jobs(tier, replicates):
             jobs.setdefault(job.key, job)
     return list(jobs.values())
+
+
+def scaled(cells: Mapping[Tier, Sequence[Any]], scale: float) -> dict[Tier, tuple[Any, ...]]:
+    """Return the cells of both tiers with another scale, where they have one."""
+    return {
+        tier: tuple(replace(cell, scale=scale) if hasattr(cell, "scale") else cell for cell in declared)
+        for tier, declared in cells.items()
+    }

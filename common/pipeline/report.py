@@ -94,8 +94,9 @@ def devices_of(records: Iterable[Record]) -> dict[str, int]:
 
 def device_of(record: Record) -> str:
     """Return the name of the device that a record comes from, as `common.machine.device_name` gives it."""
-    device = record.provenance.get("device", "unknown device")
-    return str(record.provenance["machine"]["processor"] if device == "cpu" else device)
+    unknown = "unknown device"
+    device = str(record.provenance.get("device", unknown))
+    return str(record.provenance.get("machine", {}).get("processor", unknown)) if device == "cpu" else device
 
 
 def mixed(devices: Mapping[str, int]) -> str:
@@ -116,18 +117,28 @@ def write(
     package: str,
     folder: Path,
     devices: Mapping[str, int] = NOT_SAID,
+    part: str = "",
 ) -> None:
-    """Write report.md, report.json and junit.xml into the folder; raise UsageError where it cannot be written."""
+    """Write report.md, report.json and junit.xml into the folder; raise UsageError where it cannot be written.
+
+    `part` says of what the report is, where that is not the complete run.
+    """
     writable(folder)
-    write_atomically(folder / "report.md", markdown(judged, claims, tier, package, devices))
-    write_atomically(folder / "junit.xml", junit(judged, claims, tier, package, mixed(devices)))
+    note = ". ".join(filter(None, (part, mixed(devices))))
+    write_atomically(folder / "report.md", markdown(judged, claims, tier, package, devices, part))
+    write_atomically(folder / "junit.xml", junit(judged, claims, tier, package, note))
     write_atomically(
-        folder / "report.json", json.dumps(as_json(judged, claims, tier, package, devices), indent=1) + "\n"
+        folder / "report.json", json.dumps(as_json(judged, claims, tier, package, devices, part), indent=1) + "\n"
     )
 
 
 def markdown(
-    judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str, devices: Mapping[str, int] = NOT_SAID
+    judged: Sequence[Judged],
+    claims: Sequence[Claim],
+    tier: Tier,
+    package: str,
+    devices: Mapping[str, int] = NOT_SAID,
+    part: str = "",
 ) -> str:
     """Return the whole report as Markdown; it names the `devices` of the records where there are several."""
     rows = [[table_cell(text) for text in row(j)] for j in worst_first(judged)]
@@ -138,7 +149,7 @@ def markdown(
         if tier is Tier.SMOKE
         else ""
     )
-    note += emphasis(mixed(devices))
+    note = emphasis(part) + note + emphasis(mixed(devices))
     return (
         f"# {package}, {tier.value} tier\n\n{note}```\n{summary(judged, claims, tier)}\n```\n\n"
         + tabulate(rows, HEADERS, tablefmt="github", disable_numparse=True)
@@ -162,12 +173,18 @@ def table_cell(text: str) -> str:
 
 
 def as_json(
-    judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str, devices: Mapping[str, int]
+    judged: Sequence[Judged],
+    claims: Sequence[Claim],
+    tier: Tier,
+    package: str,
+    devices: Mapping[str, int],
+    part: str = "",
 ) -> dict[str, Any]:
     """Return the whole report as plain values."""
     return {
         "package": package,
         "tier": tier.value,
+        "part": part,
         "provenance": provenance(),
         "devices": dict(devices),
         "declared": len(claims),

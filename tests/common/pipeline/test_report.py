@@ -115,6 +115,7 @@ def test_the_report_in_json(judged, tmp_path, monkeypatch):
     assert found == {
         "package": "toy",
         "tier": "smoke",
+        "part": "",
         "provenance": {"commit": "abc"},
         "devices": {},
         "declared": 6,
