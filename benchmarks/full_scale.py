@@ -25,7 +25,6 @@ goes beyond 100 %), and peak memory: what torch allocated on a GPU, on a CPU the
 memory of all the contender's processes.
 """
 
-import argparse
 import json
 import multiprocessing
 import re
@@ -45,6 +44,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from common.command import Parser, exit_code, to_path
 from common.datasets.procedural import procedural
 from common.errors import UsageError
 from common.machine import device_name, device_of, require, set_up, workers_on
@@ -393,8 +393,12 @@ def table(results: Sequence[Mapping[str, Any]], ceilings: Mapping[str, float]) -
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Time all cases, print a table and write the JSON; return the exit code, 2 for bad usage."""
-    parser = argparse.ArgumentParser(prog="nox -s bench-full --", description="Time the engine against plain loops.")
+    """Time all cases, print a table and write the JSON; return the exit code, 2 for bad usage, 130 interrupted."""
+    return exit_code(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = Parser(prog="nox -s bench-full --", description="Time the engine against plain loops.")
     parser.add_argument("--device", default="cuda", help="cuda (default), cuda:1 or cpu")
     parser.add_argument(
         "--quick", action="store_true", help="few steps of small batches, for a CPU; says little of speed"
@@ -407,19 +411,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--loaders", type=int, help="loading processes of the DataLoader; default 4, with --quick 0")
     parser.add_argument(
-        "--output", type=Path, help=f"file to write; default {RESULTS.name}/<device>.json beside this one"
+        "--output", type=to_path, help=f"file to write; default {RESULTS.name}/<device>.json beside this one"
     )
     options = parser.parse_args(arguments)
     rounds = options.rounds if options.rounds is not None else 1 if options.quick else 5
     chosen = [c for c in cases(options.quick) if not options.only or c.name.startswith(tuple(options.only))]
-    try:
-        device = device_of(options.device)
-        require(device)
-        if not chosen or rounds < 1:
-            raise UsageError(f"--only: the cases are {', '.join(c.name for c in cases(False))}; --rounds is at least 1")
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    device = device_of(options.device)
+    require(device)
+    if not chosen or rounds < 1:
+        raise UsageError(f"--only: the cases are {', '.join(c.name for c in cases(False))}; --rounds is at least 1")
     loaders = options.loaders if options.loaders is not None else 0 if options.quick else 4
     ceilings = ceilings_of(device)
     results = []

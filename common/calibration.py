@@ -4,7 +4,6 @@
 fail at most 5 % of the time. Power: claims are truly on the mark, or truly off by some spreads.
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from numpy.random import Generator
 from tabulate import tabulate
 from tqdm import tqdm
 
+from common.command import Parser, exit_code, whole_number
 from common.expectations import Check, Claim, Quantity, Reported
 from common.experiment import DECLARED, Experiment, Grid, Procedure, Tier
 from common.pipeline.aggregate import Results
@@ -189,10 +189,15 @@ def power(gates: int, seed: int) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print both tables."""
-    parser = argparse.ArgumentParser(prog="nox -s calibrate --", description="Simulate gates whose truth is known.")
-    parser.add_argument("--gates", type=int, default=1000, help="simulated gates for each row (default 1000)")
-    parser.add_argument("--random-state", type=int, default=0, help="the same number draws the same gates")
+    """Print both tables and return the exit code."""
+    return exit_code(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = Parser(prog="nox -s calibrate --", description="Simulate gates whose truth is known.")
+    gates, state = whole_number(1, 10_000_000), whole_number(0, 2**63)
+    parser.add_argument("--gates", type=gates, default=1000, help="simulated gates for each row (default 1000)")
+    parser.add_argument("--random-state", type=state, default=0, help="the same number draws the same gates")
     options = parser.parse_args(arguments)
     claims = VALUES + ORDERS + TRENDS + RATES
     print(f"{options.gates} gates of {claims} claims a row, all true at the margin's edge; at most 5 % may fail:\n")

@@ -18,6 +18,7 @@ APART = (
     "common/baseline.py",
     "common/calibration.py",
     "common/cli.py",
+    "common/command.py",
     "common/coverage.py",
     "common/expectations.py",
     "common/false_alarms.py",
@@ -30,6 +31,7 @@ APART = (
     "common/pipeline/aggregate.py",
     "common/pipeline/check.py",
     "common/pipeline/cost.py",
+    "common/pipeline/figures.py",
     "common/pipeline/github.py",
     "common/pipeline/junit.py",
     "common/pipeline/kinds",
@@ -39,6 +41,7 @@ APART = (
     "common/pipeline/quantity.py",
     "common/pipeline/report.py",
     "common/pipeline/sample.py",
+    "common/pipeline/stale.py",
     "common/pipeline/verdict.py",
 )
 """What plans, judges and tells: no number of a record depends on it, and nothing that trains imports it."""

@@ -1,6 +1,5 @@
 """Are the expectations sound, and how much of the papers do they cover? See `python -m common.expectations check`."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 
@@ -8,6 +7,7 @@ from tabulate import tabulate
 
 from common import packages
 from common.code_hash import ROOT
+from common.command import Parser, exit_code
 from common.errors import UsageError
 from common.expectations import Claim
 from common.experiment import Tier
@@ -23,7 +23,11 @@ HEADERS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Validate every expectations file with its experiments and print the coverage; 2 where a file is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m common.expectations", description="Validate all expectations.")
+    return exit_code(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = Parser(prog="python -m common.expectations", description="Validate all expectations.")
     parser.add_argument("command", choices=["check"], help="validate all files and print how much they cover")
     parser.parse_args(arguments)
     rows: list[list[object]] = []

@@ -5,7 +5,6 @@ used before; the declared seeds and their records stay as they are. Then it judg
 from random choices among all the fresh seeds, which show rarer failures than a few runs can.
 """
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,8 +17,8 @@ from tabulate import tabulate
 from tqdm import tqdm
 
 from common import packages
+from common.command import Parser, exit_code, to_path, whole_number
 from common.datasets import default_folder
-from common.errors import UsageError
 from common.expectations import Claim
 from common.experiment import DECLARED, Environment, Job, Replicates, Tier
 from common.machine import set_up, workers_on
@@ -32,26 +31,25 @@ STRIDE = 100  # between the first seeds of two runs: more than any experiment de
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run smoke on fresh seeds and print how often each gating claim fails."""
-    parser = argparse.ArgumentParser(prog="nox -s false-alarms --", description="Run smoke on fresh seeds.")
+    """Run smoke on fresh seeds, print how often each gating claim fails, and return the exit code."""
+    return exit_code(lambda: _run(arguments), "; what is done is kept, the same command goes on from there")
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = Parser(prog="nox -s false-alarms --", description="Run smoke on fresh seeds.")
     parser.add_argument("papers", nargs="*", help="such as papers/freezenet; default: all")
-    parser.add_argument("--runs", type=int, default=10, help="smoke runs, each on seeds of its own (default 10)")
-    parser.add_argument("--draws", type=int, default=300, help="runs put together from all fresh seeds (default 300)")
-    parser.add_argument("--results", type=Path, default=Path("results/fresh"), help="records of the fresh seeds")
+    count = whole_number(1, 100_000)
+    parser.add_argument("--runs", type=count, default=10, help="smoke runs, each on seeds of its own (default 10)")
+    parser.add_argument("--draws", type=count, default=300, help="runs put together from all fresh seeds (default 300)")
+    parser.add_argument("--results", type=to_path, default=Path("results/fresh"), help="records of the fresh seeds")
     options = parser.parse_args(arguments)
-    try:
-        if min(options.runs, options.draws) < 1:
-            raise UsageError("--runs and --draws must be at least 1")
-        set_up()
-        for package in packages.find(options.papers):
-            claims = declared_claims(package, Tier.SMOKE)
-            runs = [fresh_run(package, STRIDE * (i + 1), options.results) for i in range(options.runs)]
-            among, rng = pools(runs), np.random.default_rng(0)
-            drawn = (draw(runs, among, rng) for _ in tqdm(range(options.draws), disable=None))
-            print(table(package.name, claims, [failing(claims, r) for r in runs], [failing(claims, r) for r in drawn]))
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    set_up()
+    for package in packages.find(options.papers):
+        claims = declared_claims(package, Tier.SMOKE)
+        runs = [fresh_run(package, STRIDE * (i + 1), options.results) for i in range(options.runs)]
+        among, rng = pools(runs), np.random.default_rng(0)
+        drawn = (draw(runs, among, rng) for _ in tqdm(range(options.draws), disable=None))
+        print(table(package.name, claims, [failing(claims, r) for r in runs], [failing(claims, r) for r in drawn]))
     return 0
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from common import baseline, packages
 from common.accepted import Accepted, Numbers, last, pinned, read, write
 from common.baseline import Change, Comparison
+from common.command import Parser, exit_code, to_path
 from common.errors import UsageError
 from common.expectations import Claim
 from common.experiment import DECLARED, Tier
@@ -28,20 +29,16 @@ MOST_MARKS = 10  # GitHub shows no more of a step
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Judge the records and return the exit code: 0 passes, 1 fails, 2 is bad usage or bad input."""
-    try:
-        return _gate(_parser().parse_args(arguments))
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    """Judge the records and return the exit code: 0 passes, 1 fails, 2 is bad usage or bad input, 130 interrupted."""
+    return exit_code(lambda: _gate(_parser().parse_args(arguments)))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="nox -s gate --", description="Judge the claims of many papers at once.")
+def _parser() -> Parser:
+    parser = Parser(prog="nox -s gate --", description="Judge the claims of many papers at once.")
     parser.add_argument("papers", nargs="*", help="such as papers/freezenet; default: all")
     parser.add_argument("--tier", choices=[tier.value for tier in Tier], default="smoke")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="records of a finished run")
-    parser.add_argument("--baseline", type=Path, help="file of accepted runs to hold this one against")
+    parser.add_argument("--results", type=to_path, default=Path("results"), help="records of a finished run")
+    parser.add_argument("--baseline", type=to_path, help="file of accepted runs to hold this one against")
     parser.add_argument("--accept", metavar="REASON", help="pin this run as the new baseline, and say why")
     return parser
 
@@ -54,11 +51,11 @@ def _gate(options: argparse.Namespace) -> int:
     accepted = _accepted(options.baseline, tier, reason is not None)
     run = judge_all(tier, options.results, options.papers)
     folder = options.results / tier / "gate-report"
-    report.write(run.judged, run.claims, tier, run.name, folder, run.origins)
     print(report.console(run.judged))
     print(f"\n{report.summary(run.judged, run.claims, tier)}")
     for line in run.notes:
         print(line)
+    report.write(run.judged, run.claims, tier, run.name, folder, run.origins)
     print(f"report: {folder / 'report.md'}")
     if reason is not None:
         return _accept(options.baseline, tier, accepted, run, reason)

@@ -1,15 +1,18 @@
 """The device, and how a process is set up for it."""
 
 import ctypes
+import math
 import os
 import sys
 
 import torch
 
+from common import cgroup
 from common.errors import UsageError
 from common.provenance import provenance
 
-MOST_WORKERS = 16  # each holds its own copy of the libraries, about 0.4 GiB
+MOST_WORKERS = 16  # where nobody says how many
+WORKER_MEMORY = 2**29  # bytes that a process takes, most of it for its own copy of the libraries
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc's names for what mallopt sets
 _REMEDIES = (  # for what torch says of CUDA, lower case
     ("too old", "update the NVIDIA driver, or install a torch wheel for an older CUDA"),
@@ -94,11 +97,21 @@ def _gibibytes(size: float) -> str:
 
 
 def workers_on(device: torch.device) -> int:
-    """Return how many processes train at once: one a core on a CPU, one on a GPU."""
+    """Return how many processes train at once: one a core on a CPU, as far as memory goes, and one on a GPU.
+
+    A container's limits count like the machine's.
+    """
     if device.type != "cpu":
         return 1
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return min(cores, MOST_WORKERS)
+    cores, memory = min(_cores(), cgroup.cores()), cgroup.memory() // WORKER_MEMORY
+    return max(1, math.ceil(min(cores, memory, MOST_WORKERS)))
+
+
+def _cores() -> int:
+    """Return how many cores this process may run on."""
+    if hasattr(os, "process_cpu_count"):
+        return os.process_cpu_count() or 1
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def set_up() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from common import atomic
 from common.errors import UsageError
 
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
@@ -108,7 +109,7 @@ def load(path: Path, name: str | None = None) -> Value:
     """Read a YAML file; raise UsageError with file, line and column where it is not plain, strict YAML."""
     shown = name or str(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = atomic.read(path).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{shown}: cannot be read: {error}") from None
     try:

@@ -139,7 +139,7 @@ def toy_package(tmp_path, monkeypatch):
     path = tmp_path / "expectations.yaml"
     path.write_text(CLAIMS)
     monkeypatch.setattr(expectations, "path_of", lambda name: path)
-    package = Package("toy", (experiment(),), lambda results, folder: [])
+    package = Package("toy", (experiment(),), lambda results: [])
     return package, path
 
 

@@ -4,7 +4,6 @@
 reads it and makes its cache; `nox -s data -- --check` reads what is there and fetches nothing.
 """
 
-import argparse
 import os
 import sys
 import tarfile
@@ -17,6 +16,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from common.command import Parser, exit_code, to_path
 from common.datasets import ON_DISK, ImageData, cache, default_folder, load
 from common.datasets.archives import Archive
 from common.datasets.problems import UNREADABLE, CorruptError, MissingError, corrupt, require_readable
@@ -91,10 +91,14 @@ _FAILURES = (*UNREADABLE, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks; return 2 where a name is unknown or a named data set is not there and whole."""
-    parser = argparse.ArgumentParser(prog="nox -s data --", description="Fetch and check the full tier's data sets.")
+    return exit_code(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = Parser(prog="nox -s data --", description="Fetch and check the full tier's data sets.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ON_DISK)}")
     parser.add_argument("--check", action="store_true", help="fetch nothing; say what is there and whole")
-    parser.add_argument("--data-dir", type=Path, help="default $PLASTICITY_BENCH_DATA, else ./data")
+    parser.add_argument("--data-dir", type=to_path, help="default $PLASTICITY_BENCH_DATA, else ./data")
     options = parser.parse_args(arguments)
     try:
         names, root = _names(options.names, options.check), options.data_dir or default_folder()

@@ -1,33 +1,35 @@
 """From declarations to an exit code: expand, run, record, aggregate, check, report."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common import expectations
 from common.errors import UsageError
 from common.expectations import Claim
-from common.experiment import DECLARED, Environment, Experiment, Grid, Procedure, Replicates, Tier
+from common.experiment import DECLARED, Environment, Experiment, Procedure, Replicates, Tier
 from common.machine import require_memory
 from common.pipeline import report
 from common.pipeline.aggregate import Results, aggregate
 from common.pipeline.check import all_at_once, check_claims, fails, require_fit
 from common.pipeline.cost import ASSUMED, predicted, work_of
-from common.pipeline.expand import expand, select
+from common.pipeline.expand import expand, scaled, select
+from common.pipeline.figures import Drawing, draw
 from common.pipeline.lock import held
 from common.pipeline.origins import mixed, origins_of
 from common.pipeline.probe import cached
 from common.pipeline.record import Store, writable
 from common.pipeline.resume import CHECKPOINTS, others
 from common.pipeline.run import run_missing
+from common.pipeline.stale import mention, stale
 
-Figures = Callable[[Results, Path], list[Path]]
+Figures = Callable[[Results], Iterable[Drawing]]
 
 
 @dataclass(frozen=True)
 class Package:
-    """A paper package: its name, its experiments, and what draws its figures from results.
+    """A paper package: its name, its experiments, and the figures that can be drawn from results.
 
     Raises UsageError for two experiments, or two procedures, of one name.
     """
@@ -60,19 +62,15 @@ def at_scale(package: Package, scale: float) -> Package:
         return package
     if not any(hasattr(cell, "scale") for e in package.experiments for tier in Tier for cell in e.grid(tier).cells):
         raise UsageError(f"--scale: the lengths of papers/{package.name} cannot be scaled")
-    experiments = tuple(
-        replace(e, smoke=_scaled(e.smoke, scale), full=_scaled(e.full, scale)) for e in package.experiments
-    )
-    return replace(package, experiments=experiments)
-
-
-def _scaled(grid: Grid, scale: float) -> Grid:
-    return replace(grid, cells=[replace(cell, scale=scale) if hasattr(cell, "scale") else cell for cell in grid.cells])
+    return replace(package, experiments=scaled(package.experiments, scale))
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the command line asked for. `train` is False where existing records are only judged again."""
+    """What the command line asked for. `train` is False where existing records are only judged again.
+
+    `scale` says how the package was shortened.
+    """
 
     tier: Tier
     only: tuple[str, ...]
@@ -80,28 +78,49 @@ class Request:
     results: Path
     environment: Environment
     train: bool = True
+    scale: float = 1.0
 
 
 def reproduce(package: Package, request: Request) -> int:
-    """Do it all and return the exit code: 0 where every gating claim holds, otherwise 1."""
+    """Do it all and return the exit code: 0 where every gating claim holds, otherwise 1.
+
+    The verdicts are printed before anything is written, so that no full disk and no figure costs them.
+    """
     tier, replicates = request.tier, request.replicates
     claims = declared_claims(package, tier)
     experiments = select(package.experiments, request.only)
     errors = train(package, experiments, request) if request.train else {}
     results = read_results(package, experiments, tier, replicates, request.results, errors)
     judged = all_at_once(check_claims(claims, results))
-    folder = request.results / tier / f"{package.name}-report"
-    origins = origins_of(results.records.values())
-    report.write(judged, claims, tier, package.name, folder, origins)
-    figures = package.figures(results, folder)
+    origins, part = origins_of(results.records.values()), part_of(package, request)
     print(report.console(judged))
     print(f"\n{report.summary(judged, claims, tier)}")
-    for line in mixed(origins):
-        print(line)
-    print(f"report: {folder / 'report.md'}, {len(figures)} figures beside it")
+    for sentence in filter(None, (part, *mixed(origins))):
+        print(sentence)
     for message in errors.values():
         print(f"a job failed: {message}", file=sys.stderr)
+    folder = request.results / tier / f"{package.name}-report{'-partial' if part else ''}"
+    report.write(judged, claims, tier, package.name, folder, origins, part)
+    figures = draw(package.figures(results), folder)
+    print(f"report: {folder / 'report.md'}, {len(figures)} figures beside it")
     return 1 if errors or fails(judged) else 0
+
+
+def part_of(package: Package, request: Request) -> str:
+    """Return a sentence that says by which options a run is not the complete one, "" for the complete one.
+
+    Complete is a run of all experiments on their declared seeds at full length, however it was asked for.
+    """
+    experiments, replicates = select(package.experiments, request.only), request.replicates
+    grids = [experiment.grid(request.tier) for experiment in package.experiments]
+    options = []
+    if len(experiments) < len(package.experiments):
+        options += [f"--only {experiment.name}" for experiment in experiments]
+    if any(replicates.of(grid.seeds) != DECLARED.of(grid.seeds) for grid in grids if grid.cells):
+        options += [f"--first-seed {replicates.first}"] if replicates.first else []
+        options += [] if replicates.count is None else [f"--seeds {replicates.count}"]
+    options += [] if request.scale == 1.0 else [f"--scale {request.scale:g}"]
+    return f"not the complete run, but one with {' '.join(options)}" if options else ""
 
 
 def declared_claims(package: Package, tier: Tier) -> list[Claim]:
@@ -120,13 +139,14 @@ def train(package: Package, experiments: Sequence[Experiment], request: Request)
     store.open()
     writable(store.folder / CHECKPOINTS)
     work = work_of(experiments, tier, replicates)
-    for job in jobs:
-        if store.look(job) is None:
-            require_memory(request.environment.device, work[job.key].memory, str(job))
-    done = sum(store.look(job) is not None for job in jobs)
-    print(f"{package.name} {tier}: {len(jobs)} jobs, {done} already done", file=sys.stderr)
-    if older := store.older(jobs):
+    missing = [job for job in jobs if store.look(job) is None]
+    for job in missing:
+        require_memory(request.environment.device, work[job.key].memory, str(job))
+    print(f"{package.name} {tier}: {len(jobs)} jobs, {len(jobs) - len(missing)} already done", file=sys.stderr)
+    if older := store.older(missing):
         print(f"{len(older)} records in {store.folder} were made by other code; they are made anew", file=sys.stderr)
+    if unread := mention(stale(package.experiments, tier, store), store.folder):
+        print(unread, file=sys.stderr)
     probe = cached(request.environment, request.results)
     speeds = probe.speeds if probe else ASSUMED[request.environment.device.type]
     with held(store.folder):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.experiment import Experiment, Grid, Job, Replicates, Tier, plain
-from common.pipeline.record import Record, Store
+from common.pipeline.record import DamagedError, Record, Store
 from common.strict_yaml import Scalar
 
 Array = NDArray[np.float64]
@@ -23,7 +23,8 @@ class Results:
     """Everything measured so far.
 
     `experiments` and `tier` say what should exist, `records` what does, and `errors` holds the message of each job
-    that failed in this run. `replicates` are the seeds asked for.
+    that failed in this run, `damaged` what is wrong with each record that is not whole. `replicates` are the seeds
+    asked for.
     """
 
     experiments: Mapping[str, Experiment]
@@ -31,6 +32,7 @@ class Results:
     replicates: Replicates
     records: Mapping[Job, Record]
     errors: Mapping[Job, str]
+    damaged: Mapping[Job, str] = field(default_factory=dict)
     _indices: dict[tuple[str, ...], "Index"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def cell(self, experiment: str, where: Mapping[str, Scalar]) -> Any:
@@ -51,8 +53,8 @@ class Results:
     def values(self, experiment: str, where: Mapping[str, Scalar], metric: str) -> Array:
         """Return one cell's metric, [seeds].
 
-        Raises Failed where a job failed or has no record, the cell or the metric does not exist, or a value is not
-        finite.
+        Raises Failed where a job failed or its record is damaged or not there, the cell or the metric does not exist,
+        or a value is not finite.
         """
         return self._values(experiment, self.cell(experiment, where), metric)
 
@@ -90,6 +92,8 @@ class Results:
     def _value(self, job: Job, metric: str) -> float:
         if job in self.errors:
             raise Failed(f"job {job} failed: {self.errors[job]}")
+        if job in self.damaged:
+            raise Failed(f"the record of job {job} is damaged ({self.damaged[job]}); run it again")
         if job not in self.records:
             raise Failed(f"job {job} has no record of the present code and settings; run it first")
         scalars, withheld = self.records[job].metrics.scalars, self.records[job].metrics.withheld
@@ -133,7 +137,18 @@ def aggregate(
     store: Store,
     errors: Mapping[str, str],
 ) -> Results:
-    """Read the records of all jobs; `errors` are those of jobs that failed, by key."""
-    records = {job: record for job in jobs if (record := store.read(job)) is not None}
+    """Read the records of all jobs and leave their files as they are; `errors` are those of jobs that failed, by key.
+
+    Raises UsageError where a record cannot be read.
+    """
+    records, damaged = {}, {}
+    for job in jobs:
+        try:
+            record = store.look(job)
+        except DamagedError as damage:
+            damaged[job] = str(damage)
+        else:
+            if record is not None:
+                records[job] = record
     failed = {job: errors[job.key] for job in jobs if job.key in errors}
-    return Results({e.name: e for e in experiments}, tier, replicates, records, failed)
+    return Results({e.name: e for e in experiments}, tier, replicates, records, failed, damaged)

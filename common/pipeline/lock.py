@@ -3,7 +3,7 @@
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -32,7 +32,8 @@ def held(folder: Path) -> Iterator[None]:
         raise UsageError(f"results folder {folder} cannot be locked: {error}") from None
     try:
         for part in folder.rglob(f"{atomic.TEMPORARY}*"):
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # what cannot be deleted, a folder among it, does no harm
+                part.unlink()
         atomic.write(folder / HOLDER, f"process {os.getpid()} on {platform.node()}".encode())
         yield
     finally:
@@ -41,6 +42,7 @@ def held(folder: Path) -> Iterator[None]:
 
 def _holder(folder: Path) -> str:
     try:
-        return (folder / HOLDER).read_text(encoding="utf-8")
-    except OSError:
+        content = atomic.read(folder / HOLDER)
+    except (FileNotFoundError, UsageError):
         return "another process"
+    return content[:200].decode(errors="replace").strip() or "another process"

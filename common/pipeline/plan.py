@@ -14,9 +14,10 @@ from common.pipeline.expand import expand, select
 from common.pipeline.grouping import groups
 from common.pipeline.origins import device_of
 from common.pipeline.probe import cached
-from common.pipeline.record import Store
+from common.pipeline.record import DamagedError, Record, Store
 from common.pipeline.resume import left_behind, whole
 from common.pipeline.run import duration
+from common.pipeline.stale import mention, stale
 
 HEADERS = ("experiment", "source", "jobs", "done", "shared", "to run", "begun", "time", "times from")
 
@@ -32,7 +33,7 @@ def plan(package: Package, request: Request) -> str:
     experiments = select(package.experiments, request.only)
     tier, replicates, environment = request.tier, request.replicates, request.environment
     store, jobs = Store(request.results / tier / package.name), expand(experiments, tier, replicates)
-    found = {job.key: store.look(job) for job in jobs}
+    found = {job.key: _record(store, job) for job in jobs}
     device, probe = device_name(environment.device), cached(environment, request.results)
     speeds = probe.speeds if probe else ASSUMED[environment.device.type]
     work = work_of(experiments, tier, replicates)
@@ -65,12 +66,22 @@ def plan(package: Package, request: Request) -> str:
         if probe
         else f"speeds assumed of any {environment.device.type}; --plan --probe measures this one in 20 s"
     )
+    unread = mention(stale(package.experiments, tier, store), store.folder)
     return (
         f"{tabulate(rows, HEADERS, disable_numparse=True, colalign=_ALIGNED)}\n\n"
         f"times: {at_once} on {device}, from {source}\n"
         "they leave out loading data and starting; a row is its share of all processes, while in the total the longest "
         "groups of jobs keep a process each; jobs that were begun count in full, however far they came"
+        f"{unread and chr(10)}{unread}"
     )
+
+
+def _record(store: Store, job: Job) -> Record | None:
+    """Return a job's record, or None where there is none that a run would keep."""
+    try:
+        return store.look(job)
+    except DamagedError:
+        return None
 
 
 def _begun(jobs: Sequence[Job], missing: Sequence[Job], store: Store, environment: Environment) -> set[str]:
@@ -109,7 +120,7 @@ class Correction:
 
 def makespan(lengths: Sequence[float], workers: int) -> float:
     """Return when all are done, where the longest start first and every worker takes one at a time."""
-    busy = [0.0] * workers
+    busy = [0.0] * max(1, min(workers, len(lengths)))
     for length in sorted(lengths, reverse=True):
         heapq.heappush(busy, heapq.heappop(busy) + length)
     return max(busy)

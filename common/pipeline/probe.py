@@ -1,14 +1,13 @@
 """How fast this device is, measured once in at most 20 seconds and kept beside the results."""
 
 import json
-import math
-import multiprocessing
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common import atomic
+from common.errors import UsageError
 from common.experiment import Environment
 from common.machine import device_name, set_up
 from common.models.operations import NetworkCost
 from common.pipeline.cost import Rate, Speeds
 from common.pipeline.record import writable, write_atomically
+from common.pipeline.workers import Died, in_processes
 from common.train.capture import repeated
 
 SCHEMA = 1
@@ -32,6 +34,7 @@ _MAPS = {  # batch, channels and side of the convolutions' maps
     "cpu": ((100, 16, 8), (32, 128, 16)),
     "cuda": ((128, 16, 8), (512, 256, 32)),
 }
+_LEAST, _MOST = 1e-12, 1e24  # of what a probe file may say, in seconds, operations or bytes, with room to spare
 _COPIED = {"cpu": 1 << 24, "cuda": 1 << 28}  # floats, more than a cache holds
 _TINY_LAYERS = 8
 _TINY = NetworkCost(layers=2 * _TINY_LAYERS, products=_TINY_LAYERS, tensors=2 * _TINY_LAYERS)  # as the model counts
@@ -52,7 +55,10 @@ def key_of(environment: Environment) -> str:
 
 
 def cached(environment: Environment, results: Path) -> Probe | None:
-    """Return the probe that was kept for this device, or None; a file that cannot be read is named on stderr."""
+    """Return the probe that was kept for this device, or None; a damaged file is named on stderr.
+
+    Raises UsageError where the file cannot be read.
+    """
     content = _read(results / "probe.json").get(key_of(environment))
     return None if content is None else _probe(content)
 
@@ -61,15 +67,16 @@ def probe(environment: Environment, results: Path) -> Probe:
     """Measure the device, keep what was found, and return it; raise UsageError where it cannot be kept."""
     writable(results)
     path = results / "probe.json"
+    probes = _read(path)
     found = Probe(device_name(environment.device), time.strftime("%Y-%m-%d"), measure(environment))
-    probes = _read(path) | {key_of(environment): asdict(found)}
+    probes |= {key_of(environment): asdict(found)}
     write_atomically(path, json.dumps({"schema": SCHEMA, "probes": probes}, indent=1) + "\n")
     return found
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(atomic.read(path))
         if content["schema"] != SCHEMA:
             raise ValueError("it has another schema")
         for known in content["probes"].values():
@@ -77,18 +84,22 @@ def _read(path: Path) -> dict[str, Any]:
         return dict(content["probes"])
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except atomic.DAMAGED as error:
         print(f"{path} is not used: {type(error).__name__}: {error}; --plan --probe writes it anew", file=sys.stderr)
         return {}
 
 
 def _probe(content: dict[str, Any]) -> Probe:
-    """Return a probe from its JSON; raise KeyError, TypeError or ValueError where it is none."""
+    """Return a probe from its JSON; raise one of `atomic.DAMAGED` where it is none."""
     speeds = content["speeds"]
     rates = {name: Rate(**speeds[name]) for name in ("products", "convolutions")}
     numbers = [*(v for rate in rates.values() for v in asdict(rate).values()), speeds["bandwidth"], speeds["call"]]
-    if not all(isinstance(number, float) and 0.0 < number < math.inf for number in numbers):
-        raise ValueError("a speed is not a positive number")
+    if not all(isinstance(number, float) and _LEAST < number < _MOST for number in numbers):
+        raise ValueError("a speed is not a plausible number")
+    if not all(rate.small < rate.large for rate in rates.values()):
+        raise ValueError("a small call is not smaller than a large one")
+    if not all(isinstance(content[name], str) for name in ("device", "date")):
+        raise TypeError("its device or date is no text")
     return Probe(
         content["device"], content["date"], Speeds(**rates, bandwidth=speeds["bandwidth"], call=speeds["call"])
     )
@@ -104,17 +115,20 @@ def measure(environment: Environment, seconds: float = SECONDS) -> Speeds:
     if workers == 1:
         set_up()
         return _measure(device, end)
-    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
-    if sys.platform != "win32":
-        context.set_forkserver_preload([__name__])  # torch is imported once, not by every process
-    with ProcessPoolExecutor(workers, context, initializer=set_up) as pool:
-        found = [task.result() for task in [pool.submit(_measure, device, end) for _ in range(workers)]]
+    with closing(in_processes(partial(_measure, device), [end] * workers, workers, [__name__])) as outcomes:
+        found = [_measured(outcome) for _, outcome in outcomes]
     return Speeds(
         _median([speeds.products for speeds in found]),
         _median([speeds.convolutions for speeds in found]),
         statistics.median(speeds.bandwidth for speeds in found),
         statistics.median(speeds.call for speeds in found),
     )
+
+
+def _measured(outcome: Speeds | Died) -> Speeds:
+    if isinstance(outcome, Died):
+        raise UsageError(f"the probe lost one of its processes: {outcome.cause}")
+    return outcome
 
 
 def _median(rates: list[Rate]) -> Rate:

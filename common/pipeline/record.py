@@ -15,7 +15,10 @@ from common.errors import UsageError
 from common.experiment import Job, Metrics
 
 SCHEMA = 2
-_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)
+
+
+class DamagedError(Exception):
+    """A record is not whole, or not this job's; the message says why. Its file was readable."""
 
 
 @dataclass(frozen=True)
@@ -62,48 +65,47 @@ class Store:
         write_atomically(self.path(job), json.dumps(content, indent=1, allow_nan=False) + "\n")
 
     def read(self, job: Job) -> Record | None:
-        """Return the job's record, or None where it is not finished.
+        """Return the job's record, or None where it is not finished, for a run that will finish it.
 
-        A record that is not whole or is not this job's is set aside under another name, with a line on
-        stderr, and counts as not finished.
+        A record that is damaged is set aside under another name, with a line on stderr, and counts as not finished.
+        Raises UsageError where the file cannot be read: that says nothing of its content.
         """
         try:
-            return self._whole(job)
-        except (FileNotFoundError, OlderError):
-            return None
-        except _DAMAGED as error:
-            self._set_aside(self.path(job), f"{type(error).__name__}: {error}")
+            return self.look(job)
+        except DamagedError as damage:
+            self._set_aside(self.path(job), str(damage))
             return None
 
     def look(self, job: Job) -> Record | None:
-        """Return the job's record, or None where it is not finished or not whole, and leave the file as it is."""
-        try:
-            return self._whole(job)
-        except (*_DAMAGED, OlderError):
-            return None
+        """Return the job's record, or None where it is not finished, and leave the file as it is whatever it holds.
+
+        A record of other code is older, and its job is due again. Raises DamagedError where it is not the whole record
+        of this job, UsageError where it cannot be read.
+        """
+        found = self._found(job)
+        return found[0] if found is not None and found[1] == job.procedure.code else None
 
     def older(self, jobs: Iterable[Job]) -> list[Job]:
-        """Return the jobs whose records are of other code: they are due again."""
+        """Return the jobs whose records are whole but of other code."""
         return [job for job in jobs if self._is_older(job)]
 
     def _is_older(self, job: Job) -> bool:
         try:
-            self._whole(job)
-        except OlderError:
-            return True
-        except _DAMAGED:
+            found = self._found(job)
+        except DamagedError:
             return False
-        return False
+        return found is not None and found[1] != job.procedure.code
 
-    def _whole(self, job: Job) -> Record:
-        content = json.loads(self.path(job).read_text(encoding="utf-8"))
-        if content.pop("checksum") != _checksum(content):
-            raise ValueError("its checksum does not fit its content")
-        if content["schema"] != SCHEMA or content["key"] != job.key:
-            raise ValueError("it is the record of another job or schema")
-        if content["code"] != job.procedure.code:
-            raise OlderError
-        return _record(content)
+    def _found(self, job: Job) -> tuple[Record, str] | None:
+        """Return what the job's file holds, and the hash of the code behind it; None where there is no file."""
+        try:
+            content = atomic.read(self.path(job))
+        except FileNotFoundError:
+            return None
+        try:
+            return _whole(json.loads(content), job)
+        except atomic.DAMAGED as error:
+            raise DamagedError(f"{type(error).__name__}: {error}") from None
 
     def _set_aside(self, path: Path, why: str) -> None:
         aside = path.with_suffix(".corrupt")
@@ -114,7 +116,7 @@ class Store:
         try:
             path.rename(aside)
         except OSError as error:
-            raise UsageError(f"corrupt record {path} ({why}) cannot be set aside: {error.strerror}") from None
+            raise UsageError(f"corrupt record {path} ({why}) cannot be set aside: {atomic.reason(error)}") from None
         print(f"corrupt record {path}: {why}; set aside as {aside.name}, runs again", file=sys.stderr)
 
 
@@ -125,7 +127,7 @@ def writable(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise UsageError(f"results folder {folder} cannot be written: {error.strerror}") from None
+        raise UsageError(f"results folder {folder} cannot be written: {atomic.reason(error)}") from None
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -133,16 +135,36 @@ def write_atomically(path: Path, text: str) -> None:
     atomic.write(path, text.encode())
 
 
-def _record(content: Mapping[str, Any]) -> Record:
-    return Record(
-        Metrics(
-            {name: _decode(value) for name, value in content["scalars"].items()},
-            {name: [_decode(v) for v in curve] for name, curve in content["curves"].items()},
-            withheld=content.get("withheld", {}),
-        ),
-        float(content["wall_seconds"]),
-        content["provenance"],
+def _whole(content: Any, job: Job) -> tuple[Record, str]:
+    """Return a record from its JSON, and its code; raise one of `atomic.DAMAGED` where it is not this job's."""
+    if content.pop("checksum") != _checksum(content):
+        raise ValueError("its checksum does not fit its content")
+    if content["schema"] != SCHEMA or content["key"] != job.key:
+        raise ValueError("it is the record of another job or schema")
+    metrics = Metrics(
+        {name: _decode(value) for name, value in content["scalars"].items()},
+        {name: [_decode(v) for v in curve] for name, curve in content["curves"].items()},
+        withheld=_texts(content.get("withheld", {})),
     )
+    record = Record(metrics, _decode(content["wall_seconds"]), _provenance(content["provenance"]))
+    return record, str(content["code"])
+
+
+def _provenance(found: Any) -> Mapping[str, Any]:
+    """Return where a record comes from; what is read of it has the type that is read."""
+    for name in ("machine", "versions"):
+        if not isinstance(found.get(name, {}), dict):
+            raise TypeError(f"its {name} is no mapping")
+    _texts({name: found[name] for name in ("device", "precision", "together") if name in found})
+    _texts({"processor": found.get("machine", {}).get("processor", "")})
+    return dict(found)
+
+
+def _texts(found: Any) -> dict[str, str]:
+    for name, value in found.items():
+        if not isinstance(value, str):
+            raise TypeError(f"its {name} is no text")
+    return dict(found)
 
 
 def _checksum(content: Mapping[str, Any]) -> str:
@@ -154,5 +176,7 @@ def _encode(value: float) -> float | str:
     return float(value) if math.isfinite(value) else str(float(value))
 
 
-def _decode(value: float | str) -> float:
-    return float(value)
+def _decode(value: Any) -> float:
+    if type(value) in (int, float) or value in ("nan", "inf", "-inf"):
+        return float(value)
+    raise TypeError(f"{value!r:.40} is no number")

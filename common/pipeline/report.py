@@ -95,18 +95,28 @@ def write(
     package: str,
     folder: Path,
     origins: Origins = NOT_SAID,
+    part: str = "",
 ) -> None:
-    """Write report.md, report.json and junit.xml into the folder; raise UsageError where it cannot be written."""
+    """Write report.md, report.json and junit.xml into the folder; raise UsageError where it cannot be written.
+
+    `part` says of what the report is, where that is not the complete run.
+    """
     writable(folder)
-    write_atomically(folder / "report.md", markdown(judged, claims, tier, package, origins))
-    write_atomically(folder / "junit.xml", junit(judged, claims, tier, package, "\n".join(mixed(origins))))
+    note = "\n".join(filter(None, (part, *mixed(origins))))
+    write_atomically(folder / "report.md", markdown(judged, claims, tier, package, origins, part))
+    write_atomically(folder / "junit.xml", junit(judged, claims, tier, package, note))
     write_atomically(
-        folder / "report.json", json.dumps(as_json(judged, claims, tier, package, origins), indent=1) + "\n"
+        folder / "report.json", json.dumps(as_json(judged, claims, tier, package, origins, part), indent=1) + "\n"
     )
 
 
 def markdown(
-    judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str, origins: Origins = NOT_SAID
+    judged: Sequence[Judged],
+    claims: Sequence[Claim],
+    tier: Tier,
+    package: str,
+    origins: Origins = NOT_SAID,
+    part: str = "",
 ) -> str:
     """Return the whole report as Markdown; it names what is not the same in all records."""
     rows = [[table_cell(text) for text in row(j)] for j in worst_first(judged)]
@@ -117,7 +127,7 @@ def markdown(
         if tier is Tier.SMOKE
         else ""
     )
-    note += "".join(map(emphasis, mixed(origins)))
+    note = emphasis(part) + note + "".join(map(emphasis, mixed(origins)))
     return (
         f"# {package}, {tier.value} tier\n\n{note}```\n{summary(judged, claims, tier)}\n```\n\n"
         + tabulate(rows, HEADERS, tablefmt="github", disable_numparse=True)
@@ -141,12 +151,18 @@ def table_cell(text: str) -> str:
 
 
 def as_json(
-    judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, package: str, origins: Origins
+    judged: Sequence[Judged],
+    claims: Sequence[Claim],
+    tier: Tier,
+    package: str,
+    origins: Origins,
+    part: str = "",
 ) -> dict[str, Any]:
     """Return the whole report as plain values."""
     return {
         "package": package,
         "tier": tier.value,
+        "part": part,
         "provenance": {"report": provenance(), "records": {name: dict(counts) for name, counts in origins.items()}},
         "declared": len(claims),
         "untestable": {c.id: c.untestable[tier] for c in claims if tier in c.untestable},

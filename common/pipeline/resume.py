@@ -52,11 +52,14 @@ def begun(jobs: Sequence[Job], missing: Sequence[Job], store: Store, environment
 
 
 def left_behind(jobs: Sequence[Job], missing: Sequence[Job], store: Store, environment: Environment) -> Iterator[Left]:
-    """Yield all checkpoints beside the records, and leave them as they are; `missing` as above."""
+    """Yield all checkpoints beside the records, and leave them as they are; `missing` as above.
+
+    Raises UsageError where one cannot be read.
+    """
     by_key = {job.key: job for job in jobs}
     code = {job.procedure.name: job.procedure.code for job in jobs}
     open_keys = {job.key for job in missing}
-    for path in sorted((store.folder / CHECKPOINTS).glob(f"*{SUFFIX}")):
+    for path in _files(store):
         try:
             owner = owner_of(path)
         except ValueError as error:
@@ -77,7 +80,7 @@ def others(store: Store) -> str:
 
     After a run that came to its end they are of other jobs: its own are gone, and so are those of no use.
     """
-    paths = sorted((store.folder / CHECKPOINTS).glob(f"*{SUFFIX}"))
+    paths = _files(store)
     if not paths:
         return ""
     size = sum(path.stat().st_size for path in paths) / 1e6
@@ -89,8 +92,13 @@ def others(store: Store) -> str:
     )
 
 
+def _files(store: Store) -> list[Path]:
+    """Return the files that checkpoints may be in; a folder of such a name is none."""
+    return sorted(path for path in (store.folder / CHECKPOINTS).glob(f"*{SUFFIX}") if path.is_file())
+
+
 def whole(path: Path) -> bool:
-    """Tell whether training can go on from a checkpoint; all of it is read for that."""
+    """Tell whether training can go on from a checkpoint; all of it is read for that, or UsageError raised."""
     try:
         read(path)
     except ValueError:

@@ -3,27 +3,24 @@
 import gc
 import hashlib
 import json
-import multiprocessing
-import os
-import signal
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from tqdm import tqdm
 
 from common.errors import UsageError
 from common.experiment import Environment, Job, Metrics, plain
-from common.machine import set_up
 from common.models.operations import Work
 from common.pipeline.grouping import groups
 from common.pipeline.record import Record, Store
 from common.pipeline.resume import begun, checkpoint_of
+from common.pipeline.workers import Died, in_processes
 from common.provenance import provenance
 from common.train.checkpoint import Checkpoint
 from common.train.precision import multiplying, used
@@ -62,49 +59,49 @@ def run_missing(
             for group in todo:
                 errors |= run_group(group, store, environment, done)
         else:
-            for group, failed in _in_workers(todo, store, environment, workers):
-                errors |= failed
-                for job in group:
-                    done(job)
+            with closing(_in_workers(todo, store, environment, workers)) as finished:
+                for group, failed in finished:
+                    errors |= failed
+                    for job in group:
+                        done(job)
     return errors
 
 
 def _in_workers(
     todo: Sequence[list[Job]], store: Store, environment: Environment, workers: int
-) -> Iterator[tuple[list[Job], dict[str, str]]]:
+) -> Generator[tuple[list[Job], dict[str, str]], None, None]:
     """Run groups in processes of one thread each and yield every group with its errors when it is done.
 
     Small networks gain more from two processes than from two threads, and threads that wait for each other
-    at every operation are slowed many times over by anything else that runs on the machine.
+    at every operation are slowed many times over by anything else that runs on the machine. A group whose process
+    died is tried once more when the others are done, alone on the machine.
     """
-    context = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
-    if sys.platform != "win32":
-        context.set_forkserver_preload(sorted({group[0].procedure.run.__module__ for group in todo}))
-    executor = ProcessPoolExecutor(workers, context, initializer=_start_worker)
-    try:
-        pending = {executor.submit(run_group, group, store, environment): group for group in todo}
-        for future in as_completed(pending):
-            yield pending[future], future.result()
-        executor.shutdown()
-    except BaseException:
-        executor.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            process.terminate()
-        raise
+    run = partial(run_group, store=store, environment=environment)
+    modules = [group[0].procedure.run.__module__ for group in todo]
+    lost = []
+    with closing(in_processes(run, todo, workers, modules)) as outcomes:
+        for group, outcome in outcomes:
+            if isinstance(outcome, Died):
+                lost.append(group)
+                print(
+                    f"a process died that ran {len(group)} jobs, the first {group[0]}: {outcome.cause}; "
+                    "they are tried once more, alone, when the others are done",
+                    file=sys.stderr,
+                )
+            else:
+                yield group, outcome
+    for group in lost:
+        with closing(in_processes(run, [group], 1, modules)) as outcomes:
+            for _, outcome in outcomes:
+                yield group, _lost(group, outcome.cause, store) if isinstance(outcome, Died) else outcome
 
 
-def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interruption means
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    set_up()
-
-
-def _end_with_parent() -> None:
-    """End this process once its parent is gone, even where it was killed: nobody else would."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)
+def _lost(group: Sequence[Job], cause: str, store: Store) -> dict[str, str]:
+    """Return the errors of the jobs of a group whose process died twice; its checkpoint stays to go on from."""
+    unfinished = [job for job in group if store.read(job) is None]
+    for job in unfinished:
+        print(f"failed: {job}", file=sys.stderr)
+    return {job.key: f"its process died twice: {cause}" for job in unfinished}
 
 
 def run_group(

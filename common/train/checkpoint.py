@@ -20,6 +20,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from common import atomic
+from common.errors import UsageError
 
 SUFFIX = ".safetensors"
 State = Any
@@ -47,15 +48,19 @@ class CheckpointFile:
     """A tree of states on disk. Only one process writes it."""
 
     def __init__(self, folder: Path, owner: Owner, every: float | None) -> None:
-        """Read what is there, if it is whole. Saving is due `every` so many seconds; None: never."""
+        """Read what is there, if it is whole. Saving is due `every` so many seconds; None: never.
+
+        Raises UsageError where the file cannot be read.
+        """
         self.path, self.owner, self.every = folder / owner.name, owner, every
         self.tree: dict[str, State] = {}
         self.saved_at = time.monotonic()
-        if self.path.exists():
-            try:
-                self.tree = read(self.path)
-            except ValueError as error:
-                print(f"damaged checkpoint {self.path}: {error}; training starts anew", file=sys.stderr)
+        try:
+            self.tree = _tree(read(self.path))
+        except FileNotFoundError:
+            pass
+        except ValueError as error:
+            print(f"damaged checkpoint {self.path}: {error}; training starts anew", file=sys.stderr)
 
     def begin(self) -> None:
         """Write down which jobs belong together, so that they stay together whenever the run is interrupted."""
@@ -162,34 +167,57 @@ def write(path: Path, owner: Owner, state: State) -> None:
 
 
 def read(path: Path) -> State:
-    """Return the state in a file, on the host; raise ValueError where it is damaged."""
+    """Return the state in a file, on the host.
+
+    Raises ValueError where the content is damaged, FileNotFoundError where there is no file, and UsageError where it
+    cannot be read.
+    """
+    content = atomic.read(path)
     try:
-        content = path.read_bytes()
         metadata = _metadata(content)
         tensors = load(content)
         if metadata["checksum"] != _checksum(metadata["plain"], tensors):
             raise ValueError("its checksum does not fit its content")
         return _with_tensors(json.loads(metadata["plain"])["state"], tensors)
-    except (OSError, SafetensorError, KeyError, TypeError, AttributeError) as error:
+    except ValueError:
+        raise
+    except (*atomic.DAMAGED, SafetensorError, RuntimeError, AssertionError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
 
 
 def owner_of(path: Path) -> Owner:
-    """Return whose checkpoint a file is, without its tensors; raise ValueError where it does not say."""
+    """Return whose checkpoint a file is, without its tensors; raise ValueError where it does not say.
+
+    Raises UsageError where the file cannot be read.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(_HEADER)
-            metadata = _metadata(head + file.read(min(int.from_bytes(head, "little"), path.stat().st_size)))
-        fields = json.loads(metadata["plain"])["owner"]
-        return Owner(fields["procedure"], fields["code"], fields["device"], tuple(fields["jobs"]))
-    except (OSError, KeyError, TypeError, AttributeError) as error:
+            head += file.read(min(int.from_bytes(head, "little"), path.stat().st_size))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {atomic.reason(error)}; it is left as it is") from None
+    try:
+        fields = json.loads(_metadata(head)["plain"])["owner"]
+        owner = Owner(fields["procedure"], fields["code"], fields["device"], tuple(fields["jobs"]))
+        if not all(isinstance(text, str) for text in (owner.procedure, owner.code, owner.device, *owner.jobs)):
+            raise TypeError("its owner is no text")
+    except ValueError:
+        raise
+    except atomic.DAMAGED as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
+    return owner
 
 
 def _metadata(content: bytes) -> dict[str, str]:
     length = int.from_bytes(content[:_HEADER], "little")
     metadata: dict[str, str] = json.loads(content[_HEADER : _HEADER + length])["__metadata__"]
     return metadata
+
+
+def _tree(state: State) -> dict[str, State]:
+    if not isinstance(state, dict):
+        raise ValueError("it holds no tree of parts")
+    return state
 
 
 def _checksum(plain: str, tensors: Mapping[str, Tensor]) -> str:

@@ -1,13 +1,14 @@
 """The paper's plots, from records: mean over seeds with the 95 % confidence band of that mean."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from common.pipeline.aggregate import Array, Results
+from common.pipeline.figures import Drawing
 from common.pipeline.record import Record
 from common.statistics import t_quantile
 from papers.fast.adoption import Start
@@ -150,16 +151,13 @@ MARGIN = 0.03  # of the horizontal axis on either side
 LABELLED = 13  # ticks across the whole width
 
 
-def draw(results: Results, folder: Path) -> list[Path]:
-    """Draw every figure whose experiment has all its records; return the files written."""
-    paths = []
+def drawings(results: Results) -> Iterator[Drawing]:
+    """Yield every figure whose experiment has all its records, a picture for each of its settings."""
     for plot in PLOTS:
         if not results.complete(plot.experiment):
             continue
         for setting in dict.fromkeys(cell.setting for cell in results.grid(plot.experiment).cells):
-            paths.append(folder / f"{plot.name}-{setting.name.replace('/', '-')}.png")
-            picture(plot, setting, results).savefig(paths[-1], dpi=110)
-    return paths
+            yield f"{plot.name}-{setting.name.replace('/', '-')}", partial(picture, plot, setting, results)
 
 
 def picture(plot: Plot, setting: Setting, results: Results) -> "Figure":

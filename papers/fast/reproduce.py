@@ -5,7 +5,7 @@ import sys
 from common.cli import main
 from common.pipeline import Package
 from papers.fast import derivations, fig3_5, fig6, fig7, fig8_9, fig10_13, search, source, table1
-from papers.fast.figures import draw
+from papers.fast.figures import drawings
 
 EXPERIMENTS = (
     derivations.DERIVATIONS,
@@ -26,7 +26,7 @@ EXPERIMENTS = (
     table1.CIFAR100,
     table1.CALTECH256,
 )
-PACKAGE = Package("fast", EXPERIMENTS, draw)
+PACKAGE = Package("fast", EXPERIMENTS, drawings)
 
 if __name__ == "__main__":
     sys.exit(main(PACKAGE))

@@ -1,18 +1,20 @@
 """The paper's plots, from records: mean over seeds with one standard deviation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from common.experiment import Experiment
 from common.pipeline.aggregate import Results
+from common.pipeline.figures import Drawing
 from papers.freezenet.settings import Cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MAX_SERIES = 10
 
@@ -76,33 +78,30 @@ FIGURES: tuple[Plot | Trace, ...] = (
 )
 
 
-def draw(results: Results, folder: Path) -> list[Path]:
-    """Draw every figure whose experiment has all its records; return the files written."""
-    complete = [f for f in FIGURES if results.complete(f.experiment)]
-    if not complete:
-        return []
-    import matplotlib  # takes a second to load, which a plan or an error should not pay
+def drawings(results: Results) -> Iterator[Drawing]:
+    """Yield every figure whose experiment has all its records."""
+    for plot in FIGURES:
+        if results.complete(plot.experiment):
+            yield plot.experiment, partial(picture, plot, results)
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
 
-    paths = []
-    for figure in complete:
-        canvas, axes = pyplot.subplots(figsize=(6.4, 4.4))
-        experiment = results.experiments[figure.experiment]
-        if isinstance(figure, Plot):
-            _plot(axes, figure, experiment, results)
-        else:
-            _trace(axes, figure, experiment, results)
-        axes.set_title(f"{experiment.source}, {results.tier}")
-        axes.set_ylabel(figure.label)
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
-        paths.append(folder / f"{figure.experiment}.png")
-        canvas.subplots_adjust(left=0.12, right=0.97, top=0.93, bottom=0.16)
-        canvas.savefig(paths[-1], dpi=110)
-        pyplot.close(canvas)
-    return paths
+def picture(plot: Plot | Trace, results: Results) -> "Figure":
+    """Return a figure of the paper."""
+    from matplotlib.figure import Figure  # takes a second to load, which a plan or an error should not pay
+
+    figure = Figure(figsize=(6.4, 4.4))
+    axes = figure.subplots()
+    experiment = results.experiments[plot.experiment]
+    if isinstance(plot, Plot):
+        _plot(axes, plot, experiment, results)
+    else:
+        _trace(axes, plot, experiment, results)
+    axes.set_title(f"{experiment.source}, {results.tier}")
+    axes.set_ylabel(plot.label)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    figure.subplots_adjust(left=0.12, right=0.97, top=0.93, bottom=0.16)
+    return figure
 
 
 def _values(results: Results, experiment: Experiment, cell: Cell, metric: str) -> list[float]:

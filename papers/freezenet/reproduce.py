@@ -18,7 +18,7 @@ from papers.freezenet import (
     table3,
     table4,
 )
-from papers.freezenet.figures import draw
+from papers.freezenet.figures import drawings
 
 EXPERIMENTS = (
     properties.ALGORITHM1,
@@ -51,7 +51,7 @@ EXPERIMENTS = (
     fig_s7_s8.S7,
     fig_s7_s8.S8,
 )
-PACKAGE = Package("freezenet", EXPERIMENTS, draw)
+PACKAGE = Package("freezenet", EXPERIMENTS, drawings)
 
 if __name__ == "__main__":
     sys.exit(main(PACKAGE))

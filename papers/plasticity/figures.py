@@ -1,15 +1,16 @@
 """The paper's plots, from records: mean over seeds with one standard deviation."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import log
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from common.experiment import Metrics
 from common.pipeline.aggregate import Array, Results
+from common.pipeline.figures import Drawing
 from papers.plasticity.settings import Cell
 from papers.plasticity.smooth import RATE
 
@@ -247,15 +248,11 @@ PLOTS: tuple[Plot, ...] = (
 )
 
 
-def draw(results: Results, folder: Path) -> list[Path]:
-    """Draw every figure whose experiment has all its records; return the files written."""
-    paths = []
+def drawings(results: Results) -> Iterator[Drawing]:
+    """Yield every figure whose experiment has all its records."""
     for plot in PLOTS:
-        if not results.complete(plot.experiment):
-            continue
-        paths.append(folder / f"{plot.name}.png")
-        picture(plot, results).savefig(paths[-1], dpi=110)
-    return paths
+        if results.complete(plot.experiment):
+            yield plot.name, partial(picture, plot, results)
 
 
 def picture(plot: Plot, results: Results) -> "Figure":

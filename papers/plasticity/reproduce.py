@@ -5,7 +5,7 @@ import sys
 from common.cli import main
 from common.pipeline import Package
 from papers.plasticity import fig3, fig4, fig5, fig6_11, fig7, warm_start
-from papers.plasticity.figures import draw
+from papers.plasticity.figures import drawings
 
 EXPERIMENTS = (
     warm_start.FIG1,
@@ -20,7 +20,7 @@ EXPERIMENTS = (
     warm_start.FIG9,
     warm_start.FIG10,
 )
-PACKAGE = Package("plasticity", EXPERIMENTS, draw)
+PACKAGE = Package("plasticity", EXPERIMENTS, drawings)
 
 if __name__ == "__main__":
     sys.exit(main(PACKAGE))

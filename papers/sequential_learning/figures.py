@@ -1,10 +1,12 @@
 """The plots of both papers, from records: every run as a point, or means over seeds."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from common.experiment import Metrics
 from common.pipeline.aggregate import Results
+from common.pipeline.figures import Drawing
 from papers.sequential_learning.drawing import Plot, points
 from papers.sequential_learning.frozen_weights.figures import PLOTS as FROZEN
 from papers.sequential_learning.negative_pretraining.figures import PLOTS as NEGATIVE
@@ -15,15 +17,11 @@ if TYPE_CHECKING:
 PLOTS = NEGATIVE + FROZEN
 
 
-def draw(results: Results, folder: Path) -> list[Path]:
-    """Draw every figure whose experiments have all their records; return the files written."""
-    paths = []
+def drawings(results: Results) -> Iterator[Drawing]:
+    """Yield every figure whose experiments have all their records."""
     for plot in PLOTS:
-        if not all(results.complete(name) for name in plot.experiments):
-            continue
-        paths.append(folder / f"{plot.name}.png")
-        picture(plot, results).savefig(paths[-1], dpi=110)
-    return paths
+        if all(results.complete(name) for name in plot.experiments):
+            yield plot.name, partial(picture, plot, results)
 
 
 def picture(plot: Plot, results: Results) -> "Figure":

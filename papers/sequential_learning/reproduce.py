@@ -4,7 +4,7 @@ import sys
 
 from common.cli import main
 from common.pipeline import Package
-from papers.sequential_learning.figures import draw
+from papers.sequential_learning.figures import drawings
 from papers.sequential_learning.frozen_weights import derivations, fig5_6, table1, table2, table3
 from papers.sequential_learning.frozen_weights import fig3 as frozen_fig3
 from papers.sequential_learning.frozen_weights import fig4 as frozen_fig4
@@ -24,7 +24,7 @@ EXPERIMENTS = (
     fig5_6.FIG5,
     fig5_6.FIG6,
 )
-PACKAGE = Package("sequential_learning", EXPERIMENTS, draw)
+PACKAGE = Package("sequential_learning", EXPERIMENTS, drawings)
 
 if __name__ == "__main__":
     sys.exit(main(PACKAGE))

@@ -60,4 +60,5 @@ def test_a_draw_takes_a_seed_from_the_same_run_everywhere(toy_package, request_f
 @pytest.mark.parametrize("arguments", [["--runs", "0"], ["--draws", "0"]])
 def test_nothing_to_run_is_bad_usage(measure, arguments, capsys):
     assert measure(*arguments) == 2
-    assert "--runs and --draws must be at least 1" in capsys.readouterr().err
+    line = f"error: argument {arguments[0]}: 0 is not from 1 to 100000; --help explains all options\n"
+    assert capsys.readouterr().err == line

@@ -1,3 +1,4 @@
+import os
 import platform
 import signal
 import subprocess
@@ -7,7 +8,7 @@ import pytest
 
 from common.errors import UsageError
 from common.pipeline import reproduce
-from common.pipeline.lock import held
+from common.pipeline.lock import HOLDER, held
 from tests import conftest
 
 
@@ -17,7 +18,7 @@ def another(tmp_path):
     folder = tmp_path / "results" / "smoke" / "toy"
     folder.mkdir(parents=True)
     code = (
-        "import sys, time; from pathlib import Path; from common.pipeline.lock import held\n"
+        "import sys, time; from pathlib import Path; from common.pipeline.lock import HOLDER, held\n"
         "with held(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True) as process:
@@ -69,3 +70,20 @@ def test_a_folder_can_be_held_again(tmp_path):
     for _ in range(2):
         with held(tmp_path):
             pass
+
+
+@pytest.mark.parametrize("left", [b"\xff\xfe", b"", b"x" * 10_000, None])
+def test_a_holder_that_does_not_say_who_it_is_is_another_process(another, toy_package, request_for, left):
+    _, folder = another
+    if left is None:
+        (folder / HOLDER).unlink()
+        (folder / HOLDER).mkdir()
+    else:
+        (folder / HOLDER).write_bytes(left)
+    with pytest.raises(UsageError, match=r"is in use by .{1,200}; wait for it, or name another with --results$"):
+        reproduce(toy_package[0], request_for())
+
+
+def test_the_holder_is_named_while_it_holds(tmp_path):
+    with held(tmp_path):
+        assert (tmp_path / HOLDER).read_text() == f"process {os.getpid()} on {platform.node()}"

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,39 @@ def test_a_corrupt_record_is_named_set_aside_and_run_again(toy_package, request_
     assert json.loads(first.read_text())["scalars"] == json.loads(good)["scalars"]
     assert first.with_suffix(".corrupt").read_text() == bad
     assert first.name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", [lambda good: good[: len(good) // 2], lambda good: good.replace("0.", "1.", 1)])
+def test_what_only_judges_says_which_record_is_damaged_and_leaves_it(toy_package, request_for, capsys, damage):
+    package, _ = toy_package
+    reproduce(package, request_for())
+    first = next(path for path in records(request_for()) if json.loads(path.read_text())["cell"]["rate"] == 0.1)
+    first.write_text(damage(first.read_text()))
+    before = {path: path.read_bytes() for path in first.parent.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    assert reproduce(package, request_for(train=False)) == 1
+    captured = capsys.readouterr()
+    assert f"({first.stem}) is damaged (" in " ".join(captured.out.split())
+    assert "run it again" in captured.out
+    assert captured.err == ""
+    assert {path: path.read_bytes() for path in first.parent.rglob("*") if path.is_file()} == before
+
+
+def test_a_record_that_cannot_be_read_ends_a_report_and_is_left_alone(toy_package, request_for, monkeypatch):
+    package, _ = toy_package
+    reproduce(package, request_for())
+    first, real = records(request_for())[0], Path.read_bytes
+
+    def read_bytes(self):
+        if self == first:
+            raise OSError(5, "Input/output error")
+        return real(self)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    for train in (False, True):
+        with pytest.raises(UsageError, match=f"^{first} cannot be read: Input/output error; it is left as it is$"):
+            reproduce(package, request_for(train=train))
+    assert len(records(request_for())) == 30
 
 
 def test_a_failing_job_is_an_error_with_its_name_and_takes_no_other_down(toy_package, request_for, capsys):

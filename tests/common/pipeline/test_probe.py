@@ -1,5 +1,6 @@
+import errno
 import json
-from concurrent.futures import Future, ThreadPoolExecutor
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from common.experiment import Environment
 from common.models.operations import network_cost
 from common.pipeline import probe
 from common.pipeline.cost import Rate, Speeds
+from common.pipeline.workers import Died
 from tests.fake_gpu import FakeGpu
 
 CPU = Environment(torch.device("cpu"), Path("data"))
@@ -53,6 +55,11 @@ def test_no_probe_was_kept_yet(tmp_path, capsys):
         lambda text: text.replace("5000000000.0", '"fast"'),
         lambda text: text.replace('"bandwidth"', '"width"'),
         lambda text: text.replace('"small"', '"tiny"'),
+        lambda text: text.replace('"large": 1000000000.0', '"large": 1000000.0'),  # as large as the small one
+        lambda text: text.replace("5000000000.0", "1e308"),
+        lambda text: text.replace("5000000000.0", "1" + "0" * 400),
+        lambda text: text.replace('"date": "', '"date": 7, "when": "'),
+        lambda text: "[" * 100_000 + "]" * 100_000,
         lambda text: "[]",
     ],
 )
@@ -63,6 +70,23 @@ def test_a_damaged_file_is_named_and_not_used_and_a_new_probe_replaces_it(kept, 
     assert capsys.readouterr().err.startswith(f"{path} is not used: ")
     probe.probe(CPU, kept)
     assert probe.cached(CPU, kept) is not None
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE, errno.EMFILE])
+def test_a_file_that_cannot_be_read_is_one_line_and_left_alone(kept, monkeypatch, number):
+    path = kept / "probe.json"
+    before = path.read_bytes()
+
+    def read_bytes(self):
+        raise OSError(number, os.strerror(number), str(self))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_bytes", read_bytes)
+        for reading in (probe.cached, probe.probe):
+            with pytest.raises(UsageError) as caught:
+                reading(CPU, kept)
+            assert str(caught.value) == f"{path} cannot be read: {os.strerror(number)}; it is left as it is"
+    assert path.read_bytes() == before
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch):
@@ -141,14 +165,23 @@ def test_a_probe_keeps_to_its_time_however_slow_its_tasks_and_warm_ups_are(clock
 def test_several_processes_give_the_median_of_every_speed(monkeypatch):
     found = [Speeds(Rate(1.0, n, 9.0, 2.0 * n), Rate(1.0, 3.0 * n, 9.0, 4.0 * n), 5.0 * n, n) for n in (1.0, 2.0, 7.0)]
 
-    class Pool(ThreadPoolExecutor):
-        def __init__(self, workers, context, initializer):
-            super().__init__(workers)
+    def in_processes(function, tasks, count, preload):
+        assert count == len(tasks) == 3, "all measure at once"
+        yield from ((task, function(task)) for task in tasks)
 
-    monkeypatch.setattr(probe, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(probe, "in_processes", in_processes)
     monkeypatch.setattr(probe, "_measure", lambda device, end: found.pop())
     expected = found[1]
     assert probe.measure(Environment(CPU.device, CPU.data_dir, workers=3)) == expected
+
+
+def test_a_process_that_dies_while_it_measures_is_one_line(monkeypatch):
+    def in_processes(function, tasks, count, preload):
+        yield from ((task, Died("it was killed")) for task in tasks)
+
+    monkeypatch.setattr(probe, "in_processes", in_processes)
+    with pytest.raises(UsageError, match=r"^the probe lost one of its processes: it was killed$"):
+        probe.measure(Environment(CPU.device, CPU.data_dir, workers=2))
 
 
 def test_bandwidth_counts_what_is_read_and_what_is_written(monkeypatch):
@@ -160,26 +193,16 @@ def test_the_start_of_processes_is_part_of_a_probes_time(clock, monkeypatch):
     slow_tasks(clock, monkeypatch, 0.1)
     deadlines = []
 
-    class Pool:
-        """Two processes that take five seconds to start, and then run side by side."""
-
-        def __init__(self, *arguments, **names):
-            clock.now += 5.0
-
-        def __enter__(self):
-            self.started = clock.now
-            return self
-
-        def __exit__(self, *error):
-            pass
-
-        def submit(self, function, device, end):
+    def in_processes(function, tasks, count, preload):
+        """Do tasks in processes that take five seconds to start, and then run side by side."""
+        clock.now += 5.0
+        started = clock.now
+        for end in tasks:
             deadlines.append(end)
-            clock.now, found = self.started, Future()
-            found.set_result(function(device, end))
-            return found
+            clock.now = started
+            yield end, function(end)
 
-    monkeypatch.setattr(probe, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(probe, "in_processes", in_processes)
     probe.measure(Environment(CPU.device, CPU.data_dir, workers=2))
     assert deadlines == [100.0 + probe.SECONDS] * 2
     assert clock.now - 100.0 <= probe.SECONDS + 0.2

@@ -1,6 +1,8 @@
+import errno
 import json
 import math
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from common.errors import UsageError
 from common.experiment import Job, Metrics
-from common.pipeline.record import Record, Store, write_atomically
+from common.pipeline.record import DamagedError, Record, Store, write_atomically
 from tests import conftest
 
 JOB = Job(conftest.TOY, conftest.Cell("a", 0.1), 3)
@@ -136,3 +138,42 @@ def test_bytes_that_are_no_text_are_set_aside(store, capsys):
     assert store.read(JOB) is None
     assert store.path(JOB).with_suffix(".corrupt").read_bytes() == b"\xff\xfe\x00"
     assert "runs again" in capsys.readouterr().err
+
+
+ERRORS = [errno.EIO, errno.EACCES, errno.ESTALE, errno.EMFILE, errno.EISDIR]
+
+
+@pytest.mark.parametrize("number", ERRORS)
+@pytest.mark.parametrize("reading", [Store.read, Store.look])
+def test_a_record_that_cannot_be_read_is_one_line_and_left_alone(store, monkeypatch, number, reading):
+    store.write(JOB, RECORD)
+    before = store.path(JOB).read_bytes()
+
+    def read_bytes(self):
+        raise OSError(number, os.strerror(number), str(self))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_bytes", read_bytes)
+        with pytest.raises(UsageError) as caught:
+            reading(store, JOB)
+    assert str(caught.value) == f"{store.path(JOB)} cannot be read: {os.strerror(number)}; it is left as it is"
+    assert os.listdir(store.folder) == [store.path(JOB).name]
+    assert store.path(JOB).read_bytes() == before
+    assert store.read(JOB) == RECORD
+
+
+@pytest.mark.parametrize("content", [b"", b"half a rec", b"\xff\xfe\x00", b"[" * 100_000 + b"]" * 100_000])
+def test_looking_at_a_damaged_record_says_so_and_leaves_it(store, content, capsys):
+    store.path(JOB).write_bytes(content)
+    with pytest.raises(DamagedError):
+        store.look(JOB)
+    assert store.path(JOB).read_bytes() == content
+    assert os.listdir(store.folder) == [store.path(JOB).name]
+    assert store.read(JOB) is None
+    assert store.path(JOB).with_suffix(".corrupt").read_bytes() == content
+
+
+def test_a_folder_in_a_records_place_is_one_line(store):
+    store.path(JOB).mkdir()
+    with pytest.raises(UsageError, match="cannot be read: it is not a file"):
+        store.read(JOB)

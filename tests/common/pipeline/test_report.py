@@ -116,6 +116,7 @@ def test_the_report_in_json(judged, tmp_path, monkeypatch):
     assert found == {
         "package": "toy",
         "tier": "smoke",
+        "part": "",
         "provenance": {"report": {"commit": "abc"}, "records": {}},
         "declared": 6,
         "untestable": {"toy/never": "needs a | large machine"},

@@ -1,3 +1,4 @@
+import errno
 import json
 import multiprocessing
 import os
@@ -6,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -146,6 +148,50 @@ def test_a_checkpoint_without_a_whole_header_is_deleted_by_name(toy_package, req
     assert again.epochs == 10
     assert f"checkpoint {path} deleted: it is damaged (" in capsys.readouterr().err
     assert checkpoints(request_for()) == []
+
+
+@pytest.mark.parametrize("call", ["open", "read_bytes"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE, errno.EMFILE])
+def test_a_checkpoint_that_cannot_be_read_is_one_line_and_left_alone(
+    full_toy, request_for, monkeypatch, capsys, call, number
+):
+    arguments = ["--tier", "full", "--results", str(request_for().results)]
+    monkeypatch.setitem(cli.CHECKPOINT_SECONDS, Tier.FULL, 0.0)
+    monkeypatch.setattr(cli, "workers_on", lambda device: 1)
+    assert cli.main(package_of(full_toy, Interrupted(stop_at_epoch=7)), arguments) == 130
+    (path,) = checkpoints(request_for(tier=Tier.FULL))
+    before, real = path.read_bytes(), getattr(Path, call)
+
+    def fails(self, *arguments, **names):
+        if self == path:
+            raise OSError(number, os.strerror(number), str(self))
+        return real(self, *arguments, **names)
+
+    capsys.readouterr()
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, call, fails)
+        for option in ([], ["--plan"]):
+            assert cli.main(package_of(full_toy, Interrupted()), [*arguments, *option]) == 2
+            errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+            assert errors == [f"error: {path} cannot be read: {os.strerror(number)}; it is left as it is"]
+    assert path.read_bytes() == before
+    again = Interrupted()
+    cli.main(package_of(full_toy, again), arguments)
+    assert again.epochs == 3
+
+
+def test_folders_and_pipes_in_a_checkpoints_place_are_none(toy_package, request_for):
+    package, _ = toy_package
+    run(package, request_for(), Interrupted())
+    folder = request_for().results / "smoke" / "toy" / CHECKPOINTS
+    (folder / "old.safetensors").mkdir()
+    os.mkfifo(folder / "pipe.safetensors")
+    (folder.parent / ".tmp-mine").mkdir()
+    for path in folder.parent.glob("*.json"):
+        path.unlink()
+    assert run(package, request_for(), Interrupted()) == {}
+    assert sorted(path.name for path in folder.iterdir()) == ["old.safetensors", "pipe.safetensors"]
+    assert (folder.parent / ".tmp-mine").is_dir()
 
 
 def test_a_checkpoint_with_a_damaged_state_keeps_its_company_and_starts_anew(toy_package, request_for, capsys):

@@ -5,9 +5,10 @@ import pytest
 
 from common.experiment import Job, Metrics, Replicates, Tier
 from common.pipeline.aggregate import Results
+from common.pipeline.figures import draw
 from common.pipeline.record import Record
 from papers.fast import figures
-from papers.fast.figures import PLOTS, draw, mean_and_band, picture
+from papers.fast.figures import PLOTS, drawings, mean_and_band, picture
 from papers.fast.procedures import FINE_TUNING
 from papers.fast.reproduce import EXPERIMENTS
 from papers.fast.settings import (
@@ -79,7 +80,7 @@ def test_every_experiment_that_trains_has_a_plot():
 
 
 def test_complete_records_give_one_picture_a_figure_and_setting(tmp_path):
-    paths = draw(results(*TRAINED), tmp_path)
+    paths = draw(drawings(results(*TRAINED)), tmp_path)
     assert [path.name for path in paths] == [
         "fig3-same.png",
         "fig4-same.png",
@@ -109,12 +110,12 @@ def test_complete_records_give_one_picture_a_figure_and_setting(tmp_path):
 def test_a_missing_record_leaves_its_figures_out(name, tmp_path):
     found = results(name)
     found.records.pop(TRAINED[name].jobs(Tier.SMOKE, found.replicates)[-1])
-    assert draw(found, tmp_path) == []
+    assert draw(drawings(found), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_experiments_that_were_not_asked_for_are_left_out(tmp_path):
-    assert [path.name for path in draw(results("note20"), tmp_path)] == ["note20-rotated.png"]
+    assert [path.name for path in draw(drawings(results("note20")), tmp_path)] == ["note20-rotated.png"]
 
 
 def test_the_band_is_the_t_interval_of_the_mean():

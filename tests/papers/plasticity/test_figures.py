@@ -7,8 +7,9 @@ from matplotlib.patches import Polygon, Rectangle
 
 from common.experiment import Job, Metrics, Replicates, Tier
 from common.pipeline.aggregate import Results
+from common.pipeline.figures import draw
 from common.pipeline.record import Record
-from papers.plasticity.figures import PLOTS, biased_epochs, draw, keeping_first, mean_and_deviation, picture
+from papers.plasticity.figures import PLOTS, biased_epochs, drawings, keeping_first, mean_and_deviation, picture
 from papers.plasticity.procedures import TRAINING
 from papers.plasticity.reproduce import PACKAGE
 
@@ -93,7 +94,7 @@ def test_every_experiment_has_a_plot():
 
 
 def test_complete_records_give_one_picture_a_figure(tmp_path):
-    paths = draw(results(*EXPERIMENTS), tmp_path)
+    paths = draw(drawings(results(*EXPERIMENTS)), tmp_path)
     assert sorted(path.name for path in paths) == sorted(f"{name}.png" for name in PLOT)
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
 
@@ -102,12 +103,12 @@ def test_complete_records_give_one_picture_a_figure(tmp_path):
 def test_a_missing_record_leaves_its_figures_out(name, tmp_path):
     found = results(name)
     found.records.pop(EXPERIMENTS[name].jobs(Tier.SMOKE, found.replicates)[-1])
-    assert draw(found, tmp_path) == []
+    assert draw(drawings(found), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_experiments_that_were_not_asked_for_are_left_out(tmp_path):
-    assert [path.name for path in draw(results("fig6"), tmp_path)] == ["fig6.png", "fig11.png"]
+    assert [path.name for path in draw(drawings(results("fig6")), tmp_path)] == ["fig6.png", "fig11.png"]
 
 
 @pytest.mark.parametrize(
@@ -302,10 +303,10 @@ def test_nothing_is_said_of_withheld_runs_where_there_are_none():
 
 def test_figures_are_drawn_where_all_runs_are_withheld_and_with_one_seed(tmp_path):
     found = results(*EXPERIMENTS, seeds=1)
-    assert len(draw(found, tmp_path)) == len(PLOTS)
+    assert len(draw(drawings(found), tmp_path)) == len(PLOTS)
     for job in list(found.records):
         withhold(found, job.cell, job.seed)
-    assert len(draw(found, tmp_path)) == len(PLOTS)
+    assert len(draw(drawings(found), tmp_path)) == len(PLOTS)
 
 
 def test_the_title_says_what_was_run():

@@ -10,9 +10,10 @@ from scipy.stats import spearmanr
 
 from common.experiment import Metrics, Replicates, Tier
 from common.pipeline.aggregate import Results
+from common.pipeline.figures import draw
 from common.pipeline.record import Record
 from papers.sequential_learning.drawing import colours, swarm
-from papers.sequential_learning.figures import PLOTS, draw, named, picture
+from papers.sequential_learning.figures import PLOTS, drawings, named, picture
 from papers.sequential_learning.frozen_weights.figures import number
 from papers.sequential_learning.frozen_weights.table1 import DENSE
 from papers.sequential_learning.nuisances import equal_positions, tasks_along
@@ -118,7 +119,7 @@ def test_every_experiment_that_trains_has_a_plot():
 
 
 def test_complete_records_give_one_picture_a_figure(tmp_path):
-    paths = draw(results(*SHOWN), tmp_path)
+    paths = draw(drawings(results(*SHOWN)), tmp_path)
     assert [path.name for path in paths] == [f"{name}.png" for name in PLOT]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
 
@@ -128,12 +129,12 @@ def test_a_missing_record_leaves_its_figure_out(name, tmp_path):
     (plot,) = (plot for plot in PLOT.values() if name in plot.experiments)
     found = results(*plot.experiments)
     found.records.pop(EXPERIMENTS[name].jobs(Tier.SMOKE, found.replicates)[-1])
-    assert draw(found, tmp_path) == []
+    assert draw(drawings(found), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_figure_of_two_tables_needs_both(tmp_path):
-    assert draw(results("frozen_table2"), tmp_path) == []
+    assert draw(drawings(results("frozen_table2")), tmp_path) == []
 
 
 @pytest.mark.parametrize("name", PLOT)
