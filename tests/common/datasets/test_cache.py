@@ -22,6 +22,7 @@ from tests.common.datasets.test_torchvision_sets import (
     write_mnist,
     write_svhn,
 )
+from tests.small_sets import publish_small
 
 
 @pytest.fixture
@@ -102,11 +103,13 @@ def test_metadata_say_what_the_cache_is_of(patches):
     }
 
 
-def touched(file):
+def touched(file, monkeypatch=None):
     os.utime(file, ns=(1, 1))
 
 
-def longer(file):
+def longer(file, monkeypatch):
+    """One more image, published as it is; sizes and times of the files as they were, where that can be."""
+    publish_small(monkeypatch, patch_camelyon=(6, 3))
     stat = file.stat()
     write_hdf5(file, "x", np.random.default_rng(1).integers(0, 256, (6, 96, 96, 3), dtype=np.uint8))
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
@@ -117,9 +120,9 @@ def longer(file):
 
 
 @pytest.mark.parametrize("change", [touched, longer])
-def test_changed_source_files_make_it_anew(patches, reads, capsys, change):
+def test_changed_source_files_make_it_anew(patches, reads, capsys, monkeypatch, change):
     load("patch_camelyon", patches)
-    change(patches / "pcam" / PATCHES.format("train", "x"))
+    change(patches / "pcam" / PATCHES.format("train", "x"), monkeypatch)
     changed = load("patch_camelyon", patches)
     assert len(reads) == 2
     assert capsys.readouterr().err == "data set 'patch_camelyon': its cache is old; it is made anew\n"
@@ -128,11 +131,11 @@ def test_changed_source_files_make_it_anew(patches, reads, capsys, change):
     same(changed, load("patch_camelyon", patches, cached=False))
 
 
-def test_who_reads_the_old_cache_keeps_it_while_another_takes_its_place(patches):
+def test_who_reads_the_old_cache_keeps_it_while_another_takes_its_place(patches, monkeypatch):
     load("patch_camelyon", patches)
     os.link(file_of(patches), patches / "old")  # stands for a process that has mapped it
     old = (patches / "old").read_bytes()
-    longer(patches / "pcam" / PATCHES.format("train", "x"))
+    longer(patches / "pcam" / PATCHES.format("train", "x"), monkeypatch)
     load("patch_camelyon", patches)
     assert (patches / "old").read_bytes() == old
     assert file_of(patches).read_bytes() != old

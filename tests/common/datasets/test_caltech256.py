@@ -9,6 +9,7 @@ from PIL import Image
 from common.datasets import load
 from common.datasets.caltech256 import _images
 from common.errors import UsageError
+from tests.small_sets import publish_small
 
 PER_CLASS = 5
 FOLDERS = [*(f"{number:03d}.thing-{number}" for number in range(1, 257)), "257.clutter"]
@@ -29,7 +30,9 @@ def published(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(published):
-    return load("caltech256", published)
+    with pytest.MonkeyPatch.context() as patch:
+        publish_small(patch)
+        return load("caltech256", published)
 
 
 @pytest.fixture
