@@ -181,7 +181,8 @@ def _hdf5(path: str) -> Any:
     try:
         return h5py.File(path)
     except OSError as error:
-        error.filename = path if error.errno else None
+        if error.errno:
+            error.filename = path
         raise
 
 

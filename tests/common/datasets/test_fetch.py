@@ -31,6 +31,7 @@ from tests.common.datasets.test_torchvision_sets import (
     write_svhn,
 )
 
+
 @pytest.fixture(autouse=True)
 def few_images(monkeypatch):
     monkeypatch.setenv("COLUMNS", "500")

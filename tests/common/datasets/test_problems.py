@@ -162,7 +162,7 @@ def test_files_that_cannot_be_read_are_not_called_corrupt(tmp_path, monkeypatch,
 def test_memory_that_is_short_after_the_files_were_read_is_no_damage(tmp_path, monkeypatch, name):
     WRITE[name](tmp_path, monkeypatch)
     monkeypatch.setattr(torchvision_sets, "_checked", refusing(HINDERED[8][0]))
-    with pytest.raises(UnreadableError, match="out of memory$"):
+    with pytest.raises(UnreadableError, match=r"out of memory$"):
         load(name, tmp_path)
 
 
