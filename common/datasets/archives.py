@@ -177,6 +177,8 @@ def _of_tar(info: tarfile.TarInfo) -> Member:
 
 def _joined(name: str, link: str) -> str:
     """Return where a symbolic link leads that a member of this name is."""
+    if PureWindowsPath(link).anchor:
+        return link
     return posixpath.normpath(posixpath.join(posixpath.dirname(name), link))
 
 

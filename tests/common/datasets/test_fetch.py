@@ -1,13 +1,20 @@
+import errno
+import gc
 import gzip
 import hashlib
+import http.client
 import io
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import urllib.error
+import weakref
 import zipfile
+import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,9 +23,10 @@ from PIL import Image
 from torchvision import datasets
 from torchvision.datasets import utils
 
-from common.datasets import ON_DISK, cache, fetch, folder_sets, load, resisc45
+from common.datasets import ON_DISK, cache, fetch, folder_sets, load, resisc45, torchvision_sets
 from common.datasets import published as published_images
 from common.datasets.fetch import main
+from common.errors import UsageError
 from tests.common.datasets import test_resisc45
 from tests.common.datasets.test_torchvision_sets import (
     PATCHES,
@@ -249,6 +257,137 @@ def test_no_host_is_one_line_and_other_sets_are_fetched_all_the_same(host, tmp_p
     assert out.splitlines()[-1].startswith("mnist: 12 training")
 
 
+class QuotaError(Exception):
+    """As gdown's, which rests on no error of the standard library."""
+
+
+FAILURES = [
+    (
+        QuotaError("Failed to retrieve file url:\n\n\tToo many users have viewed or downloaded this file"),
+        "Too many users",
+    ),
+    (http.client.IncompleteRead(b"half", 99), "IncompleteRead(4 bytes read, 99 more expected)"),
+    (urllib.error.URLError("Name or service not known"), "Name or service not known"),
+    (TimeoutError("timed out"), "timed out"),
+    (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+    (MemoryError(), "out of memory"),
+    (zlib.error("Error -3"), "Error -3"),
+    (AssertionError(), "AssertionError"),
+]
+
+
+@pytest.mark.parametrize(("error", "reason"), FAILURES)
+@pytest.mark.parametrize("first", ["patch_camelyon", "svhn"])
+def test_whatever_keeps_a_set_from_being_fetched_is_one_line_and_the_next_is_fetched(
+    host, tmp_path, monkeypatch, capsys, first, error, reason
+):
+    root, _ = published("mnist", host, tmp_path, monkeypatch)
+
+    def failing(*_, **__):
+        raise error
+
+    if first == "patch_camelyon":
+        monkeypatch.setattr("torchvision.datasets.pcam.download_file_from_google_drive", failing)
+    else:
+        monkeypatch.setattr(fetch, "download", failing)
+        monkeypatch.setitem(fetch.FETCH, "mnist", lambda root: write_mnist(root / "MNIST" / "raw"))
+    code, out, (line,) = run(capsys, first, "mnist", "--data-dir", root)
+    assert code == 2
+    assert line.startswith(f"error: data set {first!r} could not be fetched: ")
+    assert reason in line
+    assert out.splitlines()[-1].startswith("mnist: 12 training")
+
+
+@pytest.mark.parametrize("name", [name for name in ON_DISK if name != "patch_camelyon"])
+@pytest.mark.parametrize("told", [True, False], ids=["told", "silent"])
+def test_a_fetch_that_ends_half_way_leaves_nothing_that_the_next_one_takes_for_whole(
+    name, host, tmp_path, monkeypatch, capsys, told
+):
+    """A full disk raises an error; a connection that is cut need not."""
+    root, asked = published(name, host, tmp_path, monkeypatch)
+    whole = utils._urlretrieve
+
+    def half(url, filename, **how):
+        whole(url, filename, **how)
+        if len(asked) > len(files_of(host[0])) // 2:
+            content = Path(filename).read_bytes()
+            Path(filename).write_bytes(content[: len(content) // 2])
+            if told:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(utils, "_urlretrieve", half)
+        code, _, (line,) = run(capsys, name, "--data-dir", root)
+    assert code == 2
+    assert line.startswith(f"error: data set {name!r} could not be fetched: ")
+    assert ("No space left on device" if told else " sum ") in line
+    assert not [file for file in files_of(root) if file.endswith(".part")]
+    assert run(capsys, name, "--data-dir", root)[::2] == (0, [])
+
+
+def files_of(root):
+    return sorted(path.name for path in root.rglob("*") if path.is_file())
+
+
+def test_another_mirror_is_asked_where_one_fails(host, tmp_path, monkeypatch, capsys):
+    root, asked = published("mnist", host, tmp_path, monkeypatch)
+    assert len(datasets.MNIST.mirrors) == 2
+    retrieve, first = utils._urlretrieve, datasets.MNIST.mirrors[0]
+
+    def only_the_second(url, filename, **how):
+        if url.split("://")[1].startswith(first.split("://")[1]):
+            raise OSError("gone")
+        retrieve(url, filename, **how)
+
+    monkeypatch.setattr(utils, "_urlretrieve", only_the_second)
+    assert run(capsys, "mnist", "--data-dir", root)[::2] == (0, [])
+    assert len(asked) == 4
+
+
+def test_files_that_lie_there_packed_are_not_fetched_again(host, tmp_path, monkeypatch, capsys):
+    root, asked = published("mnist", host, tmp_path, monkeypatch)
+    folder = root / "MNIST" / "raw"
+    write_mnist(folder)
+    for file in list(folder.iterdir()):
+        compressed(file, folder / f"{file.name}.gz")
+        file.unlink()
+    before = files_of(folder)
+    assert run(capsys, "mnist", "--data-dir", root)[::2] == (0, [])
+    assert (asked, files_of(folder)) == ([], before)
+
+
+@pytest.mark.parametrize("name", ["cifar10", "tiny_imagenet", "svhn", "emnist_letters"])
+def test_any_set_of_which_one_file_is_gone_is_made_whole_again(name, host, tmp_path, monkeypatch, capsys):
+    root, _ = published(name, host, tmp_path, monkeypatch)
+    assert run(capsys, name, "--data-dir", root)[0] == 0
+    before = files_of(root / PLACES[name].partition("{")[0])
+    gone = {
+        "cifar10": "cifar-10-batches-py/data_batch_3",
+        "tiny_imagenet": "tiny-imagenet-200/val/val_annotations.txt",
+        "svhn": "test_32x32.mat",
+        "emnist_letters": "EMNIST/raw/emnist-letters-test-images-idx3-ubyte.gz",
+    }[name]
+    (root / gone).unlink()
+    assert run(capsys, name, "--data-dir", root)[::2] == (0, [])
+    assert files_of(root / PLACES[name].partition("{")[0]) == before
+
+
+def test_the_letters_are_all_that_is_kept_of_emnist(host, tmp_path, monkeypatch, capsys):
+    root, _ = published("emnist_letters", host, tmp_path, monkeypatch)
+    assert run(capsys, "emnist_letters", "--data-dir", root)[0] == 0
+    letters = [f"{source.rpartition('/')[2]}.gz" for source in ON_DISK["emnist_letters"].sources()]
+    assert files_of(root) == sorted([*letters, "gzip.zip"])
+
+
+def test_an_interrupted_fetch_ends_with_code_130(monkeypatch, tmp_path, capsys):
+    def interrupted(root):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(fetch.FETCH, "mnist", interrupted)
+    assert main(["mnist", "--data-dir", str(tmp_path)]) == 130
+    assert capsys.readouterr().err.startswith("\ninterrupted: ")
+
+
 @pytest.mark.parametrize(
     ("name", "file"), [("resisc45", "NWPU-RESISC45.zip"), ("tiny_imagenet", "tiny-imagenet-200.zip")]
 )
@@ -340,6 +479,86 @@ def test_check_of_a_named_set_that_is_missing_fails(tmp_path, capsys):
     assert "missing" in out
     assert error.startswith("error: data set 'svhn' not found")
     assert run(capsys, "--check", "--data-dir", tmp_path)[0] == 0
+
+
+def test_check_tells_files_that_cannot_be_read_from_damaged_ones(tmp_path, monkeypatch, capsys):
+    write_mnist(tmp_path / "MNIST" / "raw")
+    write_mnist(tmp_path / "KMNIST" / "raw")
+    denied, read = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte", Path.read_bytes
+
+    def refused(path):
+        if path == denied:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    code, out, (error,) = run(capsys, "--check", "--data-dir", tmp_path)
+    assert code == 2
+    assert error == f"error: data set 'mnist' cannot be read: {denied}: Permission denied"
+    states = {row.split()[0]: row for row in out.splitlines()[2:]}
+    assert "  cannot be read: Permission denied  " in states["mnist"]
+    assert "  present  " in states["kmnist"]
+
+
+def test_check_says_of_a_cache_that_it_cannot_be_read(tmp_path, capsys):
+    write_camelyon(tmp_path)
+    (tmp_path / "cache" / "patch_camelyon.safetensors").mkdir(parents=True)
+    code, out, _ = run(capsys, "patch_camelyon", "--check", "--data-dir", tmp_path)
+    assert code == 0
+    assert out.splitlines()[2].endswith("is no regular file")
+
+
+def test_check_and_load_count_by_one_table(tmp_path, monkeypatch, capsys):
+    write_mnist(tmp_path / "MNIST" / "raw")
+    monkeypatch.setitem(published_images.IMAGES, "mnist", (60_000, 10_000))
+    with pytest.raises(UsageError) as caught:
+        load("mnist", tmp_path)
+    assert run(capsys, "mnist", "--check", "--data-dir", tmp_path)[::2] == (2, [f"error: {caught.value}"])
+
+
+def test_check_keeps_no_images_while_it_looks_at_other_sets(tmp_path, monkeypatch, capsys):
+    made, alive = [], []
+    for name in ("MNIST", "KMNIST", "FashionMNIST"):
+        write_mnist(tmp_path / name / "raw")
+    write_idx(tmp_path / "FashionMNIST" / "raw" / "t10k-labels-idx1-ubyte", np.arange(3))  # fails when all is read
+
+    def watched(name, root, *, cached=True):
+        gc.collect()
+        alive.append(sum(image() is not None for image in made))
+        try:
+            data = load(name, root, cached=cached)
+        finally:
+            made.extend(weakref.ref(image) for image in watched_tensors)
+            watched_tensors.clear()
+        return data
+
+    watched_tensors, checked = [], torchvision_sets._checked
+
+    def keeping(images, labels, shape):
+        watched_tensors.append(images)
+        return checked(images, labels, shape)
+
+    monkeypatch.setattr(torchvision_sets, "_checked", keeping)
+    monkeypatch.setattr(fetch, "load", watched)
+    assert run(capsys, "fashion_mnist", "mnist", "kmnist", "svhn", "--check", "--data-dir", tmp_path)[0] == 2
+    assert len(made) == 6
+    assert alive == [0, 0, 0, 0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such names")
+def test_a_folder_whose_name_cannot_be_printed_is_printed_all_the_same(tmp_path):
+    root = tmp_path / os.fsdecode(b"data-\xff")
+    write_mnist(root / "MNIST" / "raw")
+    script = (
+        "import sys, pytest; from tests.small_sets import publish_small; from common.datasets.fetch import main; "
+        "publish_small(pytest.MonkeyPatch()); sys.exit(main(sys.argv[1:]))"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    for arguments in (["mnist"], ["mnist", "--check"]):
+        command = [sys.executable, "-c", script, *arguments, "--data-dir", os.fsencode(root)]
+        done = subprocess.run(command, capture_output=True, env=environment, check=False)
+        assert done.returncode == 0, done.stderr
+        assert b"data-\\udcff" in done.stdout
 
 
 def test_check_reads_files_whose_damage_the_cache_would_hide(tmp_path, capsys):
