@@ -6,9 +6,19 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from common.datasets import cache, caltech256, digits, folder_sets, procedural, resisc45, templates, torchvision_sets
+from common.datasets import (
+    cache,
+    caltech256,
+    digits,
+    folder_sets,
+    procedural,
+    published,
+    resisc45,
+    templates,
+    torchvision_sets,
+)
 from common.datasets.dataset import ImageData
-from common.datasets.problems import require_readable
+from common.datasets.problems import failure, hindrance, mode_of, place_of, require_readable
 from common.datasets.splits import stratified_split, train_validation_split
 from common.errors import UsageError
 
@@ -39,6 +49,10 @@ class OnDisk:
         """Return what a cache must have been made from."""
         return cache.fingerprint(root, self.sources(), self.reader)
 
+    def place(self, root: Path) -> Path:
+        """Return the folder that holds the files, or a shell's pattern of them."""
+        return place_of(root, self.sources())
+
 
 def _from_torchvision(name: str) -> OnDisk:
     read, sources = partial(torchvision_sets.torchvision_set, name), partial(torchvision_sets.files, name)
@@ -54,8 +68,11 @@ ON_DISK: dict[str, OnDisk] = {
 
 
 def default_folder() -> Path:
-    """Return where data sets are looked for: the environment variable PLASTICITY_BENCH_DATA, else ./data."""
-    return Path(os.environ.get("PLASTICITY_BENCH_DATA", "data"))
+    """Return where data sets are looked for: the environment variable PLASTICITY_BENCH_DATA, else ./data.
+
+    An empty variable is as good as none.
+    """
+    return Path(os.environ.get("PLASTICITY_BENCH_DATA") or "data")
 
 
 def load(name: str, data_dir: Path | None = None, *, cached: bool = True) -> ImageData:
@@ -67,18 +84,26 @@ def load(name: str, data_dir: Path | None = None, *, cached: bool = True) -> Ima
     "tiny_imagenet", "caltech256" and "resisc45" from their folders of image files. Nothing is downloaded. Those that
     are slow to decode are kept decoded in `data_dir`/cache, and read from there while their files stay as they are;
     without `cached` the files themselves are read.
-    Raises UsageError for an unknown name, and where files are missing, damaged or cannot be read.
+    Raises UsageError for an unknown name, and where files are missing, cannot be read, or are not what was published:
+    other sums or formats, or more or fewer images than `published` says.
     """
     if name in _EMBEDDED:
         return _EMBEDDED[name]()
     if name not in ON_DISK:
         raise UsageError(f"no data set {name!r}; there are {', '.join([*_EMBEDDED, *ON_DISK])}")
     root, found = data_dir or default_folder(), ON_DISK[name]
+    place = found.place(root)
+
+    def read(root: Path) -> ImageData:
+        return published.whole(found.read(root), place)
+
     try:
-        if root.exists():
+        if mode_of(root):
             require_readable("the data folder", root)
         if cached and found.slow:
-            return cache.through(name, root, found.sources(), found.reader, found.read)
-        return found.read(root)
-    except OSError as error:
-        raise UsageError(f"data set {name!r} cannot be read: {error}") from error
+            return cache.through(name, root, found.sources(), found.reader, read)
+        return read(root)
+    except (OSError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and hindrance(error) is None:
+            raise  # a fault of the code; torch has no other error where memory is short
+        raise failure(name, place, root, error) from error

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from common.datasets.dataset import ImageData
+from common.datasets.problems import hindrance, mode_of, one_line
+from common.datasets.published import wrong_number
 from common.provenance import code_fingerprint
 
 FORMAT = "1"  # of the file; another number makes all caches old
@@ -21,7 +24,11 @@ _TENSORS = ("train_images", "train_labels", "test_images", "test_labels")
 
 
 class UnfitError(Exception):
-    """A cache that cannot be used; the message says why in a few words."""
+    """A cache that is to be made, or made anew; the message says in a word why."""
+
+
+class HinderedError(Exception):
+    """A cache that cannot be read, whatever it holds; the message says why in a few words."""
 
 
 def file_of(name: str, root: Path) -> Path:
@@ -33,21 +40,24 @@ def through(name: str, root: Path, sources: Sequence[str], reader: str, read: Ca
     """Return `read(root)`, from the cache where one fits, else read and cached for the next time.
 
     A cache fits while names, sizes and modification times of the source files, and the code of the module `reader`,
-    are what it was made from, and while its tensors have their checksum. Where it cannot be written, that is said on
-    stderr and the data are returned all the same.
+    are what it was made from, and while its tensors have their checksum and are as many as were published. Where it
+    cannot be read or written, that is said on stderr and the data are returned all the same. One that cannot be read
+    may be good, so it is left as it is.
     """
     made_from, file = fingerprint(root, sources, reader), file_of(name, root)
     try:
         return read_cache(name, file, made_from)
+    except HinderedError as error:
+        print(f"data set {name!r} goes without a cache: {file} {error}", file=sys.stderr)
+        return read(root)
     except UnfitError as error:
-        if file.exists():
+        if mode_of(file):
             print(f"data set {name!r}: its cache is {error}; it is made anew", file=sys.stderr)
     data = read(root)
     try:
         _write(data, file, made_from)
-    except (OSError, SafetensorError) as error:
-        reason = " ".join(str(error).split())
-        print(f"data set {name!r} goes without a cache: {file} cannot be written: {reason}", file=sys.stderr)
+    except (MemoryError, OSError, SafetensorError) as error:
+        print(f"data set {name!r} goes without a cache: {file} cannot be written: {one_line(error)}", file=sys.stderr)
     return data
 
 
@@ -81,9 +91,12 @@ def _of_file(root: Path, name: str) -> str:
 
 
 def read_cache(name: str, file: Path, made_from: str) -> ImageData:
-    """Return a cached data set, its tensors mapped from the file; raise UnfitError where it cannot be used."""
-    if not file.exists():
-        raise UnfitError("none")
+    """Return a cached data set, its tensors mapped from the file.
+
+    Raises UnfitError where there is none, where it is old, and where it is damaged; HinderedError where it cannot be
+    read.
+    """
+    _require_readable(file)
     try:
         with safe_open(file, framework="pt") as opened:
             facts = opened.metadata() or {}
@@ -91,11 +104,29 @@ def read_cache(name: str, file: Path, made_from: str) -> ImageData:
                 raise UnfitError("old")
             tensors = {key: opened.get_tensor(key) for key in _TENSORS}
         data = ImageData(name, **tensors, num_classes=int(facts["num_classes"]))
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+    except (MemoryError, OSError) as error:
+        raise HinderedError(f"cannot be read: {hindrance(error) or one_line(error)}") from error
+    except (SafetensorError, ValueError, KeyError) as error:
         raise UnfitError("damaged") from error
-    if (facts.get("name"), facts.get("sha256")) != (name, data.fingerprint):
+    if (facts.get("name"), facts.get("sha256")) != (name, data.fingerprint) or wrong_number(data) is not None:
         raise UnfitError("damaged")
     return data
+
+
+def _require_readable(file: Path) -> None:
+    """Raise UnfitError where there is no file, and HinderedError where safetensors would not say why it reads none."""
+    try:
+        str(file).encode()
+        mode = mode_of(file)
+        if not mode:
+            raise UnfitError("none")
+        if not stat.S_ISREG(mode):
+            raise HinderedError("is no regular file")
+        file.open("rb").close()
+    except OSError as error:
+        raise HinderedError(f"cannot be read: {hindrance(error) or one_line(error)}") from error
+    except UnicodeEncodeError as error:
+        raise HinderedError("cannot be read: its name is not UTF-8") from error
 
 
 def _write(data: ImageData, file: Path, made_from: str) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from common.datasets.dataset import ImageData
 from common.datasets.image_files import read_rgb, stacked
-from common.datasets.problems import corrupt, missing
+from common.datasets.problems import corrupt, is_file, is_folder, missing
 from common.datasets.splits import stratified_split
 
 CALTECH256 = "caltech256"
@@ -28,10 +28,10 @@ def caltech256(root: Path) -> ImageData:
     257.clutter, is left out. Every image is resized bilinearly with antialias, whatever its shape, to twice the
     74x74 pixels that FAST takes for the original size (Section 6.7). One fifth of every class, rounded down, are
     test images, drawn once and for all.
-    Raises UsageError where files are missing or damaged.
+    Raises UsageError where files are missing or damaged, OSError or MemoryError where they cannot be read.
     """
     categories = root / CALTECH256 / "256_ObjectCategories"
-    if not categories.is_dir():
+    if not is_folder(categories):
         raise missing(CALTECH256, categories, root)
     files = [_files(categories, folder) for folder in _class_folders(categories)]
     labels = torch.arange(NUM_CLASSES).repeat_interleave(torch.tensor([len(own) for own in files]))
@@ -43,7 +43,7 @@ def caltech256(root: Path) -> ImageData:
 
 def _class_folders(categories: Path) -> list[Path]:
     """Return the folders 001.<name> to 256.<name>; 257.clutter must be there as well."""
-    folders = [path for path in categories.iterdir() if path.is_dir()]
+    folders = [path for path in categories.iterdir() if is_folder(path)]
     found: list[Path] = []
     for number in range(1, NUM_CLASSES + 2):
         own = [folder for folder in folders if folder.name.startswith(f"{number:03d}.")]
@@ -58,13 +58,13 @@ def _files(categories: Path, folder: Path) -> list[Path]:
 
     The published numbers have no gaps, so a gap is a file that was lost.
     """
-    count = len(list(folder.glob("*.jpg")))
+    count = sum(path.suffix == ".jpg" for path in folder.iterdir())
     if count < _FEWEST:
         reason = f"{count} images in {folder.name}, where at least {_FEWEST} are needed"
         raise corrupt(CALTECH256, categories, reason)
     files = [folder / f"{folder.name[:3]}_{number:04d}.jpg" for number in range(1, count + 1)]
     for file in files:
-        if not file.is_file():
+        if not is_file(file):
             raise corrupt(CALTECH256, categories, f"no {folder.name}/{file.name} among {count} images")
     return files
 
@@ -76,7 +76,7 @@ def _images(categories: Path, files: Sequence[Path]) -> Tensor:
         try:
             # Pillow's bilinear filter widens with the reduction, which is what antialias means
             return read_rgb(file).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-        except OSError as error:
+        except ValueError as error:
             raise corrupt(CALTECH256, categories, f"{file.parent.name}/{file.name}: {error}") from error
 
     return stacked(read, files, SIDE)

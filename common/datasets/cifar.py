@@ -29,17 +29,22 @@ def read_batches(folder: Path, batches: Sequence[tuple[str, str]]) -> tuple[Tens
 def verified(path: Path, md5: str) -> bytes:
     """Return a file's bytes; raise ValueError where their MD5 sum is not the published one."""
     content = path.read_bytes()
+    require_md5(path.name, content, md5)
+    return content
+
+
+def require_md5(name: str, content: bytes, md5: str) -> None:
+    """Raise ValueError where the MD5 sum of a file's bytes is not the published one."""
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
-        raise ValueError(f"the MD5 sum of {path.name} is {found}, not {md5}")
-    return content
+        raise ValueError(f"the MD5 sum of {name} is {found}, not {md5}")
 
 
 def unpickle(content: bytes) -> Any:
     """Return what a pickle of Python 2 or 3 holds; raise UnpicklingError where it is more than a CIFAR batch needs."""
     try:
         return _Unpickler(io.BytesIO(content), encoding="latin1").load()
-    except pickle.UnpicklingError:
+    except (MemoryError, pickle.UnpicklingError):
         raise
     except Exception as error:  # damaged bytes can fail in any way, and none of them matters
         raise pickle.UnpicklingError(f"it is no pickle: {str(error) or type(error).__name__}") from error

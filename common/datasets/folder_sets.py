@@ -1,5 +1,6 @@
 """Tiny ImageNet: 64x64 photographs of 200 classes, in one folder for each class."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from common.datasets.dataset import ImageData
 from common.datasets.image_files import read_rgb, stacked
-from common.datasets.problems import corrupt, missing
+from common.datasets.problems import corrupt, missing, mode_of
 
 TINY_IMAGENET = "tiny_imagenet"
 SOURCES = tuple(f"tiny-imagenet-200/{part}" for part in ("wnids.txt", "train", "val"))
@@ -18,6 +19,7 @@ NUM_CLASSES = 200
 TRAINING_PER_CLASS = 500
 VALIDATION_PER_CLASS = 50
 SIDE = 64
+_FILE_NAME = re.compile(r"\w{1,99}\.JPEG")
 
 
 def tiny_imagenet(root: Path) -> ImageData:
@@ -25,11 +27,11 @@ def tiny_imagenet(root: Path) -> ImageData:
 
     The official validation images serve as test images, because the labels of the official test images are
     not public. A class's number is its place in wnids.txt.
-    Raises UsageError where files are missing or damaged.
+    Raises UsageError where files are missing or damaged, OSError or MemoryError where they cannot be read.
     """
     folder = root / "tiny-imagenet-200"
     for part in ("wnids.txt", "train", "val/images", "val/val_annotations.txt"):
-        if not (folder / part).exists():
+        if not mode_of(folder / part):
             raise missing(TINY_IMAGENET, folder / part, root)
     wnids = _text(folder / "wnids.txt").split()
     if len(set(wnids)) != NUM_CLASSES or len(wnids) != NUM_CLASSES:
@@ -48,7 +50,7 @@ def _training_files(folder: Path, wnids: Sequence[str]) -> _Labelled:
     files: _Labelled = []
     for label, wnid in enumerate(wnids):
         images = folder / "train" / wnid / "images"
-        own = sorted(images.glob("*.JPEG"))
+        own = sorted(path for path in images.iterdir() if path.suffix == ".JPEG")
         if len(own) != TRAINING_PER_CLASS:
             raise corrupt(TINY_IMAGENET, images, f"{len(own)} images, where {TRAINING_PER_CLASS} were published")
         files += [(file, label) for file in own]
@@ -64,6 +66,8 @@ def _validation_files(folder: Path, wnids: Sequence[str]) -> _Labelled:
         name, wnid, *_ = [*line.split("\t"), ""]
         if wnid not in labels:
             raise corrupt(TINY_IMAGENET, annotations, f"line {number} names no class of wnids.txt")
+        if not _FILE_NAME.fullmatch(name):
+            raise corrupt(TINY_IMAGENET, annotations, f"line {number} names no JPEG file")
         files.append((folder / "val" / "images" / name, labels[wnid]))
     counts = Counter(label for _, label in files)
     for wnid, label in labels.items():
@@ -89,7 +93,7 @@ def _read(file: Path) -> Image.Image:
     """Decode one image of 64x64 pixels; a few are grey."""
     try:
         image = read_rgb(file)
-    except OSError as error:
+    except ValueError as error:
         raise corrupt(TINY_IMAGENET, file, error) from error
     if image.size != (SIDE, SIDE):
         raise corrupt(TINY_IMAGENET, file, f"not {SIDE}x{SIDE} pixels")

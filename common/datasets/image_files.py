@@ -1,5 +1,7 @@
 """Many image files on disk as one tensor in memory."""
 
+import struct
+import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,14 +11,34 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from common.datasets.problems import hindrance, one_line
+
+_UNDECODABLE = (
+    EOFError,
+    LookupError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    Image.DecompressionBombError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow raises where a file is no image or a damaged one."""
+
 
 def read_rgb(file: Path) -> Image.Image:
-    """Decode one image; grey and palette images get three channels. Raises OSError where it cannot be decoded."""
+    """Decode one image; grey and palette images get three channels.
+
+    Raises ValueError where it cannot be decoded, OSError or MemoryError where it cannot be read.
+    """
     try:
         with Image.open(file) as image:
             return image.convert("RGB")
-    except (SyntaxError, Image.DecompressionBombError) as error:
-        raise OSError(str(error)) from error
+    except _UNDECODABLE as error:
+        if hindrance(error) is not None:
+            raise
+        raise ValueError(one_line(error)) from error
 
 
 def stacked(read: Callable[[Path], Image.Image], files: Sequence[Path], side: int) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from common.datasets.dataset import ImageData
 from common.datasets.image_files import read_rgb, stacked
-from common.datasets.problems import corrupt, missing
+from common.datasets.problems import corrupt, is_file, is_folder, missing
 
 RESISC45 = "resisc45"
 SOURCES = ("NWPU-RESISC45",)
@@ -26,12 +26,12 @@ def resisc45(root: Path) -> ImageData:
     That does no harm: the classes stay balanced, networks that are compared meet the same split, and neighbouring
     numbers, which may show neighbouring places, stay on one side, so the test is no easier for it. Accuracies
     published for other splits compare only roughly. All images take 6.2 GB.
-    Raises UsageError where files are missing or damaged.
+    Raises UsageError where files are missing or damaged, OSError or MemoryError where they cannot be read.
     """
     folder = root / "NWPU-RESISC45"
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise missing(RESISC45, folder, root)
-    classes = sorted(path for path in folder.iterdir() if path.is_dir())
+    classes = sorted(path for path in folder.iterdir() if is_folder(path))
     if len(classes) != NUM_CLASSES:
         raise corrupt(RESISC45, folder, f"{len(classes)} class folders, where {NUM_CLASSES} were published")
     files = [_files(own) for own in classes]
@@ -43,12 +43,12 @@ def resisc45(root: Path) -> ImageData:
 
 def _files(folder: Path) -> list[Path]:
     """List a class's images in the order of their numbers; they must be those that were published."""
-    count = len(list(folder.glob("*.jpg")))
+    count = sum(path.suffix == ".jpg" for path in folder.iterdir())
     if count != PER_CLASS:
         raise corrupt(RESISC45, folder, f"{count} images, where {PER_CLASS} were published")
     files = [folder / f"{folder.name}_{number:03d}.jpg" for number in range(1, PER_CLASS + 1)]
     for file in files:
-        if not file.is_file():
+        if not is_file(file):
             raise corrupt(RESISC45, folder, f"no {file.name} among {count} images")
     return files
 
@@ -63,7 +63,7 @@ def _read(file: Path) -> Image.Image:
     """Decode one image of 256x256 pixels."""
     try:
         image = read_rgb(file)
-    except OSError as error:
+    except ValueError as error:
         raise corrupt(RESISC45, file, error) from error
     if image.size != (SIDE, SIDE):
         raise corrupt(RESISC45, file, f"not {SIDE}x{SIDE} pixels")

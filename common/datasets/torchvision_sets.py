@@ -1,5 +1,9 @@
 """Published data sets from the files that torchvision's own download leaves, held in memory as uint8."""
 
+import gzip
+import io
+import math
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common.datasets.cifar import read_batches, verified
+from common.datasets import published
+from common.datasets.cifar import read_batches, require_md5, verified
 from common.datasets.dataset import ImageData
-from common.datasets.problems import UNREADABLE, corrupt, missing
+from common.datasets.problems import FAILURES, failure, is_file, missing, place_of
 
 _SLAB = 4096  # images of PatchCamelyon that are read at a time, 113 MB
 
@@ -21,7 +26,8 @@ class _Source:
     """A class of torchvision, how many classes its images have, and their shape [C, H, W].
 
     `files` names the files under the root that are read, given torchvision's class; `read` returns images and
-    labels, given that class, the root, and whether the training part is wanted.
+    labels, given that class, the root, and whether the training part is wanted. `packed` files may lie there as gzip
+    left them, under their names and ".gz".
     """
 
     torchvision_class: str
@@ -29,6 +35,7 @@ class _Source:
     shape: tuple[int, int, int]
     files: Callable[[Any], list[str]]
     read: Callable[[Any, Path, bool], tuple[Tensor, Tensor]]
+    packed: bool = False
 
 
 def torchvision_set(name: str, root: Path) -> ImageData:
@@ -36,15 +43,15 @@ def torchvision_set(name: str, root: Path) -> ImageData:
 
     Images are uint8 [N, 1, 28, 28] (MNIST and its like), [N, 3, 32, 32] (CIFAR, SVHN) or [N, 3, 96, 96]
     (PatchCamelyon, 7.2 GB for training). SVHN's training images are without the "extra" ones, its label of the digit 0
-    is 0. EMNIST letters a to z have the labels 0 to 25 and stand upright. Nothing is downloaded. The files of CIFAR
-    and SVHN are checked by their published MD5 sums. The others have none once they are unpacked: headers, sizes,
-    labels and the presence of every class are checked, and a changed pixel is not noticed.
-    Raises UsageError where files are missing or damaged.
+    is 0. EMNIST letters a to z have the labels 0 to 25 and stand upright. Nothing is downloaded. The files of MNIST,
+    FashionMNIST, CIFAR and SVHN are checked by their MD5 sums. No sums are published of the others once they are
+    unpacked: headers, sizes, labels and the presence of every class are checked, and a changed pixel is not noticed.
+    Raises UsageError where files are missing, cannot be read, or are damaged.
     """
     source, reader = TORCHVISION_SETS[name], _reader(name)
     own = source.files(reader)
     for file in own:
-        if not (root / file).is_file():
+        if not is_file(root / file) and not (source.packed and is_file(root / f"{file}.gz")):
             raise missing(name, root / file, root)
     try:
         train, test = (_checked(*source.read(reader, root, part), source.shape) for part in (True, False))
@@ -53,8 +60,8 @@ def torchvision_set(name: str, root: Path) -> ImageData:
         if not counts.all():
             raise ValueError(f"class {int(counts.argmin())} has no image to train on")
         return data
-    except UNREADABLE as error:
-        raise corrupt(name, _place(root, own), str(error) or type(error).__name__) from error
+    except FAILURES as error:
+        raise failure(name, place_of(root, own), root, error) from error
 
 
 def files(name: str) -> list[str]:
@@ -67,12 +74,6 @@ def _reader(name: str) -> Any:
     from torchvision import datasets  # slow to import: only who asks for these waits
 
     return getattr(datasets, TORCHVISION_SETS[name].torchvision_class)
-
-
-def _place(root: Path, files: list[str]) -> Path:
-    """Return the folder of the files, or a shell's pattern of them where they lie beside other data sets' folders."""
-    folder = (root / files[0]).parent
-    return folder if folder != root else root / f"{{{','.join(files)}}}"
 
 
 def _checked(images: Tensor, labels: Tensor, shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
@@ -104,10 +105,26 @@ def _read_letters(reader: Any, root: Path, train: bool) -> tuple[Tensor, Tensor]
 
 def _read_idx(root: Path, names: list[str], train: bool) -> tuple[Tensor, Tensor]:
     """Read images uint8 [N, H, W] and labels int64 [N] from training images and labels, test images and labels."""
-    from torchvision.datasets.mnist import read_image_file, read_label_file
-
     images, labels = names[:2] if train else names[2:]
-    return read_image_file(str(root / images)), read_label_file(str(root / labels))
+    return _idx(root, images, 3), _idx(root, labels, 1).long()
+
+
+def _idx(root: Path, name: str, dimensions: int) -> Tensor:
+    """Read a file of the IDX format, packed or not: zeros, type 8 (unsigned byte), dimensions, sizes, the bytes.
+
+    Raises ValueError for another format, size or sum, and what gzip raises for a damaged file.
+    """
+    file = root / name
+    content = file.read_bytes() if is_file(file) else gzip.decompress((root / f"{name}.gz").read_bytes())
+    if name in published.MD5:
+        require_md5(file.name, content, published.MD5[name])
+    head = 4 + 4 * dimensions
+    if len(content) <= head or content[:4] != bytes([0, 0, 8, dimensions]):
+        raise ValueError(f"{file.name} is no IDX file of bytes in {dimensions} dimensions")
+    sizes = struct.unpack(f">{dimensions}I", content[4:head])
+    if len(content) != head + math.prod(sizes):
+        raise ValueError(f"{file.name} holds {len(content) - head} bytes, where its header tells of {list(sizes)}")
+    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=head).copy()).view(sizes)
 
 
 def _cifar_files(reader: Any) -> list[str]:
@@ -127,8 +144,13 @@ def _svhn_files(reader: Any) -> list[str]:
 
 
 def _read_svhn(reader: Any, root: Path, train: bool) -> tuple[Tensor, Tensor]:
-    part = reader(root, split="train" if train else "test")
-    return torch.from_numpy(part.data).contiguous(), torch.from_numpy(part.labels)
+    """Read a MATLAB file of images [H, W, C, N] and labels [N, 1], where the digit 0 has the label 10."""
+    import scipy.io  # slow to import
+
+    _, file, md5 = reader.split_list["train" if train else "test"]
+    part = scipy.io.loadmat(io.BytesIO(verified(root / file, md5)))
+    labels = torch.from_numpy(part["y"]).flatten().long()
+    return torch.from_numpy(part["X"]).permute(3, 2, 0, 1).contiguous(), torch.where(labels == 10, 0, labels)
 
 
 def _camelyon_files(_: Any) -> list[str]:
@@ -140,7 +162,7 @@ def _read_camelyon(_: Any, root: Path, train: bool) -> tuple[Tensor, Tensor]:
     import h5py  # type: ignore[import-untyped]  # slow to import, as torchvision
 
     stem = root / "pcam" / f"camelyonpatch_level_2_split_{'train' if train else 'test'}"
-    with h5py.File(f"{stem}_x.h5") as x_file, h5py.File(f"{stem}_y.h5") as y_file:
+    with _hdf5(f"{stem}_x.h5") as x_file, _hdf5(f"{stem}_y.h5") as y_file:
         for file, key, shape in ((x_file, "x", (96, 96, 3)), (y_file, "y", (1, 1, 1))):
             array = file[key]
             if not isinstance(array, h5py.Dataset) or array.dtype != np.uint8 or array.shape[1:] != shape:
@@ -152,11 +174,23 @@ def _read_camelyon(_: Any, root: Path, train: bool) -> tuple[Tensor, Tensor]:
         return images, torch.from_numpy(y_file["y"][:]).flatten().long()
 
 
+def _hdf5(path: str) -> Any:
+    """Open a file; an error of the operating system names it, which h5py's own does not."""
+    import h5py
+
+    try:
+        return h5py.File(path)
+    except OSError as error:
+        if error.errno:
+            error.filename = path
+        raise
+
+
 TORCHVISION_SETS = {
-    "mnist": _Source("MNIST", 10, (1, 28, 28), _mnist_files, _read_mnist),
-    "fashion_mnist": _Source("FashionMNIST", 10, (1, 28, 28), _mnist_files, _read_mnist),
-    "kmnist": _Source("KMNIST", 10, (1, 28, 28), _mnist_files, _read_mnist),
-    "emnist_letters": _Source("EMNIST", 26, (1, 28, 28), _letters_files, _read_letters),
+    "mnist": _Source("MNIST", 10, (1, 28, 28), _mnist_files, _read_mnist, packed=True),
+    "fashion_mnist": _Source("FashionMNIST", 10, (1, 28, 28), _mnist_files, _read_mnist, packed=True),
+    "kmnist": _Source("KMNIST", 10, (1, 28, 28), _mnist_files, _read_mnist, packed=True),
+    "emnist_letters": _Source("EMNIST", 26, (1, 28, 28), _letters_files, _read_letters, packed=True),
     "cifar10": _Source("CIFAR10", 10, (3, 32, 32), _cifar_files, _read_cifar),
     "cifar100": _Source("CIFAR100", 100, (3, 32, 32), _cifar_files, _read_cifar),
     "svhn": _Source("SVHN", 10, (3, 32, 32), _svhn_files, _read_svhn),

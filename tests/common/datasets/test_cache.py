@@ -4,6 +4,7 @@ import shutil
 import struct
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from tests.common.datasets.test_torchvision_sets import (
     write_mnist,
     write_svhn,
 )
+from tests.small_sets import publish_small
 
 
 @pytest.fixture
@@ -102,11 +104,13 @@ def test_metadata_say_what_the_cache_is_of(patches):
     }
 
 
-def touched(file):
+def touched(file, monkeypatch=None):
     os.utime(file, ns=(1, 1))
 
 
-def longer(file):
+def longer(file, monkeypatch):
+    """One more image, published as it is; sizes and times of the files as they were, where that can be."""
+    publish_small(monkeypatch, patch_camelyon=(6, 3))
     stat = file.stat()
     write_hdf5(file, "x", np.random.default_rng(1).integers(0, 256, (6, 96, 96, 3), dtype=np.uint8))
     os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
@@ -117,9 +121,9 @@ def longer(file):
 
 
 @pytest.mark.parametrize("change", [touched, longer])
-def test_changed_source_files_make_it_anew(patches, reads, capsys, change):
+def test_changed_source_files_make_it_anew(patches, reads, capsys, monkeypatch, change):
     load("patch_camelyon", patches)
-    change(patches / "pcam" / PATCHES.format("train", "x"))
+    change(patches / "pcam" / PATCHES.format("train", "x"), monkeypatch)
     changed = load("patch_camelyon", patches)
     assert len(reads) == 2
     assert capsys.readouterr().err == "data set 'patch_camelyon': its cache is old; it is made anew\n"
@@ -128,11 +132,11 @@ def test_changed_source_files_make_it_anew(patches, reads, capsys, change):
     same(changed, load("patch_camelyon", patches, cached=False))
 
 
-def test_who_reads_the_old_cache_keeps_it_while_another_takes_its_place(patches):
+def test_who_reads_the_old_cache_keeps_it_while_another_takes_its_place(patches, monkeypatch):
     load("patch_camelyon", patches)
     os.link(file_of(patches), patches / "old")  # stands for a process that has mapped it
     old = (patches / "old").read_bytes()
-    longer(patches / "pcam" / PATCHES.format("train", "x"))
+    longer(patches / "pcam" / PATCHES.format("train", "x"), monkeypatch)
     load("patch_camelyon", patches)
     assert (patches / "old").read_bytes() == old
     assert file_of(patches).read_bytes() != old
@@ -302,6 +306,101 @@ def test_an_interrupted_writer_leaves_the_old_cache_and_its_remains_are_cleared_
     os.utime(abandoned, (time.time() - 86400,) * 2)
     load("patch_camelyon", patches)
     assert sorted(os.listdir(patches / "cache")) == ["patch_camelyon.safetensors", young.name]
+
+
+def refusing(error):
+    def refuse(*_, **__):
+        raise error
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("refused", "error", "reason"),
+    [
+        ("stat", PermissionError(errno.EACCES, "Permission denied"), "Permission denied"),
+        ("open", PermissionError(errno.EACCES, "Permission denied"), "Permission denied"),
+        ("open", OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
+        ("safe_open", OSError("No such device (os error 19)"), "No such device (os error 19)"),
+        ("safe_open", MemoryError("Cannot allocate memory (os error 12)"), "out of memory"),
+        ("safe_open", FileNotFoundError("No such file or directory: it"), "No such file or directory: it"),
+    ],
+)
+def test_a_cache_that_cannot_be_read_may_be_good_and_stays(patches, reads, capsys, monkeypatch, refused, error, reason):
+    first = load("patch_camelyon", patches)
+    good, made = file_of(patches).read_bytes(), file_of(patches).stat().st_mtime_ns
+    with monkeypatch.context() as patch:
+        if refused == "safe_open":
+            patch.setattr(cache, "safe_open", refusing(error))
+        else:
+            allowed = getattr(Path, refused)
+            refuse = refusing(error)
+            patch.setattr(
+                Path, refused, lambda path, *a, **k: (refuse if path == file_of(patches) else allowed)(path, *a, **k)
+            )
+        same(first, load("patch_camelyon", patches))
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"data set 'patch_camelyon' goes without a cache: {file_of(patches)} cannot be read: {reason}"
+    assert (file_of(patches).read_bytes(), file_of(patches).stat().st_mtime_ns) == (good, made)
+    same(first, load("patch_camelyon", patches))
+    assert len(reads) == 2
+    assert os.listdir(patches / "cache") == [file_of(patches).name]
+
+
+def folder(place):
+    place.mkdir()
+    (place / "own").write_text("mine")
+
+
+def pipe(place):
+    os.mkfifo(place)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such files")
+@pytest.mark.parametrize("make", [folder, pipe, lambda place: place.symlink_to("/dev/null")])
+def test_what_is_no_file_in_the_place_of_a_cache_costs_one_line_and_stays(patches, reads, capsys, make):
+    (patches / "cache").mkdir()
+    make(file_of(patches))
+    before = file_of(patches).lstat()
+    first, again = load("patch_camelyon", patches), load("patch_camelyon", patches)
+    same(first, again)
+    assert len(reads) == 2
+    expected = f"data set 'patch_camelyon' goes without a cache: {file_of(patches)} is no regular file"
+    assert capsys.readouterr().err.splitlines() == [expected] * 2
+    assert (file_of(patches).lstat().st_ino, file_of(patches).lstat().st_mode) == (before.st_ino, before.st_mode)
+    assert os.listdir(patches / "cache") == [file_of(patches).name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such names")
+def test_a_name_that_safetensors_cannot_read_costs_one_line_and_no_cache(patches, reads, capfd):
+    root = patches.parent / os.fsdecode(b"data-\xff")
+    patches.rename(root)
+    try:
+        first, again = load("patch_camelyon", root), load("patch_camelyon", root)
+        same(first, again)
+        lines = capfd.readouterr().err.splitlines()
+        assert len(lines) == len(reads) == 2
+        assert all(line.endswith("cannot be read: its name is not UTF-8") for line in lines)
+        assert not (root / "cache").exists()
+    finally:
+        root.rename(patches)
+
+
+def test_memory_that_is_short_for_a_cache_costs_one_line_and_no_data(patches, capsys, monkeypatch):
+    monkeypatch.setattr(cache, "save_file", refusing(MemoryError()))
+    assert len(load("patch_camelyon", patches).train_labels) == 5
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f"goes without a cache: {file_of(patches)} cannot be written: out of memory")
+    assert os.listdir(patches / "cache") == []
+
+
+def test_a_cache_of_another_number_of_images_is_made_anew(patches, reads, capsys):
+    data = load("patch_camelyon", patches)
+    fewer = replace(data, train_images=data.train_images[:4], train_labels=data.train_labels[:4])
+    cache._write(fewer, file_of(patches), ON_DISK["patch_camelyon"].made_from(patches))
+    same(data, load("patch_camelyon", patches))
+    assert len(reads) == 2
+    assert capsys.readouterr().err == "data set 'patch_camelyon': its cache is damaged; it is made anew\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="has no such permissions")

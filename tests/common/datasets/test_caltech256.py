@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from PIL import Image
 
 from common.datasets import load
 from common.datasets.caltech256 import _images
+from common.datasets.problems import UnreadableError
 from common.errors import UsageError
+from tests.small_sets import publish_small
 
 PER_CLASS = 5
 FOLDERS = [*(f"{number:03d}.thing-{number}" for number in range(1, 257)), "257.clutter"]
@@ -29,7 +32,9 @@ def published(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(published):
-    return load("caltech256", published)
+    with pytest.MonkeyPatch.context() as patch:
+        publish_small(patch)
+        return load("caltech256", published)
 
 
 @pytest.fixture
@@ -146,3 +151,31 @@ def test_undecodable_image_is_named_among_all(categories):
     file.write_bytes(b"no image")
     with pytest.raises(UsageError, match=rf"corrupt: {categories}: {FOLDERS[2]}/003_0002\.jpg: cannot identify"):
         load("caltech256", categories.parent.parent)
+
+
+def test_a_class_folder_that_may_not_be_read_is_not_called_empty(published, monkeypatch):
+    folder, allowed = published / "caltech256" / "256_ObjectCategories" / FOLDERS[7], Path.iterdir
+
+    def refused(path):
+        if path == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return allowed(path)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(UnreadableError, match=f"^data set 'caltech256' cannot be read: {folder}: Permission denied$"):
+        load("caltech256", published, cached=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(OSError(24, "Too many open files"), "Too many open files"), (MemoryError(), "out of memory")]
+)
+def test_an_image_that_cannot_be_read_is_not_called_corrupt(published, monkeypatch, error, reason):
+    def refused(*_):
+        raise error
+
+    monkeypatch.setattr(Image, "open", refused)
+    with pytest.raises(
+        UnreadableError,
+        match=f"^data set 'caltech256' cannot be read: {published / 'caltech256' / '256_ObjectCategories'}: {reason}$",
+    ):
+        load("caltech256", published, cached=False)

@@ -1,12 +1,20 @@
+import errno
+import gc
 import gzip
 import hashlib
+import http.client
+import io
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
+import urllib.error
+import weakref
 import zipfile
+import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +23,10 @@ from PIL import Image
 from torchvision import datasets
 from torchvision.datasets import utils
 
-from common.datasets import ON_DISK, cache, fetch, folder_sets, load, resisc45
+from common.datasets import ON_DISK, cache, fetch, folder_sets, load, resisc45, torchvision_sets
+from common.datasets import published as published_images
 from common.datasets.fetch import main
+from common.errors import UsageError
 from tests.common.datasets import test_resisc45
 from tests.common.datasets.test_torchvision_sets import (
     PATCHES,
@@ -29,26 +39,10 @@ from tests.common.datasets.test_torchvision_sets import (
     write_svhn,
 )
 
-SIZES = {  # of the small sets below
-    "mnist": (12, 4),
-    "fashion_mnist": (12, 4),
-    "kmnist": (12, 4),
-    "emnist_letters": (26, 5),
-    "cifar10": (10, 2),
-    "cifar100": (100, 100),
-    "svhn": (12, 3),
-    "patch_camelyon": (5, 3),
-    "tiny_imagenet": (4, 2),
-    "caltech256": (1280,),
-    "resisc45": (180, 45),
-}
-
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch):
+def few_images(monkeypatch):
     monkeypatch.setenv("COLUMNS", "500")
-    for name, size in SIZES.items():
-        monkeypatch.setitem(fetch.PUBLISHED, name, size)
     for name, few in (("NUM_CLASSES", 2), ("TRAINING_PER_CLASS", 2), ("VALIDATION_PER_CLASS", 1)):
         monkeypatch.setattr(folder_sets, name, few)
     monkeypatch.setattr(resisc45, "PER_CLASS", 5)
@@ -159,12 +153,8 @@ def publish_caltech(place, work, monkeypatch):
             image(folder / f"{number:03d}_{own:04d}.jpg", 8)
     with tarfile.open(place / "256_ObjectCategories.tar", "w") as archive:
         archive.add(work / "256_ObjectCategories", "256_ObjectCategories")
-    published, check = md5(place / "256_ObjectCategories.tar"), utils.check_md5
-
-    def check_md5(path, expected, **how):  # torchvision has the sum in the middle of its code
-        return check(path, published if expected == "67b4f42ca05d46448c6bb8ecd2220f6d" else expected, **how)
-
-    monkeypatch.setattr(utils, "check_md5", check_md5)
+    archive = replace(fetch.CALTECH256, digest=md5(place / "256_ObjectCategories.tar"))
+    monkeypatch.setitem(fetch.FETCH, "caltech256", archive.fetch)
 
 
 def publish_resisc(place, work, monkeypatch):
@@ -237,7 +227,7 @@ PLACES = {
     "emnist_letters": "EMNIST/raw",
     "cifar10": "cifar-10-batches-py",
     "cifar100": "cifar-100-python",
-    "svhn": "",
+    "svhn": "{train_32x32.mat,test_32x32.mat}",
     "patch_camelyon": "pcam",
     "tiny_imagenet": "tiny-imagenet-200",
     "caltech256": "caltech256/256_ObjectCategories",
@@ -261,9 +251,141 @@ def test_no_host_is_one_line_and_other_sets_are_fetched_all_the_same(host, tmp_p
     root, _ = published("mnist", host, tmp_path, monkeypatch)
     code, out, (first, second) = run(capsys, "svhn", "mnist", "resisc45", "--data-dir", root)
     assert code == 2
-    assert first == "error: data set 'svhn' could not be fetched: no host for train_32x32.mat"
-    assert second == "error: data set 'resisc45' could not be fetched: no host for NWPU-RESISC45.zip"
+    urls = datasets.SVHN.split_list["train"][0], fetch.RESISC45.url
+    assert first == f"error: data set 'svhn' could not be fetched: {urls[0]}: no host for train_32x32.mat"
+    assert second == f"error: data set 'resisc45' could not be fetched: {urls[1]}: no host for NWPU-RESISC45.zip"
     assert out.splitlines()[-1].startswith("mnist: 12 training")
+
+
+class QuotaError(Exception):
+    """As gdown's, which rests on no error of the standard library."""
+
+
+FAILURES = [
+    (
+        QuotaError("Failed to retrieve file url:\n\n\tToo many users have viewed or downloaded this file"),
+        "Too many users",
+    ),
+    (http.client.IncompleteRead(b"half", 99), "IncompleteRead(4 bytes read, 99 more expected)"),
+    (urllib.error.URLError("Name or service not known"), "Name or service not known"),
+    (TimeoutError("timed out"), "timed out"),
+    (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+    (MemoryError(), "out of memory"),
+    (zlib.error("Error -3"), "Error -3"),
+    (AssertionError(), "AssertionError"),
+]
+
+
+@pytest.mark.parametrize(("error", "reason"), FAILURES)
+@pytest.mark.parametrize("first", ["patch_camelyon", "svhn"])
+def test_whatever_keeps_a_set_from_being_fetched_is_one_line_and_the_next_is_fetched(
+    host, tmp_path, monkeypatch, capsys, first, error, reason
+):
+    root, _ = published("mnist", host, tmp_path, monkeypatch)
+
+    def failing(*_, **__):
+        raise error
+
+    if first == "patch_camelyon":
+        monkeypatch.setattr("torchvision.datasets.pcam.download_file_from_google_drive", failing)
+    else:
+        monkeypatch.setattr(fetch, "download", failing)
+        monkeypatch.setitem(fetch.FETCH, "mnist", lambda root: write_mnist(root / "MNIST" / "raw"))
+    code, out, (line,) = run(capsys, first, "mnist", "--data-dir", root)
+    assert code == 2
+    assert line.startswith(f"error: data set {first!r} could not be fetched: ")
+    assert reason in line
+    assert out.splitlines()[-1].startswith("mnist: 12 training")
+
+
+@pytest.mark.parametrize("name", [name for name in ON_DISK if name != "patch_camelyon"])
+@pytest.mark.parametrize("told", [True, False], ids=["told", "silent"])
+def test_a_fetch_that_ends_half_way_leaves_nothing_that_the_next_one_takes_for_whole(
+    name, host, tmp_path, monkeypatch, capsys, told
+):
+    """A full disk raises an error; a connection that is cut need not."""
+    root, asked = published(name, host, tmp_path, monkeypatch)
+    whole = utils._urlretrieve
+
+    def half(url, filename, **how):
+        whole(url, filename, **how)
+        if len(asked) > len(files_of(host[0])) // 2:
+            content = Path(filename).read_bytes()
+            Path(filename).write_bytes(content[: len(content) // 2])
+            if told:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(utils, "_urlretrieve", half)
+        code, _, (line,) = run(capsys, name, "--data-dir", root)
+    assert code == 2
+    assert line.startswith(f"error: data set {name!r} could not be fetched: ")
+    assert ("No space left on device" if told else " sum ") in line
+    assert not [file for file in files_of(root) if file.endswith(".part")]
+    assert run(capsys, name, "--data-dir", root)[::2] == (0, [])
+
+
+def files_of(root):
+    return sorted(path.name for path in root.rglob("*") if path.is_file())
+
+
+def test_another_mirror_is_asked_where_one_fails(host, tmp_path, monkeypatch, capsys):
+    root, asked = published("mnist", host, tmp_path, monkeypatch)
+    assert len(datasets.MNIST.mirrors) == 2
+    retrieve, first = utils._urlretrieve, datasets.MNIST.mirrors[0]
+
+    def only_the_second(url, filename, **how):
+        if url.split("://")[1].startswith(first.split("://")[1]):
+            raise OSError("gone")
+        retrieve(url, filename, **how)
+
+    monkeypatch.setattr(utils, "_urlretrieve", only_the_second)
+    assert run(capsys, "mnist", "--data-dir", root)[::2] == (0, [])
+    assert len(asked) == 4
+
+
+def test_files_that_lie_there_packed_are_not_fetched_again(host, tmp_path, monkeypatch, capsys):
+    root, asked = published("mnist", host, tmp_path, monkeypatch)
+    folder = root / "MNIST" / "raw"
+    write_mnist(folder)
+    for file in list(folder.iterdir()):
+        compressed(file, folder / f"{file.name}.gz")
+        file.unlink()
+    before = files_of(folder)
+    assert run(capsys, "mnist", "--data-dir", root)[::2] == (0, [])
+    assert (asked, files_of(folder)) == ([], before)
+
+
+@pytest.mark.parametrize("name", ["cifar10", "tiny_imagenet", "svhn", "emnist_letters"])
+def test_any_set_of_which_one_file_is_gone_is_made_whole_again(name, host, tmp_path, monkeypatch, capsys):
+    root, _ = published(name, host, tmp_path, monkeypatch)
+    assert run(capsys, name, "--data-dir", root)[0] == 0
+    before = files_of(root / PLACES[name].partition("{")[0])
+    gone = {
+        "cifar10": "cifar-10-batches-py/data_batch_3",
+        "tiny_imagenet": "tiny-imagenet-200/val/val_annotations.txt",
+        "svhn": "test_32x32.mat",
+        "emnist_letters": "EMNIST/raw/emnist-letters-test-images-idx3-ubyte.gz",
+    }[name]
+    (root / gone).unlink()
+    assert run(capsys, name, "--data-dir", root)[::2] == (0, [])
+    assert files_of(root / PLACES[name].partition("{")[0]) == before
+
+
+def test_the_letters_are_all_that_is_kept_of_emnist(host, tmp_path, monkeypatch, capsys):
+    root, _ = published("emnist_letters", host, tmp_path, monkeypatch)
+    assert run(capsys, "emnist_letters", "--data-dir", root)[0] == 0
+    letters = [f"{source.rpartition('/')[2]}.gz" for source in ON_DISK["emnist_letters"].sources()]
+    assert files_of(root) == sorted([*letters, "gzip.zip"])
+
+
+def test_an_interrupted_fetch_ends_with_code_130(monkeypatch, tmp_path, capsys):
+    def interrupted(root):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(fetch.FETCH, "mnist", interrupted)
+    assert main(["mnist", "--data-dir", str(tmp_path)]) == 130
+    assert capsys.readouterr().err.startswith("\ninterrupted: ")
 
 
 @pytest.mark.parametrize(
@@ -284,13 +406,13 @@ def test_an_archive_that_leaves_its_folder_is_refused_by_name(name, file, host, 
 
 def test_a_tar_that_leaves_its_folder_is_refused_by_name(host, tmp_path, monkeypatch, capsys):
     root, _ = published("cifar10", host, tmp_path, monkeypatch)
-    (tmp_path / "evil").write_text("evil")
-    with tarfile.open(host[0] / datasets.CIFAR10.filename, "w:gz") as archive:
-        archive.add(tmp_path / "evil", "../stray", filter=lambda member: member)
-    monkeypatch.setattr(datasets.CIFAR10, "tgz_md5", md5(host[0] / datasets.CIFAR10.filename))
+    archive = host[0] / datasets.CIFAR10.filename
+    with tarfile.open(archive, "w:gz") as opened:
+        opened.addfile(tarfile.TarInfo("../stray"), io.BytesIO())
+    monkeypatch.setattr(datasets.CIFAR10, "tgz_md5", md5(archive))
     code, _, (error,) = run(capsys, "cifar10", "--data-dir", root)
     assert code == 2
-    assert "'../stray' would be extracted to" in error
+    assert error.endswith(f"{root / archive.name} is refused: its member '../stray' would land outside of the folder")
     assert not (tmp_path / "stray").exists()
 
 
@@ -303,7 +425,7 @@ def test_cifar_is_fetched_without_being_unpickled_by_torchvision(host, tmp_path,
 def test_a_set_of_which_one_file_is_gone_is_fetched_again(host, tmp_path, monkeypatch, capsys):
     root, _ = published("mnist", host, tmp_path, monkeypatch)
     assert run(capsys, "mnist", "--data-dir", root)[0] == 0
-    gone = root / fetch.ON_DISK["mnist"].sources()[-1]
+    gone = root / f"{fetch.ON_DISK['mnist'].sources()[-1]}.gz"
     gone.unlink()
     assert run(capsys, "mnist", "--data-dir", root)[0] == 0
     assert gone.is_file()
@@ -312,7 +434,7 @@ def test_a_set_of_which_one_file_is_gone_is_fetched_again(host, tmp_path, monkey
 @pytest.mark.parametrize("counts", [(60_000, 10_000), (12, 3)])
 def test_fewer_or_more_images_than_were_published_are_damage(host, tmp_path, monkeypatch, capsys, counts):
     root, _ = published("mnist", host, tmp_path, monkeypatch)
-    monkeypatch.setitem(fetch.PUBLISHED, "mnist", counts)
+    monkeypatch.setitem(published_images.IMAGES, "mnist", counts)
     code, _, (error,) = run(capsys, "mnist", "--data-dir", root)
     assert code == 2
     assert (
@@ -325,7 +447,7 @@ def test_every_set_can_be_fetched_and_counted():
     assert FETCHED == COUNTED == list(ON_DISK)
 
 
-FETCHED, COUNTED = list(fetch.FETCH), list(fetch.PUBLISHED)
+FETCHED, COUNTED = list(fetch.FETCH), list(published_images.IMAGES)
 
 
 def test_check_says_what_is_there_missing_and_damaged_and_fetches_nothing(host, tmp_path, monkeypatch, capsys):
@@ -357,6 +479,86 @@ def test_check_of_a_named_set_that_is_missing_fails(tmp_path, capsys):
     assert "missing" in out
     assert error.startswith("error: data set 'svhn' not found")
     assert run(capsys, "--check", "--data-dir", tmp_path)[0] == 0
+
+
+def test_check_tells_files_that_cannot_be_read_from_damaged_ones(tmp_path, monkeypatch, capsys):
+    write_mnist(tmp_path / "MNIST" / "raw")
+    write_mnist(tmp_path / "KMNIST" / "raw")
+    denied, read = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte", Path.read_bytes
+
+    def refused(path):
+        if path == denied:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    code, out, (error,) = run(capsys, "--check", "--data-dir", tmp_path)
+    assert code == 2
+    assert error == f"error: data set 'mnist' cannot be read: {denied}: Permission denied"
+    states = {row.split()[0]: row for row in out.splitlines()[2:]}
+    assert "  cannot be read: Permission denied  " in states["mnist"]
+    assert "  present  " in states["kmnist"]
+
+
+def test_check_says_of_a_cache_that_it_cannot_be_read(tmp_path, capsys):
+    write_camelyon(tmp_path)
+    (tmp_path / "cache" / "patch_camelyon.safetensors").mkdir(parents=True)
+    code, out, _ = run(capsys, "patch_camelyon", "--check", "--data-dir", tmp_path)
+    assert code == 0
+    assert out.splitlines()[2].endswith("is no regular file")
+
+
+def test_check_and_load_count_by_one_table(tmp_path, monkeypatch, capsys):
+    write_mnist(tmp_path / "MNIST" / "raw")
+    monkeypatch.setitem(published_images.IMAGES, "mnist", (60_000, 10_000))
+    with pytest.raises(UsageError) as caught:
+        load("mnist", tmp_path)
+    assert run(capsys, "mnist", "--check", "--data-dir", tmp_path)[::2] == (2, [f"error: {caught.value}"])
+
+
+def test_check_keeps_no_images_while_it_looks_at_other_sets(tmp_path, monkeypatch, capsys):
+    made, alive = [], []
+    for name in ("MNIST", "KMNIST", "FashionMNIST"):
+        write_mnist(tmp_path / name / "raw")
+    write_idx(tmp_path / "FashionMNIST" / "raw" / "t10k-labels-idx1-ubyte", np.arange(3))  # fails when all is read
+
+    def watched(name, root, *, cached=True):
+        gc.collect()
+        alive.append(sum(image() is not None for image in made))
+        try:
+            data = load(name, root, cached=cached)
+        finally:
+            made.extend(weakref.ref(image) for image in watched_tensors)
+            watched_tensors.clear()
+        return data
+
+    watched_tensors, checked = [], torchvision_sets._checked
+
+    def keeping(images, labels, shape):
+        watched_tensors.append(images)
+        return checked(images, labels, shape)
+
+    monkeypatch.setattr(torchvision_sets, "_checked", keeping)
+    monkeypatch.setattr(fetch, "load", watched)
+    assert run(capsys, "fashion_mnist", "mnist", "kmnist", "svhn", "--check", "--data-dir", tmp_path)[0] == 2
+    assert len(made) == 6
+    assert alive == [0, 0, 0, 0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such names")
+def test_a_folder_whose_name_cannot_be_printed_is_printed_all_the_same(tmp_path):
+    root = tmp_path / os.fsdecode(b"data-\xff")
+    write_mnist(root / "MNIST" / "raw")
+    script = (
+        "import sys, pytest; from tests.small_sets import publish_small; from common.datasets.fetch import main; "
+        "publish_small(pytest.MonkeyPatch()); sys.exit(main(sys.argv[1:]))"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
+    for arguments in (["mnist"], ["mnist", "--check"]):
+        command = [sys.executable, "-c", script, *arguments, "--data-dir", os.fsencode(root)]
+        done = subprocess.run(command, capture_output=True, env=environment, check=False)
+        assert done.returncode == 0, done.stderr
+        assert b"data-\\udcff" in done.stdout
 
 
 def test_check_reads_files_whose_damage_the_cache_would_hide(tmp_path, capsys):

@@ -1,10 +1,14 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from common.datasets import folder_sets, load
+from common.datasets.problems import MissingError, UnreadableError
 from common.errors import UsageError
+from tests.small_sets import publish_small
 
 WNIDS = ["n02", "n01", "n03"]  # deliberately not sorted
 
@@ -16,6 +20,7 @@ def write_jpeg(path, colour, mode="RGB", side=64):
 
 @pytest.fixture(autouse=True)
 def few_images(monkeypatch):
+    publish_small(monkeypatch, tiny_imagenet=(6, 3))
     for name, published, few in (
         ("NUM_CLASSES", 200, 3),
         ("TRAINING_PER_CLASS", 500, 2),
@@ -135,6 +140,14 @@ def test_text_that_is_none_is_named(root, part):
         load("tiny_imagenet", root)
 
 
+@pytest.mark.parametrize("name", ["", "../val_1.JPEG", "/val_1.JPEG", "val\0.JPEG", "val_1.txt", "x" * 300 + ".JPEG"])
+def test_an_annotation_of_what_is_no_file_name_is_named_by_its_line(root, name):
+    annotations = root / "tiny-imagenet-200/val/val_annotations.txt"
+    annotations.write_text(f"val_1.JPEG\tn01\t0\t0\t1\t1\n{name}\tn02\t0\t0\t1\t1\n")
+    with pytest.raises(UsageError, match=r"is corrupt.*val_annotations\.txt: line 2 names no JPEG file"):
+        load("tiny_imagenet", root)
+
+
 @pytest.mark.parametrize("line", ["val_0.JPEG\tn99\t0\t0\t1\t1", "val_0.JPEG", ""])
 def test_bad_annotation_is_named_by_its_line(root, line):
     annotations = root / "tiny-imagenet-200/val/val_annotations.txt"
@@ -145,5 +158,50 @@ def test_bad_annotation_is_named_by_its_line(root, line):
 
 def test_annotated_image_that_is_not_there_is_named(root):
     (root / "tiny-imagenet-200/val/images/val_1.JPEG").unlink()
-    with pytest.raises(UsageError, match=r"is corrupt.*val_1\.JPEG"):
+    with pytest.raises(UsageError, match=r"not found: there is no .*val_1\.JPEG; get it with"):
+        load("tiny_imagenet", root)
+
+
+@pytest.mark.parametrize("method", ["iterdir", "read_text", "stat"])
+def test_a_folder_or_file_that_may_not_be_read_is_not_called_corrupt(root, monkeypatch, method):
+    allowed = getattr(Path, method)
+
+    def refused(path, *arguments, **named):
+        if path.name in ("images", "wnids.txt") and "train" in str(path) + "train" * (method != "iterdir"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return allowed(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, method, refused)
+    with pytest.raises(UnreadableError, match=r"^data set 'tiny_imagenet' cannot be read: .*: Permission denied$"):
+        load("tiny_imagenet", root)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(OSError(5, "Input/output error"), "Input/output error"), (MemoryError(), "out of memory")]
+)
+def test_an_image_that_cannot_be_read_is_not_called_corrupt(root, monkeypatch, error, reason):
+    def refused(*_):
+        raise error
+
+    monkeypatch.setattr(Image, "open", refused)
+    with pytest.raises(UnreadableError, match=rf"^data set 'tiny_imagenet' cannot be read: .*: {reason}$"):
+        load("tiny_imagenet", root)
+
+
+def test_an_image_that_goes_while_the_others_are_read_is_missing(root, monkeypatch):
+    files = folder_sets._training_files
+
+    def listed(*arguments):
+        found = files(*arguments)
+        found[3][0].unlink()
+        return found
+
+    monkeypatch.setattr(folder_sets, "_training_files", listed)
+    with pytest.raises(MissingError, match=r"'tiny_imagenet' not found: there is no .*n01_1\.JPEG; get it with"):
+        load("tiny_imagenet", root)
+
+
+def test_a_class_folder_that_is_not_there_is_missing(root):
+    (root / "tiny-imagenet-200/train/n01/images").rename(root / "elsewhere")
+    with pytest.raises(MissingError, match=r"there is no .*n01/images; get it with"):
         load("tiny_imagenet", root)

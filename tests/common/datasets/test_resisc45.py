@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import torch
 from PIL import Image
 
 from common.datasets import load, resisc45
+from common.datasets.problems import UnreadableError
 from common.errors import UsageError
 
 PER_CLASS = 5
@@ -117,3 +119,30 @@ def test_wrongly_sized_image_is_named(folder):
     Image.new("RGB", (256, 255)).save(file)
     with pytest.raises(UsageError, match=f"corrupt: {file}: not 256x256 pixels"):
         load("resisc45", folder.parent)
+
+
+def test_a_class_folder_that_may_not_be_read_is_not_called_empty(published, monkeypatch):
+    folder, allowed = published / "NWPU-RESISC45" / CLASSES[7], Path.iterdir
+
+    def refused(path):
+        if path == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return allowed(path)
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(UnreadableError, match=f"^data set 'resisc45' cannot be read: {folder}: Permission denied$"):
+        load("resisc45", published, cached=False)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [(OSError(24, "Too many open files"), "Too many open files"), (MemoryError(), "out of memory")]
+)
+def test_an_image_that_cannot_be_read_is_not_called_corrupt(published, monkeypatch, error, reason):
+    def refused(*_):
+        raise error
+
+    monkeypatch.setattr(Image, "open", refused)
+    with pytest.raises(
+        UnreadableError, match=f"^data set 'resisc45' cannot be read: {published / 'NWPU-RESISC45'}: {reason}$"
+    ):
+        load("resisc45", published, cached=False)

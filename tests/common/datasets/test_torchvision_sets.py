@@ -1,6 +1,8 @@
+import gzip
 import hashlib
 import pickle
 import re
+import shutil
 import struct
 
 import h5py
@@ -10,9 +12,11 @@ import scipy.io
 import torch
 from torchvision import datasets
 
-from common.datasets import cifar, load, torchvision_sets
+from common.datasets import cifar, load, published, torchvision_sets
+from common.datasets.problems import CorruptError, MissingError
 from common.errors import UsageError
 
+MD5 = published.MD5  # those of the real files, which no test writes
 MNIST_LIKE = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
 
 
@@ -267,18 +271,180 @@ def test_a_pickled_copy_of_mnist_from_old_times_is_not_read(tmp_path):
     assert len(load("mnist", tmp_path).train_labels) == 12
 
 
-@pytest.mark.parametrize("name", ["MNIST", "EMNIST"])
+@pytest.mark.parametrize("name", ["KMNIST", "EMNIST"])
 def test_a_changed_pixel_of_a_file_without_a_sum_is_read_as_it_is(tmp_path, name):
-    write_mnist(tmp_path / "MNIST" / "raw")
+    write_mnist(tmp_path / "KMNIST" / "raw")
     write_letters(tmp_path)
-    file = "train-images-idx3-ubyte" if name == "MNIST" else LETTERS.format("train", "images-idx3")
+    file = "train-images-idx3-ubyte" if name == "KMNIST" else LETTERS.format("train", "images-idx3")
     path = tmp_path / name / "raw" / file
-    load({"MNIST": "mnist", "EMNIST": "emnist_letters"}[name], tmp_path)
+    load({"KMNIST": "kmnist", "EMNIST": "emnist_letters"}[name], tmp_path)
     content = bytearray(path.read_bytes())
     content[16] ^= 1  # the first pixel, after the header
     path.write_bytes(content)
-    data = load({"MNIST": "mnist", "EMNIST": "emnist_letters"}[name], tmp_path)
+    data = load({"KMNIST": "kmnist", "EMNIST": "emnist_letters"}[name], tmp_path)
     assert data.train_images[0, 0, 0, 0] == content[16]
+
+
+IDX_FILES = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
+
+
+def test_every_file_of_mnist_and_fashion_mnist_has_a_sum_of_its_own():
+    expected = [f"{folder}/raw/{file}" for folder in ("MNIST", "FashionMNIST") for file in IDX_FILES]
+    assert [*torchvision_sets.files("mnist"), *torchvision_sets.files("fashion_mnist")] == expected == list(MD5)
+    assert len({*MD5.values()}) == 8
+    assert all(re.fullmatch("[0-9a-f]{32}", md5) for md5 in MD5.values())
+
+
+@pytest.fixture(params=["mnist", "fashion_mnist"])
+def summed(request, tmp_path, monkeypatch):
+    """The name and the folder of a small set that has the sums which are expected of it."""
+    folder = tmp_path / MNIST_LIKE[request.param] / "raw"
+    write_mnist(folder)
+    sums = {f"{folder.relative_to(tmp_path)}/{file.name}": md5_of(file) for file in folder.iterdir()}
+    monkeypatch.setattr(published, "MD5", sums)
+    return request.param, folder
+
+
+def md5_of(file):
+    return hashlib.md5(file.read_bytes()).hexdigest()
+
+
+def pack(file):
+    file.with_name(f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+    file.unlink()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("file", IDX_FILES)
+def test_a_flipped_bit_of_mnist_or_fashion_mnist_is_refused_by_its_file(tmp_path, summed, file, packed):
+    name, folder = summed
+    load(name, tmp_path)
+    before = md5_of(folder / file)
+    content = bytearray((folder / file).read_bytes())
+    content[-1] ^= 1
+    (folder / file).write_bytes(content)
+    after = md5_of(folder / file)
+    if packed:
+        pack(folder / file)
+    with pytest.raises(
+        CorruptError, match=f"'{name}' is corrupt: {folder}: the MD5 sum of {file} is {after}, not {before}"
+    ):
+        load(name, tmp_path)
+
+
+def test_the_files_of_fashion_mnist_are_no_mnist(tmp_path, summed):
+    name, folder = summed
+    other = {"mnist": "fashion_mnist", "fashion_mnist": "mnist"}[name]
+    others = {key.replace(f"{MNIST_LIKE[name]}/", f"{MNIST_LIKE[other]}/"): "0" * 32 for key in published.MD5}
+    published.MD5.update(others)
+    shutil.copytree(folder, tmp_path / MNIST_LIKE[other] / "raw")
+    load(name, tmp_path)
+    with pytest.raises(CorruptError, match=f"'{other}' is corrupt: .*the MD5 sum of train-images-idx3-ubyte is"):
+        load(other, tmp_path)
+
+
+PACKED = ["mnist", "fashion_mnist", "kmnist", "emnist_letters"]
+
+
+@pytest.mark.parametrize("name", PACKED)
+@pytest.mark.parametrize("which", [slice(0, 4), slice(0, 1), slice(3, 4)])
+def test_packed_files_are_read_as_they_are(tmp_path, name, which):
+    folder = write_any_idx(tmp_path, name)
+    unpacked = load(name, tmp_path)
+    for file in sorted(folder.iterdir())[which]:
+        pack(file)
+    before = sorted(folder.iterdir())
+    assert load(name, tmp_path).fingerprint == unpacked.fingerprint
+    assert sorted(folder.iterdir()) == before, "reading leaves nothing behind"
+
+
+def write_any_idx(root, name):
+    if name == "emnist_letters":
+        write_letters(root)
+        return root / "EMNIST" / "raw"
+    folder = root / MNIST_LIKE[name] / "raw"
+    write_mnist(folder)
+    return folder
+
+
+def test_an_unpacked_file_goes_before_a_packed_one(tmp_path):
+    folder = write_any_idx(tmp_path, "mnist")
+    (folder / "train-images-idx3-ubyte.gz").write_bytes(b"no gzip file")
+    load("mnist", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["kmnist", "emnist_letters"])
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda old: old[:-9], "Compressed file ended"),
+        (lambda old: b"", "is no IDX file"),
+        (lambda old: b"no gzip file", "Not a gzipped file"),
+        (lambda old: old[:200] + bytes(200) + old[400:], "."),
+        (lambda old: old[:-8] + bytes(8), "CRC check failed"),
+    ],
+)
+def test_a_damaged_packed_file_is_refused(tmp_path, name, damage, why):
+    folder = write_any_idx(tmp_path, name)
+    for file in list(folder.iterdir()):
+        pack(file)
+    (file,) = folder.glob("*train-images*")
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(CorruptError, match=f"'{name}' is corrupt: {folder}: .*{why}"):
+        load(name, tmp_path)
+
+
+def test_a_file_that_is_there_in_neither_form_is_named_unpacked(tmp_path):
+    folder = write_any_idx(tmp_path, "kmnist")
+    for file in list(folder.iterdir()):
+        pack(file)
+    (folder / "t10k-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(MissingError, match=f"there is no {folder / 't10k-labels-idx1-ubyte'};"):
+        load("kmnist", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"\0\0\x08\x03" + struct.pack(">3I", 2, 28, 28) + bytes(2 * 784 - 1), r"1567 bytes, where .* \[2, 28, 28\]"),
+        (b"\0\0\x08\x03" + struct.pack(">3I", 2, 28, 28) + bytes(2 * 784 + 1), r"1569 bytes, where .* \[2, 28, 28\]"),
+        (b"\0\0\x08\x01" + struct.pack(">I", 784) + bytes(784), "no IDX file of bytes in 3 dimensions"),
+        (b"\0\0\x09\x03" + struct.pack(">3I", 1, 28, 28) + bytes(784), "no IDX file of bytes in 3 dimensions"),
+        (b"\1\0\x08\x03" + struct.pack(">3I", 1, 28, 28) + bytes(784), "no IDX file of bytes in 3 dimensions"),
+        (b"\0\0\x08\x03" + struct.pack(">3I", 0, 28, 28), "no IDX file of bytes in 3 dimensions"),
+        (b"\0\0\x08\x03" + struct.pack(">3I", 1 << 31, 1 << 31, 1 << 31) + bytes(9), "9 bytes, where"),
+    ],
+)
+def test_an_idx_file_of_another_format_or_length_is_refused(tmp_path, content, why):
+    folder = write_any_idx(tmp_path, "kmnist")
+    (folder / "train-images-idx3-ubyte").write_bytes(content)
+    with pytest.raises(CorruptError, match=f"train-images-idx3-ubyte .*{why}"):
+        load("kmnist", tmp_path)
+
+
+@pytest.mark.parametrize("name", MNIST_LIKE)
+def test_idx_files_are_what_torchvision_reads(tmp_path, name):
+    write_mnist(tmp_path / MNIST_LIKE[name] / "raw")
+    data = load(name, tmp_path)
+    for images, labels, train in (
+        (data.train_images, data.train_labels, True),
+        (data.test_images, data.test_labels, False),
+    ):
+        theirs = getattr(datasets, MNIST_LIKE[name])(tmp_path, train=train)
+        assert torch.equal(images[:, 0], theirs.data)
+        assert torch.equal(labels, theirs.targets)
+
+
+def test_svhn_is_what_torchvision_reads(tmp_path, monkeypatch):
+    write_svhn(tmp_path, monkeypatch)
+    data = load("svhn", tmp_path)
+    for images, labels, split in (
+        (data.train_images, data.train_labels, "train"),
+        (data.test_images, data.test_labels, "test"),
+    ):
+        theirs = datasets.SVHN(tmp_path, split=split)
+        assert np.array_equal(images, theirs.data)
+        assert labels.tolist() == theirs.labels.tolist()
 
 
 @pytest.mark.parametrize("file", ["data_batch_2", "test_batch", "batches.meta"])
@@ -325,11 +491,12 @@ def test_letters_that_are_not_what_was_published_are_refused(tmp_path, kind, arr
 @pytest.mark.parametrize("damage", [lambda old: old[:-1], lambda old: old[:200] + b"?" + old[201:], lambda _: b""])
 def test_damaged_svhn_file_is_refused_before_it_is_read(tmp_path, monkeypatch, file, damage):
     write_svhn(tmp_path, monkeypatch)
-    (tmp_path / file).write_bytes(damage((tmp_path / file).read_bytes()))
+    bad = damage((tmp_path / file).read_bytes())
+    (tmp_path / file).write_bytes(bad)
     read = scipy.io.loadmat
-    monkeypatch.setattr(scipy.io, "loadmat", lambda at: pytest.fail("read a damaged file") if file in at else read(at))
+    monkeypatch.setattr(scipy.io, "loadmat", lambda at: pytest.fail("bad") if at.getvalue() == bad else read(at))
     place = re.escape(f"{tmp_path}/{{train_32x32.mat,test_32x32.mat}}")  # never the root, which holds other data sets
-    with pytest.raises(UsageError, match=f"'svhn' is corrupt: {place}: ."):
+    with pytest.raises(UsageError, match=f"'svhn' is corrupt: {place}: the MD5 sum of {file} is"):
         load("svhn", tmp_path)
 
 
@@ -350,12 +517,12 @@ def test_svhn_that_is_not_what_was_published_is_refused(tmp_path, monkeypatch, c
 
 @pytest.mark.parametrize("key", ["x", "y"])
 @pytest.mark.parametrize("part", ["train", "test"])
-@pytest.mark.parametrize("kept", [0, 100, -1])
-def test_truncated_patches_are_refused(tmp_path, part, key, kept):
+@pytest.mark.parametrize(("kept", "why"), [(0, "file signature not found"), (100, "truncated"), (-1, "truncated file")])
+def test_truncated_patches_are_refused(tmp_path, part, key, kept, why):
     write_camelyon(tmp_path)
     file = tmp_path / "pcam" / PATCHES.format(part, key)
     file.write_bytes(file.read_bytes()[:kept])
-    with pytest.raises(UsageError, match=f"'patch_camelyon' is corrupt: {file.parent}: ."):
+    with pytest.raises(UsageError, match=rf"'patch_camelyon' is corrupt: {file.parent}: Unable to .* \({why}"):
         load("patch_camelyon", tmp_path)
 
 
