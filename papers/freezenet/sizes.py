@@ -13,7 +13,7 @@ from common.models.operations import Work
 from common.models.resnet import resnet34
 from common.models.vgg import vgg16_d
 from common.models.weights import parameter_counts
-from papers.freezenet.storage import network_size
+from papers.freezenet.masks import Rate, exact_rate
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,44 @@ NETWORKS = (("lenet_300_100", 10), ("lenet5_caffe", 10), ("vgg16_d", 10), ("vgg1
 RATES = (0.0, 0.9, 0.95, 0.99, 0.995, 0.999)
 
 
+@dataclass(frozen=True)
+class NetworkSize:
+    """Size without mask and seed, in kB of 1,024 bytes, and the factor by which the dense network is larger.
+
+    `printed_kb` and `printed_factor` are computed as Table 2 does, rounded to 0.1; `exact_kb` takes four
+    bytes for each trainable weight and each bias, and `exact_factor` divides sizes before they are rounded.
+    """
+
+    printed_kb: float
+    printed_factor: float
+    exact_kb: float
+    exact_factor: float
+
+
+def network_size(weights: int, biases: int, trainable: int, freezing_rate: Rate) -> NetworkSize:
+    """Return the network size and compression factor of Table 2, as printed and exact.
+
+    Takes |W|, |B|, the number of trainable weights |m|_0, and q; raises ValueError for q outside [0, 1).
+
+    The paper gives no formula. Its four sizes are those of 4 [(1 - q)(|W| + |B|) + |B|] / 1024: the rate is
+    applied to weights and biases together, and the biases, which are never frozen, are added once more. That
+    counts (1 - q)|B| values too many: 170.7 kB in place of 170.4 kB for LeNet-5-Caffe at q = 0.9. Its factors
+    are ratios of sizes already rounded to 0.1 kB, which makes 431.8 out of 426.8 at q = 0.999. Its row q = 0
+    is the dense network, 4 (|W| + |B|) / 1024. A kB is 1,024 bytes.
+    """
+    rate = exact_rate(freezing_rate)
+    dense = Fraction(4 * (weights + biases), 1024)
+    exact = Fraction(4 * (trainable + biases), 1024)
+    counted = (1 - rate) * (weights + biases) + biases if rate else weights + biases
+    printed = round(Fraction(4 * counted, 1024), 1)
+    return NetworkSize(
+        printed_kb=float(printed),
+        printed_factor=float(round(round(dense, 1) / printed, 1)),
+        exact_kb=float(exact),
+        exact_factor=float(dense / exact),
+    )
+
+
 def count(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
     """Count each network's parameters, and what is left to train and to store at its freezing rate."""
     for job in jobs:
@@ -53,7 +91,7 @@ def counts(network: Architecture, freezing_rate: float) -> dict[str, float]:
     """
     with torch.device("meta"):
         found = parameter_counts(build(network))
-    rate = Fraction(repr(freezing_rate))
+    rate = exact_rate(freezing_rate)
     k = int((1 - rate) * found.weights)
     trained = k + found.biases + found.batch_norm
     q_beta = 1 - Fraction(k + found.biases, found.weights + found.biases)

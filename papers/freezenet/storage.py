@@ -1,36 +1,55 @@
-"""A FreezeNet as one file: seed, entropy-coded mask and trained values; and the sizes of Table 2.
+"""A FreezeNet as one file: seed, coded mask and trained values (Section 3.3).
 
 Layout, little-endian throughout: magic, format version (uint16), length of the header (uint32), header
 (JSON), mask, values, SHA-256 of all bytes before it. The header names the architecture, the initialisation
 scheme and seed, what the frozen weights are ("initial" or, in a pruned network, "zero") with a checksum of
-them, and how many weights of each tensor are trained. The mask is one range-coded stream of 32-bit words; the
-share of trained weights of a tensor, rounded to a multiple of 2^-20, is the probability its entries are coded
-with. The values are the trained weights of each tensor in index order, then every bias, BatchNorm parameter
-and BatchNorm statistic, as float32; batch counters are int64.
+them, and how many weights of each tensor are trained. The mask is as in `mask_code`. The values are the trained
+weights of each tensor in index order, then every bias, BatchNorm parameter and BatchNorm statistic, as float32;
+batch counters are int64.
 """
 
 import hashlib
 import json
+import math
 import os
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import constriction
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from common.models import Architecture, architecture_of, build, initialisation_of, initialise, weight_tensors
-from papers.freezenet.masks import Rate, check_mask, exact_rate
+from common.errors import UsageError
+from common.models import (
+    Architecture,
+    architecture_of,
+    build,
+    initialisation_of,
+    initialise,
+    lenet5_caffe,
+    lenet_300_100,
+    resnet34,
+    resnet_mini,
+    vgg16_d,
+    vgg_mini,
+    weight_tensors,
+)
+from papers.freezenet.mask_code import decode, encode
+from papers.freezenet.masks import check_mask
 
 MAGIC = b"FREEZNET"
-VERSION = 1
-MAX_WEIGHTS = 2**28  # 1 GiB of float32, twelve times a ResNet34: a file that claims more is not believed
+VERSION = 2  # a change of any byte that `save` writes is another version
+NETWORKS = tuple(
+    builder.__name__ for builder in (lenet_300_100, lenet5_caffe, vgg16_d, vgg_mini, resnet34, resnet_mini)
+)
+"""What a file may ask for: the networks of the paper and their small counterparts, whose depth no argument sets."""
+MAX_WEIGHTS = 2**26  # 256 MiB of float32, three times a ResNet34: a file that claims more is not believed
+MAX_NAME = 100  # characters of a name in the header
+MAX_ARGUMENTS = 8
 
 _PREFIX = struct.Struct("<8sHI")
 _DIGEST_SIZE = hashlib.sha256().digest_size
@@ -38,48 +57,9 @@ _STORED_DTYPES: dict[torch.dtype, np.dtype[Any]] = {
     torch.float32: np.dtype("<f4"),
     torch.int64: np.dtype("<i8"),
 }
-_WORD: np.dtype[Any] = np.dtype("<u4")
-_PROBABILITY_STEPS = 2**20
+_BYTE: np.dtype[Any] = np.dtype("u1")
 
 Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class NetworkSize:
-    """Size without mask and seed, in kB of 1,024 bytes, and the factor by which the dense network is larger.
-
-    `printed_kb` and `printed_factor` are computed as Table 2 does, rounded to 0.1; `exact_kb` takes four
-    bytes for each trainable weight and each bias, and `exact_factor` divides sizes before they are rounded.
-    """
-
-    printed_kb: float
-    printed_factor: float
-    exact_kb: float
-    exact_factor: float
-
-
-def network_size(weights: int, biases: int, trainable: int, freezing_rate: Rate) -> NetworkSize:
-    """Return the network size and compression factor of Table 2, as printed and exact.
-
-    Takes |W|, |B|, the number of trainable weights |m|_0, and q; raises ValueError for q outside [0, 1).
-
-    The paper gives no formula. Its four sizes are those of 4 [(1 - q)(|W| + |B|) + |B|] / 1024: the rate is
-    applied to weights and biases together, and the biases, which are never frozen, are added once more. That
-    counts (1 - q)|B| values too many: 170.7 kB in place of 170.4 kB for LeNet-5-Caffe at q = 0.9. Its factors
-    are ratios of sizes already rounded to 0.1 kB, which makes 431.8 out of 426.8 at q = 0.999. Its row q = 0
-    is the dense network, 4 (|W| + |B|) / 1024. A kB is 1,024 bytes.
-    """
-    rate = exact_rate(freezing_rate)
-    dense = Fraction(4 * (weights + biases), 1024)
-    exact = Fraction(4 * (trainable + biases), 1024)
-    counted = (1 - rate) * (weights + biases) + biases if rate else weights + biases
-    printed = round(Fraction(4 * counted, 1024), 1)
-    return NetworkSize(
-        printed_kb=float(printed),
-        printed_factor=float(round(round(dense, 1) / printed, 1)),
-        exact_kb=float(exact),
-        exact_factor=float(dense / exact),
-    )
 
 
 def save(path: str | os.PathLike[str], model: nn.Module, seed: int, mask: Mapping[str, Tensor]) -> int:
@@ -90,21 +70,23 @@ def save(path: str | os.PathLike[str], model: nn.Module, seed: int, mask: Mappin
     takes as many values as a FreezeNet (Section 3.3). The file appears whole or not at all, replacing an
     older one.
 
-    Raises ValueError where the network lacks architecture or initialisation or no longer has the layout of
-    its architecture, the mask does not fit it, the seed is outside [0, 2^63), or frozen weights are neither
-    what the seed regenerates nor zero.
+    Raises ValueError where the network lacks architecture or initialisation, is none of `NETWORKS`, has more than
+    `MAX_WEIGHTS` weights or no longer the layout of its architecture, the mask does not fit it, the seed is outside
+    [0, 2^63), or frozen weights are neither what the seed regenerates nor zero.
     """
     check_mask(model, mask)
     _check_seed(seed)
     architecture, scheme = architecture_of(model), initialisation_of(model).scheme
+    _check_name(architecture)
     fresh = build(architecture)
     _check_layout(model, fresh)
+    _weight_shapes(fresh)
     initialise(fresh, scheme, seed)
     trained = {name: mask[name].cpu().numpy().reshape(-1) for name in weight_tensors(model)}
     values = {name: _flat(name, tensor) for name, tensor in model.state_dict().items()}
     frozen = {name: values[name][~part] for name, part in trained.items()}
     initial = {name: _flat(name, weight)[~trained[name]] for name, weight in weight_tensors(fresh).items()}
-    words = _encode(trained)
+    code = encode(trained.values())
     header = _Header(
         architecture=architecture.name,
         arguments=architecture.arguments,
@@ -113,28 +95,30 @@ def save(path: str | os.PathLike[str], model: nn.Module, seed: int, mask: Mappin
         frozen=_origin(frozen, initial, f"{scheme} with seed {seed}"),
         frozen_sha256=_checksum(frozen.values()),
         trained=tuple(int(part.sum()) for part in trained.values()),
-        mask_words=words.size,
+        mask_bytes=len(code),
     )
     stored = [values[name][part] for name, part in trained.items()]
     stored += [array for name, array in values.items() if name not in trained]
     text = json.dumps(asdict(header), separators=(",", ":")).encode()
     frame = _PREFIX.pack(MAGIC, VERSION, len(text)) + text
-    content = b"".join([frame, words.tobytes(), *(array.tobytes() for array in stored)])
+    content = b"".join([frame, code, *(array.tobytes() for array in stored)])
     return _write_whole(Path(path), content + hashlib.sha256(content).digest())
 
 
 def load(path: str | os.PathLike[str]) -> nn.Module:
     """Rebuild a stored network, bit for bit, on the CPU and in evaluation mode.
 
-    Nothing in the file is executed, and no tensor is made before the sizes in the header fit the file. Raises
-    OSError where the file cannot be read, ValueError where it is damaged, incomplete, of another format or
-    version, or where the random generator of this platform does not regenerate its frozen weights.
+    The file may come from anywhere: nothing in it is executed, and no tensor is made before the sizes in the
+    header are bounded and fit the file. Raises UsageError, and nothing else, where it cannot be read, is damaged,
+    incomplete, of another format or version or asks for what is none of `NETWORKS`, and where the random
+    generator of this platform does not regenerate its frozen weights.
     """
-    content = Path(path).read_bytes()
     try:
-        return _rebuild(*_unpack(content))
+        return _rebuild(*_unpack(Path(path).read_bytes()))
+    except OSError as error:
+        raise UsageError(f"{os.fspath(path)} cannot be read: {error.strerror}; check the path") from error
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)}: {error}") from error
+        raise UsageError(f"{os.fspath(path)}: {error}; get the file, or train and save the network, again") from error
 
 
 @dataclass(frozen=True)
@@ -146,14 +130,17 @@ class _Header:
     frozen: str
     frozen_sha256: str
     trained: tuple[int, ...]
-    mask_words: int
+    mask_bytes: int
 
     def __post_init__(self) -> None:
         names, numbers = zip(*self.arguments, strict=True) if self.arguments else ((), ())
         strings = {type(v) for v in (self.architecture, self.scheme, self.frozen, self.frozen_sha256, *names)}
-        integers = {type(v) for v in (self.seed, self.mask_words, *self.trained, *numbers)}
+        integers = {type(v) for v in (self.seed, self.mask_bytes, *self.trained, *numbers)}
         if strings != {str} or integers != {int}:
             raise ValueError("the header has an entry of the wrong type")
+        longest = max(len(name) for name in (self.architecture, self.scheme, self.frozen, *names))
+        if longest > MAX_NAME or len(numbers) > MAX_ARGUMENTS or max(map(abs, numbers), default=0) > MAX_WEIGHTS:
+            raise ValueError("the header has an entry that is larger than any network needs")
         _check_seed(self.seed)
         if self.frozen not in ("initial", "zero"):
             raise ValueError(f"frozen weights must be 'initial' or 'zero', not {self.frozen!r}")
@@ -161,7 +148,7 @@ class _Header:
 
 def _check_seed(seed: int) -> None:
     if not 0 <= seed < 2**63:
-        raise ValueError(f"the seed must be in [0, 2^63), not {seed}")
+        raise ValueError("the seed must be in [0, 2^63)")
 
 
 def _unpack(content: bytes) -> tuple[_Header, bytes]:
@@ -173,7 +160,7 @@ def _unpack(content: bytes) -> tuple[_Header, bytes]:
         raise ValueError(f"stored in format version {version}, but this program reads version {VERSION}")
     content, digest = content[:-_DIGEST_SIZE], content[-_DIGEST_SIZE:]
     if hashlib.sha256(content).digest() != digest:
-        raise ValueError("damaged or incomplete: the checksum does not match; copy or create the file again")
+        raise ValueError("damaged or incomplete: the checksum does not match")
     body = _PREFIX.size + header_size
     if body > len(content):
         raise ValueError("the header is longer than the file")
@@ -200,8 +187,8 @@ def _rebuild(header: _Header, body: bytes) -> nn.Module:
     if len(header.trained) != len(sizes) or any(not 0 <= count <= size for count, size in counts):
         raise ValueError("the counts of trained weights do not fit the architecture")
     kept_fields = [(_STORED_DTYPES[torch.float32], count) for count in header.trained]
-    words, *arrays = _split(body, [(_WORD, header.mask_words), *kept_fields, *others.values()])
-    masks = _decode(words, counts)
+    code, *arrays = _split(body, [(_BYTE, header.mask_bytes), *kept_fields, *others.values()])
+    masks = decode(code.tobytes(), counts)
     model = build(architecture)
     initialise(model, header.scheme, header.seed)
     state = model.state_dict()
@@ -214,8 +201,8 @@ def _rebuild(header: _Header, body: bytes) -> nn.Module:
         state[name].masked_scatter_(kept, torch.from_numpy(values))
     if _checksum(frozen) != header.frozen_sha256:
         raise ValueError(
-            "the random generator of this platform gives other frozen weights; load the file with the "
-            "PyTorch version and on the kind of machine that it was written with"
+            "the random generator of this platform gives other frozen weights than the PyTorch version and the "
+            "kind of machine that the file was written with"
         )
     for name, values in zip(others, arrays[len(weights) :], strict=True):
         state[name].copy_(torch.from_numpy(values).view(state[name].shape))
@@ -223,17 +210,33 @@ def _rebuild(header: _Header, body: bytes) -> nn.Module:
 
 
 def _layout(architecture: Architecture) -> tuple[dict[str, torch.Size], dict[str, tuple[np.dtype[Any], int]]]:
-    """Return the shapes of the weight tensors and (dtype, size) of all else, taking no memory for them."""
+    """Return the shapes of the weight tensors and (dtype, size) of all else, taking no memory for them.
+
+    Raises ValueError for a network that no file may ask for.
+    """
+    _check_name(architecture)
     try:
+        if any(number < 1 for _, number in architecture.arguments):
+            raise ValueError("an argument below 1")
         with torch.device("meta"):
             skeleton = build(architecture)
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise ValueError(f"the header describes no network that can be built: {architecture}") from error
-    weights = {name: weight.shape for name, weight in weight_tensors(skeleton).items()}
-    if sum(shape.numel() for shape in weights.values()) > MAX_WEIGHTS:
-        raise ValueError(f"the header describes more than {MAX_WEIGHTS} weights: {architecture}")
-    state = skeleton.state_dict()
+    weights, state = _weight_shapes(skeleton), skeleton.state_dict()
     return weights, {n: (_STORED_DTYPES[t.dtype], t.numel()) for n, t in state.items() if n not in weights}
+
+
+def _check_name(architecture: Architecture) -> None:
+    if architecture.name not in NETWORKS:
+        raise ValueError(f"no network of FreezeNet: {architecture.name!r}; there are {', '.join(NETWORKS)}")
+
+
+def _weight_shapes(model: nn.Module) -> dict[str, torch.Size]:
+    """Return the shapes of the weight tensors; raise a ValueError where they are too large to be stored."""
+    shapes = {name: weight.shape for name, weight in weight_tensors(model).items()}
+    if sum(math.prod(shape) for shape in shapes.values()) > MAX_WEIGHTS:
+        raise ValueError(f"more than {MAX_WEIGHTS} weights: {architecture_of(model)}")
+    return shapes
 
 
 def _check_layout(model: nn.Module, fresh: nn.Module) -> None:
@@ -259,7 +262,7 @@ def _origin(frozen: dict[str, Array], initial: dict[str, Array], draw: str) -> s
     changed = [name for name in frozen if frozen[name].tobytes() != initial[name].tobytes()]
     if not changed:
         return "initial"
-    not_zero = [name for name in frozen if frozen[name].view(_WORD).any()]
+    not_zero = [name for name in frozen if frozen[name].view("<u4").any()]
     if not not_zero:
         return "zero"
     name = next((name for name in changed if name in not_zero), changed[0])
@@ -274,36 +277,6 @@ def _checksum(arrays: Iterable[Array]) -> str:
     for array in arrays:
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def _bernoulli(trained: int, size: int) -> Any:
-    """Return the model of a mask's entries; its probability is exact, so that every platform agrees."""
-    steps = (2 * trained * _PROBABILITY_STEPS + size) // (2 * size)
-    steps = min(max(steps, 1), _PROBABILITY_STEPS - 1)
-    return constriction.stream.model.Bernoulli(steps / _PROBABILITY_STEPS, perfect=False)
-
-
-def _encode(masks: dict[str, Array]) -> Array:
-    encoder = constriction.stream.queue.RangeEncoder()
-    for mask in masks.values():
-        encoder.encode(mask.astype(np.int32), _bernoulli(int(mask.sum()), mask.size))
-    words: Array = encoder.get_compressed().astype(_WORD)
-    return words
-
-
-def _decode(words: Array, counts: Iterable[tuple[int, int]]) -> list[Array]:
-    """Return a mask for each (number of trained weights, number of weights)."""
-    decoder = constriction.stream.queue.RangeDecoder(words)
-    masks = []
-    for count, size in counts:
-        try:
-            mask = decoder.decode(_bernoulli(count, size), size).astype(bool)
-        except AssertionError as error:  # how the decoder reports an impossible stream
-            raise ValueError("the mask cannot be decoded") from error
-        if int(mask.sum()) != count:
-            raise ValueError("the mask does not have the stated number of trained weights")
-        masks.append(mask)
-    return masks
 
 
 def _split(body: bytes, fields: Sequence[tuple[np.dtype[Any], int]]) -> list[Array]:

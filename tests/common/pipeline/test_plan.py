@@ -98,6 +98,7 @@ def test_several_processes_share_the_rows_and_the_longest_group_bounds_the_total
 def test_the_longest_groups_start_first():
     assert makespan([], 2) == 0.0
     assert makespan([1.0, 5.0, 1.0, 1.0, 1.0], 2) == 5.0
+    assert makespan([1.0, 1.0, 1.0, 1.0, 5.0], 2) == 5.0, "in whatever order they are given"
     assert makespan([3.0, 3.0, 2.0, 2.0, 2.0], 2) == 7.0
 
 

@@ -123,6 +123,16 @@ def test_the_same_job_twice_is_the_same_bit_by_bit():
     assert first[0].curves != first[1].curves
 
 
+def test_every_seed_starts_from_a_classifier_of_its_own():
+    setting = replace(SHORT, steps=1)
+    first, second = train(jobs(Cell(setting, FAN_IN, 0.01, 0.01), seeds=(0, 1)), ENVIRONMENT)
+    assert first.scalars["norm_0"] != second.scalars["norm_0"]
+    (again,) = train(jobs(Cell(setting, NEARLY_ZERO, 0.01, 0.01), seeds=(1,)), ENVIRONMENT)
+    assert again.scalars["norm_0"] / NEARLY_ZERO.spread == pytest.approx(
+        second.scalars["norm_0"] / FAN_IN.deviation(10, 64)
+    ), "all starts of a seed have the same numbers"
+
+
 def test_a_network_that_does_not_stack_is_trained_one_job_after_another(monkeypatch):
     every = jobs(Cell(SHORT, ZERO, 0.05, 0.005), Cell(SHORT, FAN_IN, 0.01, 0.01))
     stacked = measured(FINE_TUNING, every, ENVIRONMENT)

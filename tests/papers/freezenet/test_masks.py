@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -74,7 +74,23 @@ def score_arrays(draw: st.DrawFn) -> list[Array]:
     return [np.array(values, dtype=np.float32).reshape(s) for values, s in zip(lists, shapes, strict=True)]
 
 
+def numbered(*shapes: tuple[int, int]) -> list[Array]:
+    """Return scores 1, 2, 3, ... of alternating sign, all different."""
+    total = sum(rows * columns for rows, columns in shapes)
+    values = np.arange(1, total + 1, dtype=np.float32) * np.where(np.arange(total) % 2, -1, 1).astype(np.float32)
+    parts = np.split(values, np.cumsum([rows * columns for rows, columns in shapes])[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
 @settings(max_examples=300, deadline=None)
+@example(scores=numbered((2, 2), (2, 3)), thousandths=900, signed=False, seed=0)  # (1 - 0.9) 10 is 0.9999999999999998
+@example(scores=numbered((4, 3), (4, 2)), thousandths=850, signed=False, seed=0)  # (1 - 0.85) 20 = 3.0000000000000004
+@example(scores=numbered((4, 3), (4, 2)), thousandths=975, signed=False, seed=0)  # k = floor(0.5), a half to even too
+@example(scores=numbered((4, 3), (4, 2)), thousandths=875, signed=True, seed=0)  # k = floor(2.5)
+@example(scores=numbered((4, 3), (4, 2)), thousandths=826, signed=True, seed=0)  # k = floor(3.48)
+@example(scores=numbered((3, 1), (4, 1)), thousandths=715, signed=False, seed=0)  # k = floor(1.995)
+@example(scores=[-np.ones((2, 2), np.float32), *numbered((2, 3))], thousandths=400, signed=False, seed=0)  # tied
+@example(scores=[np.zeros((2, 2), np.float32), *numbered((1, 1))], thousandths=400, signed=False, seed=0)  # at zero
 @given(scores=score_arrays(), thousandths=st.integers(0, 999), signed=st.booleans(), seed=st.integers(0, 9))
 def test_mask_equals_brute_force_plus_guard(scores: list[Array], thousandths: int, signed: bool, seed: int) -> None:
     tensors = {f"layer{i}": torch.from_numpy(score) for i, score in enumerate(scores)}
@@ -230,10 +246,20 @@ def test_random_mask_depends_on_the_generator_only() -> None:
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_random_mask_is_guarded() -> None:
+def test_random_mask_is_guarded_by_the_draws_of_its_own_generator() -> None:
     model = nn.Sequential(nn.Linear(20, 10), nn.Linear(10, 5))
-    mask = random_mask(model, 0.999, seeded())  # k = floor(0.25) = 0
-    assert [int(part.sum()) for part in mask.values()] == [1, 1]
+    before, guards = torch.get_rng_state(), []
+    for seed in range(8):
+        generator = seeded(seed)
+        mask = random_mask(model, 0.999, generator)  # k = floor(0.25) = 0
+        assert [int(part.sum()) for part in mask.values()] == [1, 1]
+        guards.append([int(part.flatten().nonzero()) for part in mask.values()])
+        follow = seeded(seed)
+        torch.randperm(250, generator=follow)
+        assert guards[-1] == [int(torch.randint(size, (), generator=follow)) for size in (200, 50)]
+        assert torch.equal(generator.get_state(), follow.get_state())
+    assert len({tuple(own) for own in guards}) > 5
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_rates_by_hand() -> None:

@@ -47,6 +47,20 @@ def test_all_arms_of_a_seed_share_split_weights_and_order():
     assert not torch.equal(base.run.train, start("baseline", seed=1).run.train)
 
 
+@pytest.mark.parametrize("method", ["freezenet", "grasp", "random"])
+def test_every_seed_has_its_own_split_weights_mask_and_order(method):
+    first, second = (start(method, 0.5, seed) for seed in (0, 1))
+    for name in first.start:
+        assert not torch.equal(first.start[name], second.start[name]), name
+        assert not torch.equal(first.run.mask[name], second.run.mask[name]), name
+    assert not torch.equal(first.run.train, second.run.train)
+    assert not torch.equal(first.run.validation, second.run.validation)
+    assert first.run.seed != second.run.seed
+    again, other = (start(method, 0.5, seed, reinitialisation="xavier_normal") for seed in (0, 1))
+    for name in again.start:
+        assert not torch.equal(again.start[name], other.start[name]), name
+
+
 def test_freezenet_keeps_its_frozen_weights_and_snip_sets_them_to_zero():
     frozen, pruned = start("freezenet"), start("snip")
     for name, mask in frozen.run.mask.items():
@@ -173,6 +187,23 @@ def test_gradient_norms_against_one_batch_by_hand():
     expected = total / sum(int(m.sum()) for m in masks)
     assert float(found["gradient_norm"]) == pytest.approx(expected, rel=1e-5)
     assert float(found["summed_gradient_norm"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_gradient_norms_against_several_batches_by_hand():
+    """The last batch is smaller, and counts as much as the others in the mean gradient."""
+    prepared = start("freezenet", 0.999)
+    run, masks = replace(prepared.run, train=prepared.run.train[:250]), prepared.run.mask
+    gradients = []
+    for part in torch.split(run.train, 100):
+        loss = torch.nn.functional.cross_entropy(run.model(DATA.images[part]), DATA.labels[part])
+        own = torch.autograd.grad(loss, list(weight_tensors(run.model).values()))
+        gradients.append(torch.cat([g[m] for g, m in zip(own, masks.values(), strict=True)]).double().numpy())
+    count = len(gradients[0])
+    assert 50 <= count <= 53, "so few that a divisor of one less shows"
+    found = gradient_norms(run, DATA, batch_size=100)
+    assert float(found["gradient_norm"]) == pytest.approx(sum(abs(g).sum() for g in gradients) / count, rel=1e-5)
+    assert float(found["summed_gradient_norm"]) == pytest.approx(abs(sum(gradients)).sum() / count, rel=1e-5)
+    assert float(found["gradient_std"]) == pytest.approx((sum(gradients) / 3).std(), rel=1e-5)
 
 
 def test_measuring_gradients_leaves_running_statistics_alone():
