@@ -171,6 +171,8 @@ def _drift(id: str, now: Numbers, accepted: Sequence[Accepted]) -> tuple[float, 
         variance, degrees = scatter(id, name, accepted)
         mean = float(difference.mean())
         p = 2.0 * float(t_cdf(-abs(mean), math.sqrt(variance / len(difference)), degrees))
+        if math.isnan(p):
+            return 0.0, f"{name}: its differences from the baseline have no p-value"
         if p < worst:
             worst, side = p, "above" if mean > 0.0 else "below"
             sentence = f"{name}: {abs(mean):.4g} {side} the baseline over {len(difference)} paired seeds"

@@ -15,7 +15,7 @@ from common.pipeline.kinds import exact, order, rate, trend, value
 from common.pipeline.quantity import cells_of, points, require_seeds
 from common.pipeline.sample import priors
 from common.pipeline.verdict import Finding, Verdict
-from common.statistics import ALPHA, Array
+from common.statistics import ALPHA, Array, Undefined
 
 LEAST_CORRELATED = 4  # cells; three have six orders, too few to say anything
 WATCH = 0.10  # the share of false entries that the list of claims to watch may have
@@ -67,13 +67,13 @@ def check_claims(claims: Sequence[Claim], results: Results) -> list[Judged]:
 
 
 def judge(claim: Claim, check: Check, results: Results, kinds: Mapping[str, Judge]) -> Finding:
-    """Judge one claim; missing and unusable numbers are verdicts of their own."""
+    """Judge one claim; missing and unusable numbers, and a test without p-value, are errors."""
     if any(quantity.experiment not in results.experiments for quantity in check.quantities):
         return Finding(Verdict.NOT_RUN, "its experiment was not asked for")
     try:
         require_seeds(check, results)
         return _at_scale(kinds[check.kind](claim, check, results), check, results)
-    except Failed as failure:
+    except (Failed, Undefined) as failure:
         return Finding(Verdict.ERROR, str(failure))
 
 

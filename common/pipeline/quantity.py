@@ -49,8 +49,8 @@ def cells_of(quantity: Quantity, point: Point, results: Results) -> list[Any]:
 def measured(quantity: Quantity | float | None, point: Point, results: Results, unit: str = "none") -> Array:
     """Return a quantity's numbers, [seeds]; a plain number gives an array of one.
 
-    Raises Failed where a number is missing, not finite, divided by zero, or impossible in the unit, and where what is
-    to be correlated is the same in all cells.
+    Raises Failed where a number is missing, not finite, divided by zero, or impossible in the unit, where what is
+    computed from them is not finite, and where what is to be correlated is the same in all cells.
     """
     if quantity is None or isinstance(quantity, float):
         return np.array([quantity], dtype=np.float64)
@@ -70,6 +70,8 @@ def measured(quantity: Quantity | float | None, point: Point, results: Results, 
         if len(values) < 2:
             raise Failed("one seed has no confidence band")
         values = np.array([statistics.half_band(values)])
+    if not np.isfinite(values).all():
+        raise Failed(f"{quantity.metric} of {quantity.experiment}: what is computed from it is not finite")
     return values
 
 

@@ -56,7 +56,7 @@ def priors(claims: Sequence[Claim], results: Results) -> dict[Family, Prior]:
                 sample = sample_of(check, point, results, unit)
             except Failed:
                 continue
-            if len(sample.values) > 1 and sample.variance > 0.0:
+            if len(sample.values) > 1 and 0.0 < sample.variance < np.inf:
                 quantity = cast(Quantity, check.quantity)
                 cell = dict(sorted(where(quantity, point).items()))
                 families[family_of(check, sample)][str(replace(quantity, cell=cell, statistic="values"))] = sample

@@ -1,16 +1,18 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from common.errors import UsageError
-from common.expectations import Check, Claim, Quantity
+from common.expectations import Check, Claim, Quantity, Reported
 from common.experiment import DECLARED, Replicates, Tier
 from common.pipeline.aggregate import Results
 from common.pipeline.check import Judged, all_at_once, check_claims, fails, require_fit
 from common.pipeline.verdict import Finding, Verdict
+from common.statistics import _t_nodes
 from tests import conftest
 from tests.common.pipeline.toy import (
     ALONG,
@@ -135,6 +137,68 @@ def test_a_metric_that_a_job_did_not_measure_is_an_error():
 def test_a_number_that_cannot_be_in_the_unit_is_an_error(unit, bad, words):
     for check in each_kind():
         assert find(check, one([0.5, bad]), unit=unit) == Finding(Verdict.ERROR, words)
+
+
+NOT_A_NUMBER = lambda *arguments: np.float64("nan")  # noqa: E731
+SPREAD = {"above": quantity(statistic="spread"), "below": quantity("b", statistic="spread")}
+FEW, MANY = [0.5, 0.6, 0.7, 0.8, 0.4], [0.5, 0.6] * 10
+
+
+@pytest.mark.parametrize(
+    ("check", "found", "broken"),
+    [
+        (value(expected=9.0), one(FEW), "stdtr"),
+        (value(expected=9.0, images=1000), one(FEW), "stdtr"),
+        (order(below=0.1), one(MANY), "stdtr"),
+        (order(**SPREAD), pair(FEW, FEW[::-1]), "stdtr"),
+        (rate(event_above=0.1, at_least=0.9), one(FEW), "bdtrc"),
+        (rate(event_above=0.9, at_most=0.9), one(FEW), "bdtr"),
+        (exact(quantity=quantity(statistic="band"), at_most=9.0), one(FEW), "stdtrit"),
+    ],
+)
+def test_a_test_without_p_value_is_an_error_never_a_pass(monkeypatch, check, found, broken):
+    monkeypatch.setattr(special, broken, NOT_A_NUMBER)
+    finding = find(check, found)
+    assert (finding.verdict, finding.against) == (Verdict.ERROR, None)
+    assert "not a number" in finding.sentence or "not finite" in finding.sentence
+
+
+@pytest.mark.parametrize("unblocked", [False, True])
+def test_a_trend_without_p_value_is_an_error(monkeypatch, unblocked):
+    broken = type("Result", (), {"pvalue": float("nan")})()
+    monkeypatch.setattr(stats, "page_trend_test", lambda *a, **k: broken)
+    monkeypatch.setattr(stats, "kendalltau", lambda *a, **k: broken)
+    finding = find(trend(unblocked=unblocked), row([0.1, 0.1], [0.2, 0.2], [0.3, 0.3]))
+    assert finding == Finding(Verdict.ERROR, "the p-value of its test is not a number")
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "check",
+    [
+        order(below=quantity("b", divided_by=quantity("a"))),
+        value(quantity=quantity(minus=quantity("b"))),
+        exact(quantity=quantity(divided_by=quantity("b")), at_least=1.0),
+        order(),
+        value(expected=1.0),
+    ],
+)
+def test_numbers_that_overflow_are_an_error(check):
+    finding = find(check, pair([1e308, -1e308, 1e308], [-1e308, 1e-300, 1e-300]))
+    assert finding.verdict is Verdict.ERROR
+    assert "not finite" in finding.sentence or "too large for its test" in finding.sentence
+
+
+def test_a_paper_ten_spreads_away_blocks_on_every_scipy(monkeypatch):
+    quantile = special.stdtrit
+    _t_nodes.cache_clear()
+    monkeypatch.setattr(special, "stdtrit", lambda df, p: np.where(p < 1.0, quantile(df, p), np.nan))  # as below 1.17
+    claims = [claim(value(gate="no-deviation", expected=None, margin=1.0), reported=Reported(10.0, 0.4, "sd", 5, 0.1))]
+    (found,) = all_at_once(check_claims(claims, one([50.0, 50.5, 51.0])))
+    _t_nodes.cache_clear()
+    assert found.finding.verdict is Verdict.DEVIATES_HIGH
+    assert found.finding.against < 0.01
+    assert found.blocks
 
 
 def test_an_experiment_that_was_not_asked_for_is_not_run():
