@@ -51,10 +51,25 @@ def welch(mean: Floats, own: Floats, degrees: Floats, theirs: Floats, their_degr
     return Difference(mean, np.sqrt(own + theirs), joint, parts=(own, degrees, theirs, their_degrees))
 
 
+def mean(values: Array) -> float:
+    """Return the mean of values [n]; of equal ones it is that value, which a sum may miss in the last bit."""
+    return float(values[0]) if np.ptp(values) == 0.0 else float(values.mean())
+
+
+def spread(values: Array) -> float:
+    """Return the standard deviation of values [n >= 2]; of equal ones it is 0, which a sum may miss."""
+    return 0.0 if np.ptp(values) == 0.0 else float(values.std(ddof=1))
+
+
+def tidy(value: float) -> float:
+    """Return a number without what the rounding of sums left in its last digits, to be read by people."""
+    return float(f"{value:.14g}")
+
+
 def half_band(values: Floats) -> float:
     """Return half the width of the 95 % confidence band of a mean over seeds, from values [seeds] (Student)."""
     values = np.asarray(values, dtype=float)
-    error = values.std(ddof=1) / np.sqrt(len(values))
+    error = spread(values) / np.sqrt(len(values))
     return float(special.stdtrit(len(values) - 1, 0.975) * error)
 
 

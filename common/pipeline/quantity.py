@@ -13,13 +13,19 @@ from common.strict_yaml import Scalar
 Point = Mapping[str, Scalar]
 
 
-def require_seeds(check: Check, results: Results) -> None:
-    """Raise Failed where seeds are missing, or cannot be paired."""
-    seeds = {q.experiment: len(results.seeds(q.experiment)) for q in check.quantities}
-    for name, count in seeds.items():
-        declared = results.experiments[name].seeds[results.tier]
-        if count < declared:
-            raise Failed(f"{count} of the {declared} seeds that {name} declares: too few to judge")
+def too_few(check: Check, results: Results) -> tuple[int, int] | None:
+    """Return how many seeds were asked for, and how many are declared, where these are more."""
+    counts = [(len(results.seeds(name)), results.experiments[name].seeds[results.tier]) for name in _experiments(check)]
+    return next(((asked, declared) for asked, declared in counts if asked < declared), None)
+
+
+def _experiments(check: Check) -> list[str]:
+    return list(dict.fromkeys(q.experiment for q in check.quantities))
+
+
+def require_paired(check: Check, results: Results) -> None:
+    """Raise Failed where experiments have different numbers of seeds."""
+    seeds = {name: len(results.seeds(name)) for name in _experiments(check)}
     if len(set(seeds.values())) > 1:
         counts = ", ".join(f"{name} has {count}" for name, count in sorted(seeds.items()))
         raise Failed(f"seeds cannot be paired: {counts}; declare the same number for each")

@@ -22,6 +22,8 @@ from common.statistics import (
     above_gap_everywhere,
     angle,
     behrens_fisher,
+    half_band,
+    mean,
     rank_correlation,
     rate,
     rate_interval,
@@ -31,8 +33,10 @@ from common.statistics import (
     seeds_to_settle,
     share,
     signs,
+    spread,
     t_cdf,
     t_quantile,
+    tidy,
     welch,
     wider,
     within,
@@ -74,6 +78,23 @@ def test_the_interval_against_an_exact_number_is_students(ours, expected):
     interval = stats.ttest_1samp(ours, expected).confidence_interval(0.90)
     assert found.interval() == pytest.approx((interval.low - expected, interval.high - expected), abs=1e-9)
     assert found.degrees == pytest.approx(len(ours) - 1)
+
+
+@pytest.mark.parametrize("value", [0.7, 0.1, 1e-9, 3.3e7])
+@pytest.mark.parametrize("n", [2, 3, 5, 15])
+def test_equal_numbers_have_themselves_for_a_mean_and_no_spread(value, n):
+    values = np.full(n, value)
+    assert (mean(values), spread(values), half_band(values)) == (value, 0.0, 0.0)
+
+
+def test_the_mean_and_spread_of_numbers_that_differ():
+    values = np.array([1.0, 2.0, 6.0])
+    assert (mean(values), spread(values)) == pytest.approx((3.0, 7.0**0.5))
+
+
+def test_the_rounding_of_sums_is_not_shown():
+    assert tidy(0.1 + 0.2) == 0.3
+    assert tidy(0.3000000000001) == 0.3000000000001
 
 
 def test_welch_by_hand():
