@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from common.statistics import Array, Floats
+from common.statistics import Array, Floats, defined
 
 LEAST_FAMILY = 5  # variances; fewer say too little about how much they differ
 LEAST_DEGREES = 4.0  # of a claim's own; with fewer, small p-values come out too often for claims that vary most
@@ -14,14 +14,22 @@ MOST_SHARED = 2.0  # degrees of freedom taken from the family, for each one of a
 
 
 def holm(p: Array) -> Array:
-    """Return p-values [m] adjusted so that blocking at alpha holds a family-wise error rate of alpha (Holm 1979)."""
+    """Return p-values [m] adjusted so that blocking at alpha holds a family-wise error rate of alpha (Holm 1979).
+
+    Raises Undefined where one is not a number.
+    """
+    defined(p)
     order = np.argsort(p)
     steps = np.maximum.accumulate(np.minimum(1.0, p[order] * np.arange(len(p), 0, -1)))
     return _back(steps, order)
 
 
 def benjamini_hochberg(p: Array) -> Array:
-    """Return p-values [m] adjusted so that listing at q holds a false discovery rate of q (1995)."""
+    """Return p-values [m] adjusted so that listing at q holds a false discovery rate of q (1995).
+
+    Raises Undefined where one is not a number.
+    """
+    defined(p)
     order = np.argsort(p)
     raw = np.minimum(1.0, p[order] * len(p) / np.arange(1, len(p) + 1))
     return _back(np.minimum.accumulate(raw[::-1])[::-1], order)

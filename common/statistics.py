@@ -51,10 +51,25 @@ def welch(mean: Floats, own: Floats, degrees: Floats, theirs: Floats, their_degr
     return Difference(mean, np.sqrt(own + theirs), joint, parts=(own, degrees, theirs, their_degrees))
 
 
+def mean(values: Array) -> float:
+    """Return the mean of values [n]; of equal ones it is that value, which a sum may miss in the last bit."""
+    return float(values[0]) if np.ptp(values) == 0.0 else float(values.mean())
+
+
+def spread(values: Array) -> float:
+    """Return the standard deviation of values [n >= 2]; of equal ones it is 0, which a sum may miss."""
+    return 0.0 if np.ptp(values) == 0.0 else float(values.std(ddof=1))
+
+
+def tidy(value: float) -> float:
+    """Return a number without what the rounding of sums left in its last digits, to be read by people."""
+    return float(f"{value:.14g}")
+
+
 def half_band(values: Floats) -> float:
     """Return half the width of the 95 % confidence band of a mean over seeds, from values [seeds] (Student)."""
     values = np.asarray(values, dtype=float)
-    error = values.std(ddof=1) / np.sqrt(len(values))
+    error = spread(values) / np.sqrt(len(values))
     return float(special.stdtrit(len(values) - 1, 0.975) * error)
 
 
@@ -93,7 +108,8 @@ def _t_nodes(degrees: float) -> tuple[Array, Array]:
     """Return points and weights that integrate over Student's t: its quantiles at those of the normal distribution."""
     x = np.linspace(-9.0, 9.0, 181)
     density = np.exp(-(x**2) / 2.0)
-    return special.stdtrit(degrees, special.ndtr(x)), density / density.sum()
+    lower = special.stdtrit(degrees, special.ndtr(-np.abs(x)))  # near 1 a probability has no digits left for its tail
+    return np.copysign(lower, x), density / density.sum()
 
 
 def t_quantile(probability: Floats, degrees: Floats) -> Floats:
@@ -101,18 +117,36 @@ def t_quantile(probability: Floats, degrees: Floats) -> Floats:
     return special.stdtrit(degrees, probability)
 
 
+class Undefined(ArithmeticError):  # noqa: N818
+    """A test gives no p-value; whoever compares NaN with a level would take it for a claim that holds."""
+
+
+def defined(*p_values: Floats) -> None:
+    """Raise Undefined where a p-value is not a number."""
+    if any(np.isnan(p).any() for p in p_values):
+        raise Undefined("the p-value of its test is not a number")
+
+
+def _require_finite(*values: Floats) -> None:
+    if not all(np.isfinite(v).all() for v in values):
+        raise Undefined("the numbers are too large for its test")
+
+
 @dataclass(frozen=True)
 class Evidence:
     """P-values: `holds` of the test that shows a claim, `low` and `high` of the tests against it on either side.
 
     `against` is one p-value against the claim on either side. Each is below alpha with a probability of at most
-    alpha: `holds` where the claim is false, the others where it is true.
+    alpha: `holds` where the claim is false, the others where it is true. Raises Undefined where one is not a number.
     """
 
     holds: Floats
     low: Floats
     high: Floats
     against: Floats
+
+    def __post_init__(self) -> None:
+        defined(self.holds, self.low, self.high, self.against)
 
 
 def within(difference: Difference, low: Floats, high: Floats) -> Evidence:
@@ -121,6 +155,7 @@ def within(difference: Difference, low: Floats, high: Floats) -> Evidence:
     `holds` is that of two one-sided tests (Schuirmann 1987). At a bound the p-value against the claim also counts
     the chance of ending as far beyond the other one, so it is right for narrow bands as well.
     """
+    _require_finite(difference.estimate, difference.error, difference.blur)
     below = t_cdf(difference.estimate + difference.blur - low, difference.error, difference.degrees)
     above = t_cdf(high - difference.estimate + difference.blur, difference.error, difference.degrees)
     over_low = t_cdf(low - difference.estimate + difference.blur, difference.error, difference.degrees)
@@ -198,6 +233,7 @@ def above_gap_everywhere(differences: Array, gap: float = 0.0) -> Evidence:
         low = min(1.0, len(shifted) * float(np.min(_flip(shifted)[1])))
     else:
         norm = np.sqrt((shifted**2).sum(-1, keepdims=True))
+        _require_finite(norm)
         sums = (shifted / np.where(norm > 0.0, norm, 1.0)) @ signs(n).T
         lowest = np.concatenate([sums, -sums], axis=-1).min(0)
         low = float(np.mean(lowest <= sums[:, 0].min() + 1e-12))
@@ -207,13 +243,14 @@ def above_gap_everywhere(differences: Array, gap: float = 0.0) -> Evidence:
 def _flip(shifted: Array) -> tuple[Floats, Floats]:
     """Return the p-values that the mean of [..., n] is above and below zero."""
     n = shifted.shape[-1]
-    total = shifted.sum(-1)
+    total, slack = shifted.sum(-1), 1e-12 * np.abs(shifted).sum(-1)  # sums that differ in the last bits only are ties
+    _require_finite(total, slack)
     if n > EXACT_SEEDS:
         error = np.sqrt(shifted.var(-1, ddof=1) / n)
+        _require_finite(error)
         below = t_cdf(total / n, error, n - 1.0)
         return 1.0 - below, below
     sums = shifted @ signs(n).T
-    slack = 1e-12 * np.abs(shifted).sum(-1)  # sums that differ in the last bits only are ties
     over = (sums >= (total - slack)[..., None]).sum(-1) + (-sums >= (total - slack)[..., None]).sum(-1)
     under = (sums <= (total + slack)[..., None]).sum(-1) + (-sums <= (total + slack)[..., None]).sum(-1)
     return over / 2.0**n, under / 2.0**n
@@ -230,6 +267,7 @@ def wider(a: Array, b: Array) -> Evidence:
     """Test whether a [n >= 3] spreads more than b [n], paired by seed (Pitman 1939, Morgan 1939; n - 2 degrees)."""
     total, gap = a + b - (a + b).mean(), a - b - (a - b).mean()
     norms = [float(np.sqrt((part**2).sum())) for part in (total, gap)]
+    _require_finite(norms)
     rounding = 1e-12 * float(np.abs(np.stack([a, b])).sum())
     r = float((total * gap).sum()) / (norms[0] * norms[1]) if min(norms) > rounding else 0.0
     r = min(1.0, max(-1.0, r))

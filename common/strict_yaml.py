@@ -1,8 +1,9 @@
 """YAML read strictly: every value knows its line and column, and nothing is guessed.
 
 Refused, because readers of YAML disagree about them or because they hide mistakes: duplicate keys, anchors,
-tags, unquoted `yes/no/on/off`, numbers such as `1e-3` (some readers take them for text), `12:30`, `0o17`,
-`.nan`, `.inf` and numbers too large for a float.
+tags, directives, unquoted `yes/no/on/off`, numbers such as `1e-3` (some readers take them for text), `12:30`, `0o17`,
+dates, `=`, `<<`, `.nan`, `.inf`, numbers too large for a float, and characters that nobody sees or that only some
+readers take for a line break.
 """
 
 import math
@@ -22,9 +23,11 @@ _DECIMAL = re.compile(r"[-+]?[0-9]+\.[0-9]*(e[-+][0-9]+)?\Z")
 _AMBIGUOUS = re.compile(
     r"([yY]|[nN]|yes|no|on|off|true|false|null|~|\.nan|[-+]?\.inf"
     r"|[-+]?[0-9][0-9_]*([eE][-+]?[0-9]+)?|[-+]?[0-9_]*\.[0-9_]*([eE][-+]?[0-9]+)?"
-    r"|[-+]?[0-9]+(:[0-9]{1,2})+(\.[0-9]*)?|0[xob]?[0-9a-fA-F_]+)\Z",
+    r"|[-+]?[0-9]+(:[0-9]{1,2})+(\.[0-9]*)?|[-+]?0[xob]?[0-9a-fA-F_]+"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(([Tt]|[ \t]+)[0-9]{1,2}:.*)?)\Z",
     re.IGNORECASE,
 )
+_TEXT = "tag:yaml.org,2002:str"  # what YAML 1.1 makes of a scalar that is no number, date, "=", "<<" and so on
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser where PyYAML was built with it
 
@@ -109,9 +112,10 @@ def load(path: Path, name: str | None = None) -> Value:
     """Read a YAML file; raise UsageError with file, line and column where it is not plain, strict YAML."""
     shown = name or str(path)
     try:
-        text = atomic.read(path).decode()
+        text = atomic.read(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{shown}: cannot be read: {error}") from None
+    _refuse_unseen(text, shown)
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             _refuse_indirection(event, shown)
@@ -120,19 +124,29 @@ def load(path: Path, name: str | None = None) -> Value:
         mark = error.problem_mark or error.context_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         raise UsageError(f"{shown}{place}: not valid YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise UsageError(f"{shown}: not valid YAML: {' '.join(str(error).split())}") from None
     if node is None:
         raise UsageError(f"{shown}:1:1: the file is empty")
     return _convert(node, shown)
 
 
+def _refuse_unseen(text: str, file: str) -> None:
+    """Raise UsageError for a character that nobody sees, or that only some readers take for a line break."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        for column, character in enumerate(line, start=1):
+            if not (character.isprintable() or character == "\t"):
+                raise UsageError(
+                    f"{file}:{number}:{column}: the character U+{ord(character):04X} cannot be seen: leave it out, or "
+                    "write it as an escape in double quotes"
+                )
+
+
 def _refuse_indirection(event: yaml.Event, file: str) -> None:
     indirect = isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None
-    if indirect or getattr(event, "tag", None) is not None:
+    directive = getattr(event, "version", None) is not None or getattr(event, "tags", None) is not None
+    if indirect or directive or getattr(event, "tag", None) is not None:
         mark = event.start_mark
         place = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
-        raise UsageError(f"{place}: anchors, aliases and tags are not used in these files")
+        raise UsageError(f"{place}: anchors, aliases, tags and directives are not used in these files")
 
 
 def _convert(node: yaml.Node, file: str) -> Value:
@@ -169,7 +183,7 @@ def _scalar(node: yaml.Node, at: Value) -> Scalar:
         return int(text)
     if _DECIMAL.match(text):
         return float(text)
-    if _AMBIGUOUS.match(text):
+    if node.tag != _TEXT or _AMBIGUOUS.match(text):
         raise at.error(f"'{text}' means different things to different readers: quote it, or write 0.001 or true")
     return text
 

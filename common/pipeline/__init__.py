@@ -8,12 +8,14 @@ from pathlib import Path
 from common import expectations
 from common.errors import UsageError
 from common.expectations import Claim
+from common.expectations_file import read
 from common.experiment import DECLARED, Environment, Experiment, Procedure, Replicates, Tier
 from common.machine import require_memory
 from common.pipeline import report
 from common.pipeline.aggregate import Results, aggregate
-from common.pipeline.check import all_at_once, check_claims, fails, require_fit
+from common.pipeline.check import all_at_once, check_claims, fails
 from common.pipeline.cost import ASSUMED, predicted, work_of
+from common.pipeline.declared import require_fit
 from common.pipeline.expand import expand, scaled, select
 from common.pipeline.figures import Drawing, draw
 from common.pipeline.lock import held
@@ -126,7 +128,7 @@ def part_of(package: Package, request: Request) -> str:
 def declared_claims(package: Package, tier: Tier) -> list[Claim]:
     """Return a package's claims; raise UsageError where they do not fit its experiments in this tier."""
     path = expectations.path_of(package.name)
-    claims = expectations.read(path)
+    claims = read(path)
     require_fit(claims, aggregate_nothing(package, tier), f"{path.parent.name}/{path.name}")
     return claims
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from common.experiment import Experiment, Grid, Job, Replicates, Tier, plain
+from common.experiment import Experiment, Grid, Job, Replicates, Tier
+from common.pipeline import cells
 from common.pipeline.record import DamagedError, Record, Store
 from common.strict_yaml import Scalar
 
@@ -33,21 +34,25 @@ class Results:
     records: Mapping[Job, Record]
     errors: Mapping[Job, str]
     damaged: Mapping[Job, str] = field(default_factory=dict)
-    _indices: dict[tuple[str, ...], "Index"] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _indices: dict[tuple[str, ...], cells.Index] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def cell(self, experiment: str, where: Mapping[str, Scalar]) -> Any:
-        """Return the one cell of an experiment whose fields have the given values; else raise Failed."""
+        """Return the one cell of an experiment whose fields have the given values; else raise Failed and say why."""
         found = self.cells(experiment, where)
-        if len(found) != 1:
-            wanted = ", ".join(f"{name} = {value}" for name, value in where.items()) or "no condition"
-            raise Failed(f"{len(found)} cells of {experiment} ({self.tier}) fit {wanted}; one is needed")
-        return found[0]
+        if len(found) == 1:
+            return found[0]
+        many = f"{len(found)} cells of {experiment} ({self.tier}) fit {cells.conditions(where)}; one is needed"
+        raise Failed(f"{many}: {cells.told_apart(found) if found else self.misfit(experiment, where)}")
+
+    def misfit(self, experiment: str, where: Mapping[str, Scalar]) -> str:
+        """Return why no cell of an experiment fits, naming the fields or the values that there are."""
+        return cells.misfit(self.grid(experiment).cells, where)
 
     def cells(self, experiment: str, where: Mapping[str, Scalar]) -> list[Any]:
         """Return all cells of an experiment whose fields have the given values, in their order."""
         fields = (experiment, *where)
         if fields not in self._indices:
-            self._indices[fields] = _index(self.grid(experiment).cells, tuple(where))
+            self._indices[fields] = cells.index(self.grid(experiment).cells, tuple(where))
         return self._indices[fields].get(tuple(where.values()), [])
 
     def values(self, experiment: str, where: Mapping[str, Scalar], metric: str) -> Array:
@@ -60,8 +65,8 @@ class Results:
 
     def table(self, experiment: str, where: Mapping[str, Scalar], metric: str) -> Array:
         """Return the metric of all cells that fit, [seeds, cells]; raise Failed as `values` does."""
-        cells = self.cells(experiment, where)
-        return np.stack([self._values(experiment, cell, metric) for cell in cells], axis=1)
+        fitting = self.cells(experiment, where)
+        return np.stack([self._values(experiment, cell, metric) for cell in fitting], axis=1)
 
     def _values(self, experiment: str, cell: Any, metric: str) -> Array:
         return np.array([self._value(job, metric) for job in self.jobs(experiment, cell)])
@@ -104,29 +109,6 @@ class Results:
         if not np.isfinite(scalars[metric]):
             raise Failed(f"job {job} diverged: {metric} is {scalars[metric]}")
         return scalars[metric]
-
-
-Index = dict[tuple[Scalar, ...], list[Any]]
-
-
-def _index(cells: Sequence[Any], names: Sequence[str]) -> Index:
-    """Return the cells by the values of some fields; `setting.name` reaches into a cell's setting."""
-    found: Index = {}
-    for cell in cells:
-        fields = plain(cell)
-        values = tuple(_field(fields, name) for name in names)
-        if all(isinstance(value, Scalar) for value in values):
-            found.setdefault(values, []).append(cell)
-    return found
-
-
-def _field(fields: Any, name: str) -> Any:
-    for part in name.split("."):
-        fields = fields.get(part, _ABSENT) if isinstance(fields, dict) else _ABSENT
-    return fields
-
-
-_ABSENT = object()
 
 
 def aggregate(

@@ -13,13 +13,19 @@ from common.strict_yaml import Scalar
 Point = Mapping[str, Scalar]
 
 
-def require_seeds(check: Check, results: Results) -> None:
-    """Raise Failed where seeds are missing, or cannot be paired."""
-    seeds = {q.experiment: len(results.seeds(q.experiment)) for q in check.quantities}
-    for name, count in seeds.items():
-        declared = results.grid(name).seeds
-        if count < declared:
-            raise Failed(f"{count} of the {declared} seeds that {name} declares: too few to judge")
+def too_few(check: Check, results: Results) -> tuple[int, int] | None:
+    """Return how many seeds were asked for, and how many are declared, where these are more."""
+    counts = [(len(results.seeds(name)), results.grid(name).seeds) for name in _experiments(check)]
+    return next(((asked, declared) for asked, declared in counts if asked < declared), None)
+
+
+def _experiments(check: Check) -> list[str]:
+    return list(dict.fromkeys(q.experiment for q in check.quantities))
+
+
+def require_paired(check: Check, results: Results) -> None:
+    """Raise Failed where experiments have different numbers of seeds."""
+    seeds = {name: len(results.seeds(name)) for name in _experiments(check)}
     if len(set(seeds.values())) > 1:
         counts = ", ".join(f"{name} has {count}" for name, count in sorted(seeds.items()))
         raise Failed(f"seeds cannot be paired: {counts}; declare the same number for each")
@@ -49,8 +55,8 @@ def cells_of(quantity: Quantity, point: Point, results: Results) -> list[Any]:
 def measured(quantity: Quantity | float | None, point: Point, results: Results, unit: str = "none") -> Array:
     """Return a quantity's numbers, [seeds]; a plain number gives an array of one.
 
-    Raises Failed where a number is missing, not finite, divided by zero, or impossible in the unit, and where what is
-    to be correlated is the same in all cells.
+    Raises Failed where a number is missing, not finite, divided by zero, or impossible in the unit, where what is
+    computed from them is not finite, and where what is to be correlated is the same in all cells.
     """
     if quantity is None or isinstance(quantity, float):
         return np.array([quantity], dtype=np.float64)
@@ -70,6 +76,8 @@ def measured(quantity: Quantity | float | None, point: Point, results: Results, 
         if len(values) < 2:
             raise Failed("one seed has no confidence band")
         values = np.array([statistics.half_band(values)])
+    if not np.isfinite(values).all():
+        raise Failed(f"{quantity.metric} of {quantity.experiment}: what is computed from it is not finite")
     return values
 
 

@@ -20,6 +20,7 @@ from common.pipeline.origins import Origins, mixed
 from common.pipeline.record import writable, write_atomically
 from common.pipeline.verdict import Verdict, show, show_gap
 from common.provenance import provenance
+from common.statistics import tidy
 
 _ORDER = (
     Verdict.ERROR,
@@ -52,11 +53,12 @@ def console(judged: Sequence[Judged], width: int | None = None) -> str:
 def row(judged: Judged) -> list[str]:
     """Return claim, source, paper, ours with spread and seeds, verdict, gate, sentence."""
     claim, finding = judged.claim, judged.finding
+    compared = [claim.reported.mean] if claim.reported and compares(judged.check, claim.reported) else []
     ours = "-"
     if finding.ours is not None:
         spread = "" if finding.spread is None else f" ± {show_gap(finding.spread, claim)}"
-        ours = f"{show(finding.ours, claim)}{spread} ({finding.seeds})"
-    paper = show(claim.reported.mean, claim) if claim.reported and compares(judged.check, claim.reported) else "-"
+        ours = f"{show(tidy(finding.ours), claim, *compared)}{spread} ({finding.seeds})"
+    paper = show(compared[0], claim, *([] if finding.ours is None else [tidy(finding.ours)])) if compared else "-"
     gate = "gates" if judged.check.gate != "none" else ""
     gate = "BLOCKS" if judged.blocks else "watch" if judged.watch else gate
     return [claim.id, claim.source, paper, ours, finding.verdict.value, gate, finding.sentence]

@@ -14,7 +14,8 @@ import numpy as np
 from common.expectations import Check, Claim, Quantity
 from common.multiplicity import Prior, prior
 from common.pipeline.aggregate import Array, Failed, Results
-from common.pipeline.quantity import Point, best_seed, measured, points, require_seeds, where
+from common.pipeline.quantity import Point, best_seed, measured, points, require_paired, where
+from common.statistics import mean, spread
 
 Family = tuple[str, str, str]  # experiment, metric, scale
 Priors = Mapping[Family, Prior]
@@ -38,7 +39,7 @@ class Sample:
     @property
     def mean(self) -> float:
         """Return the number that stands for the sample."""
-        return float(self.values.mean()) if self.chosen is None else self.chosen
+        return mean(self.values) if self.chosen is None else self.chosen
 
     @property
     def runs(self) -> int:
@@ -52,11 +53,11 @@ def priors(claims: Sequence[Claim], results: Results) -> dict[Family, Prior]:
     for check, unit in _checks(claims, results):
         for point in points(check):
             try:
-                require_seeds(check, results)
+                require_paired(check, results)
                 sample = sample_of(check, point, results, unit)
             except Failed:
                 continue
-            if len(sample.values) > 1 and sample.variance > 0.0:
+            if len(sample.values) > 1 and 0.0 < sample.variance < np.inf:
                 quantity = cast(Quantity, check.quantity)
                 cell = dict(sorted(where(quantity, point).items()))
                 families[family_of(check, sample)][str(replace(quantity, cell=cell, statistic="values"))] = sample
@@ -92,13 +93,13 @@ def sample_of(check: Check, point: Point, results: Results, unit: str) -> Sample
     values = measured(every, point, results, unit)
     chosen = float(values[best_seed(quantity, point, results)]) if quantity.statistic == "best" else None
     images = check.images
-    linear = float(values.var(ddof=1)) if len(values) > 1 else 0.0
+    linear = spread(values) ** 2 if len(values) > 1 else 0.0
     if images is None:
         return Sample(values, chosen, "linear", None, linear, 0.0)
     if quantity.minus is not None:
         parts = (replace(every, minus=None), quantity.minus)
-        means = [float(measured(part, point, results, unit).mean()) for part in parts]
-        floor = sum(_off_the_ends(mean, images) * (1.0 - _off_the_ends(mean, images)) / images for mean in means)
+        shares = [_off_the_ends(mean(measured(part, point, results, unit)), images) for part in parts]
+        floor = sum(share * (1.0 - share) / images for share in shares)
         return Sample(values, chosen, "linear", images, max(linear, floor), floor)
     floor = 0.25 / images
     return Sample(values, chosen, "angle", images, max(linear * stretch(values.mean(), images), floor), floor)

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import UsageError
-from common.expectations import Check, Claim, Quantity, Reported, read
+from common.expectations import Check, Claim, Quantity, Reported
+from common.expectations_file import read
 from common.experiment import Tier
 
 CLAIM = """\
@@ -108,6 +109,7 @@ def test_a_valid_file_becomes_claims(tmp_path: Path) -> None:
                     margin=0.003,
                     images=10_000,
                     line=10,
+                    column=7,
                 )
             },
             untestable={Tier.SMOKE: "an accuracy on large images"},
@@ -127,12 +129,13 @@ def test_an_order_check(tmp_path: Path) -> None:
         points=(0.5, 0.9),
         least_gap=0.03,
         line=10,
+        column=7,
     )
 
 
 def test_an_order_against_a_number(tmp_path: Path) -> None:
-    text = with_check("order").replace("{experiment: table, metric: accuracy, cell: {method: b}}", "0.992")
-    assert parse(tmp_path, text)[0].checks[Tier.FULL].below == 0.992
+    text = with_check("order").replace("{experiment: table, metric: accuracy, cell: {method: b}}", "0.96")
+    assert parse(tmp_path, text)[0].checks[Tier.FULL].below == 0.96
 
 
 def test_an_order_of_two_spreads(tmp_path: Path) -> None:
@@ -222,7 +225,7 @@ def test_a_claim_may_report_nothing_where_the_check_says_what_it_expects(tmp_pat
 
 
 def test_files_of_the_project_are_named_by_their_place_in_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("common.expectations.ROOT", tmp_path)
+    monkeypatch.setattr("common.expectations_file.ROOT", tmp_path)
     (tmp_path / "expectations").mkdir()
     path = tmp_path / "expectations" / "toy.yaml"
     path.write_text("papers: {}\nclaims: 3\n", encoding="utf-8")
@@ -346,10 +349,10 @@ def test_each_kind_refuses_what_makes_no_sense(tmp_path: Path, kind: str, old: s
     [
         ("value", "      margin: 0.003\n", "      margin: 0.003\n      expected: 98.5\n", "      expected: 0.985\n"),
         ("order", ABOVE, "above: 98.5", "above: 0.985"),
-        ("order", BELOW, "below: -98.5", "below: -0.985"),
+        ("order", BELOW, "below: 96.5", "below: 0.965"),
         ("exact", "equals: 1", "equals: 98.5", "equals: 0.985"),
         ("exact", "equals: 1", "at_least: 98.5", "at_least: 0.985"),
-        ("exact", "equals: 1", "at_most: 1.01", "at_most: 1.0"),
+        ("exact", "equals: 1", "at_most: 1.01", "at_most: 0.99"),
         ("rate", "event_below: 0.2", "event_below: 20", "event_below: 0.2"),
         ("rate", "event_below: 0.2", "event_above: 20", "event_above: 0.2"),
     ],
@@ -366,7 +369,7 @@ def test_numbers_of_a_fraction_are_refused_in_percent_and_taken_in_every_other_u
     line, column = (int(part) for part in message.split(":")[:2])
     assert percent.splitlines()[line - 1][column - 1 :] == new.split(": ")[-1].strip()
     parse(tmp_path, text.replace(old, old + fraction if kind == "value" else fraction))
-    parse(tmp_path, percent.replace("unit: fraction", "unit: count").replace(IMAGES, ""))
+    parse(tmp_path, percent.replace("unit: fraction", "unit: ratio").replace(IMAGES, ""))
 
 
 def test_the_bounds_of_a_rate_are_fractions_whatever_the_unit(tmp_path: Path) -> None:

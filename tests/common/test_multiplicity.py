@@ -8,7 +8,7 @@ from scipy import optimize, special
 from statsmodels.stats.multitest import multipletests
 
 from common.multiplicity import LEAST_FAMILY, Prior, benjamini_hochberg, holm, prior
-from common.statistics import t_quantile
+from common.statistics import Undefined, t_quantile
 
 P_VALUES = st.lists(st.one_of(st.floats(0.0, 1.0), st.sampled_from([0.0, 0.01, 0.05, 1.0])), min_size=1, max_size=7)
 ABOVE_ZERO = st.floats(1e-6, 1e6)
@@ -45,6 +45,13 @@ def test_adjusted_p_values_by_hand():
     p = np.array([0.04, 0.01, 0.03, 0.005])
     assert holm(p).tolist() == pytest.approx([0.06, 0.03, 0.06, 0.02])
     assert benjamini_hochberg(p).tolist() == pytest.approx([0.04, 0.02, 0.04, 0.02])
+
+
+@pytest.mark.parametrize("adjusted", [holm, benjamini_hochberg])
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_a_p_value_that_is_not_a_number_adjusts_nothing(adjusted, where):
+    with pytest.raises(Undefined, match="not a number"):
+        adjusted(np.insert([0.01, 0.5], where, np.nan))
 
 
 @pytest.mark.parametrize("adjusted", [holm, benjamini_hochberg])

@@ -14,11 +14,16 @@ from statsmodels.stats.weightstats import ttost_ind
 from common.statistics import (
     ALPHA,
     Difference,
+    Evidence,
+    Undefined,
     _jonckheere,
+    _t_nodes,
     above_gap,
     above_gap_everywhere,
     angle,
     behrens_fisher,
+    half_band,
+    mean,
     rank_correlation,
     rate,
     rate_interval,
@@ -28,8 +33,10 @@ from common.statistics import (
     seeds_to_settle,
     share,
     signs,
+    spread,
     t_cdf,
     t_quantile,
+    tidy,
     welch,
     wider,
     within,
@@ -71,6 +78,23 @@ def test_the_interval_against_an_exact_number_is_students(ours, expected):
     interval = stats.ttest_1samp(ours, expected).confidence_interval(0.90)
     assert found.interval() == pytest.approx((interval.low - expected, interval.high - expected), abs=1e-9)
     assert found.degrees == pytest.approx(len(ours) - 1)
+
+
+@pytest.mark.parametrize("value", [0.7, 0.1, 1e-9, 3.3e7])
+@pytest.mark.parametrize("n", [2, 3, 5, 15])
+def test_equal_numbers_have_themselves_for_a_mean_and_no_spread(value, n):
+    values = np.full(n, value)
+    assert (mean(values), spread(values), half_band(values)) == (value, 0.0, 0.0)
+
+
+def test_the_mean_and_spread_of_numbers_that_differ():
+    values = np.array([1.0, 2.0, 6.0])
+    assert (mean(values), spread(values)) == pytest.approx((3.0, 7.0**0.5))
+
+
+def test_the_rounding_of_sums_is_not_shown():
+    assert tidy(0.1 + 0.2) == 0.3
+    assert tidy(0.3000000000001) == 0.3000000000001
 
 
 def test_welch_by_hand():
@@ -159,6 +183,58 @@ def test_behrens_fisher_is_the_integral_over_both_parts(shares, degrees, differe
     parts = (a, df_a, b, df_b)
     assert behrens_fisher(difference, parts) == pytest.approx(exact, rel=5e-3)
     assert behrens_fisher(-difference, parts) == pytest.approx(1.0 - exact, rel=5e-3)
+
+
+@pytest.mark.parametrize("degrees", [1.0, 1.7, 4.0, 30.0, 1e6, np.inf])
+def test_the_points_behind_behrens_fisher_are_finite_and_symmetric_whatever_scipy_says_of_the_quantile_of_one(
+    monkeypatch, degrees
+):
+    quantile = special.stdtrit
+    _t_nodes.cache_clear()
+    monkeypatch.setattr(special, "stdtrit", lambda df, p: np.where(p < 1.0, quantile(df, p), np.nan))  # below 1.17
+    points, weights = _t_nodes(degrees)
+    _t_nodes.cache_clear()
+    assert np.isfinite(points).all()
+    assert points == pytest.approx(-points[::-1], rel=1e-9, abs=1e-9)
+    assert (np.diff(points) > 0).all()
+    assert weights.sum() == pytest.approx(1.0)
+    normal = np.linspace(-9.0, 9.0, 181)[:90]
+    assert special.stdtr(degrees, points[:90]) == pytest.approx(special.ndtr(normal), rel=1e-6)
+
+
+def test_far_out_both_sides_have_the_same_chance():
+    for parts in ((0.16 / 5, 4.0, 0.25 / 5, 4.0), (0.01, 14.0, 4.0, 1.0)):
+        low, high = behrens_fisher(-40.0, parts), behrens_fisher(40.0, parts)
+        assert 0.0 < low < 0.05
+        assert low == pytest.approx(1.0 - high, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["holds", "low", "high", "against"])
+@pytest.mark.parametrize("bad", [np.nan, np.array([0.5, np.nan])])
+def test_evidence_that_is_not_a_number_is_none(name, bad):
+    with pytest.raises(Undefined, match="the p-value of its test is not a number"):
+        Evidence(**{**dict.fromkeys(("holds", "low", "high", "against"), 0.5), name: bad})
+
+
+HUGE = np.array([1e200, 2e200, 3e200])
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "test",
+    [
+        lambda: within(Difference(np.nan, 1.0, 4.0), -1.0, 1.0),
+        lambda: within(Difference(2.0, np.nan, 4.0), -1.0, 1.0),
+        lambda: within(welch(2e200, HUGE.var(ddof=1), 2.0, 0.0, 1.0), -1.0, 1.0),
+        lambda: above_gap(np.full(3, 1e308)),
+        lambda: above_gap(np.concatenate([HUGE] * 6)),
+        lambda: above_gap_everywhere(-HUGE[None]),
+        lambda: wider(HUGE, HUGE[::-1] / 2),
+    ],
+)
+def test_numbers_that_overflow_a_test_are_no_evidence(test):
+    with pytest.raises(Undefined, match="the numbers are too large for its test"):
+        test()
 
 
 def test_behrens_fisher_with_one_exact_part_is_students():

@@ -22,5 +22,5 @@ def judge(claim: Claim, check: Check, results: Results) -> Finding:
         worst = float(values.min())
     relation = "exactly" if check.equals is not None else "at least" if high is None else "at most"
     bound = low if low is not None else high or 0.0
-    sentence = f"{show(worst, claim)} where {relation} {show(bound, claim)} is claimed: {verdict}."
+    sentence = f"{show(worst, claim, bound)} where {relation} {show(bound, claim, worst)} is claimed: {verdict}."
     return finding(verdict, sentence, values, None)

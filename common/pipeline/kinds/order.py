@@ -7,6 +7,7 @@ from common.expectations import Check, Claim, Quantity
 from common.pipeline.aggregate import Results
 from common.pipeline.quantity import Point, measured, points
 from common.pipeline.verdict import Finding, Verdict, at_point, decide, finding, over_range, p_value, show, show_gap
+from common.statistics import tidy
 
 Pair = tuple[statistics.Array, statistics.Array]
 
@@ -23,7 +24,8 @@ def judge(claim: Claim, check: Check, results: Results) -> Finding:
     worst = int(np.lexsort((differences.mean(axis=1), -each))[0])  # the largest p-value, then the smallest gap
     point, (above, below) = found[worst]
     n = differences.shape[1]
-    gap = float(differences[worst].mean())
+    high, low = tidy(above.mean()), tidy(below.mean())
+    gap, least = tidy(high - low), check.least_gap
     settle = statistics.seeds_to_order(differences[worst] - check.least_gap)
     tail = ""
     if 0.5**n > statistics.ALPHA:
@@ -31,9 +33,9 @@ def judge(claim: Claim, check: Check, results: Results) -> Finding:
     elif verdict is Verdict.INCONCLUSIVE and settle is not None:
         tail = f" (about {settle} seeds would settle it)"
     sentence = (
-        f"{over_range(check, int((each <= statistics.ALPHA).sum()))}{at_point(point)}{show(above.mean(), claim)} "
-        f"against {show(below.mean(), claim)}, gap {show_gap(gap, claim)} ({n} paired seeds, {p_value(each[worst])}) "
-        f"where more than {show_gap(check.least_gap, claim)} is claimed: {verdict}{tail}."
+        f"{over_range(check, int((each <= statistics.ALPHA).sum()))}{at_point(point)}{show(high, claim, low)} against "
+        f"{show(low, claim, high)}, gap {show_gap(gap, claim, least)} ({n} paired seed{'s' * (n > 1)}, "
+        f"{p_value(each[worst])}) where more than {show_gap(least, claim, gap)} is claimed: {verdict}{tail}."
     )
     settle = settle if verdict is Verdict.INCONCLUSIVE else None
     return finding(verdict, sentence, differences[worst], float(test.against), settle)
@@ -51,9 +53,10 @@ def _spreads(claim: Claim, pair: Pair) -> Finding:
         sentence = f"{len(above)} seeds do not decide which spread is larger; 3 are the least: inconclusive."
         return finding(Verdict.INCONCLUSIVE, sentence, above - below, 1.0)
     test = statistics.wider(above, below)
+    wide, narrow = tidy(statistics.spread(above)), tidy(statistics.spread(below))
     verdict = decide(float(test.holds), float(test.low), 1.0)
     sentence = (
-        f"a spread of {show_gap(float(above.std(ddof=1)), claim)} against {show_gap(float(below.std(ddof=1)), claim)} "
+        f"a spread of {show_gap(wide, claim, narrow)} against {show_gap(narrow, claim, wide)} "
         f"({len(above)} paired seeds, {p_value(float(test.holds))}) where a larger one is claimed: {verdict}."
     )
     return finding(verdict, sentence, above - below, float(test.against))

@@ -6,7 +6,8 @@ from common import statistics
 from common.expectations import Check, Claim
 from common.pipeline.aggregate import Results
 from common.pipeline.quantity import Point, measured, points
-from common.pipeline.verdict import Finding, Verdict, at_point, decide, finding, over_range
+from common.pipeline.verdict import Finding, Verdict, at_point, decide, finding, number, over_range, percent
+from common.statistics import tidy
 
 
 def judge(claim: Claim, check: Check, results: Results) -> Finding:
@@ -37,7 +38,9 @@ def _sentence(check: Check, happened: statistics.Array, verdict: Verdict) -> str
     events, n = int(happened.sum()), len(happened)
     low, high = statistics.rate_interval(events, n)
     side, bound = ("least", check.at_least) if check.at_least is not None else ("most", check.at_most)
+    bound = bound or 0.0
+    ends = [f"{percent(end, bound, decimals=0)} %" for end in (low, high)]
     return (
-        f"{events} of {n} seeds (90 % interval {100 * low:.0f} % to {100 * high:.0f} %) where at {side} "
-        f"{100 * (bound or 0.0):.4g} % is claimed: {verdict}."
+        f"{events} of {n} seeds (90 % interval {ends[0]} to {ends[1]}) where at {side} "
+        f"{number(tidy(100 * bound), 100 * low, 100 * high)} % is claimed: {verdict}."
     )

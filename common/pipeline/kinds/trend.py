@@ -12,7 +12,8 @@ from common.pipeline.verdict import Finding, Verdict, finding, p_value, show
 def judge(claim: Claim, check: Check, results: Results) -> Finding:
     """Test whether the numbers rise, or fall, along the range."""
     table = np.stack([measured(check.quantity, point, results, claim.unit) for point in points(check)], axis=1)
-    means = ", ".join(show(mean, claim) for mean in table.mean(axis=0))
+    each = [statistics.tidy(mean) for mean in table.mean(axis=0)]
+    means = ", ".join(show(mean, claim, *each) for mean in each)
     if len(table) < 2:
         sentence = f"{means} along {check.along}: no trend from one seed: inconclusive."
         return finding(Verdict.INCONCLUSIVE, sentence, table[:, -1] - table[:, 0], 1.0)

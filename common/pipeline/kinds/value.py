@@ -47,7 +47,8 @@ def judge(claim: Claim, check: Check, results: Results, shared: Priors) -> Findi
     found = [sample_of(check, point, results, claim.unit) for point in along]
     if len(found[0].values) < 2:
         values, expected = found[0].values, _expected(claim, check)
-        sentence = f"one number, {show(values[0], claim)}, against {show(expected, claim)}: no interval from one seed"
+        ours, theirs = show(values[0], claim, expected), show(expected, claim, values[0])
+        sentence = f"one number, {ours}, against {theirs}: no interval from one seed"
         return finding(Verdict.INCONCLUSIVE, sentence + ": inconclusive.", values, 1.0)
     readings = [
         [_test(check, reading, sample, shared) for sample in found] for reading in _readings(claim.reported, check)
@@ -165,21 +166,23 @@ def _sentence(claim: Claim, check: Check, test: Test, verdict: Verdict) -> str:
     sample, margin = test.sample, check.margin or 0.0
     low, high = test.interval()
     relation = {Verdict.REPRODUCED: "inside", Verdict.DEVIATES_LOW: "below", Verdict.DEVIATES_HIGH: "above"}
-    spread = show_gap(sample.values.std(ddof=1), claim)
+    mean, spread = statistics.tidy(sample.mean), show_gap(statistics.tidy(statistics.spread(sample.values)), claim)
+    ends = [show_gap(end, claim, low, high, -margin, margin) for end in (low, high)]
     best = ", the best run by validation" if sample.chosen is not None else ""
     return (
-        f"ours {show(sample.mean, claim)} ± {spread} ({len(sample.values)} seeds{best}), {_theirs(claim, check)}; "
-        f"difference {show_gap(sample.mean - test.expected, claim)}, 90 % interval {show_gap(low, claim)} to "
-        f"{show_gap(high, claim)}, {relation.get(verdict, 'not decided by')} ±{show_gap(margin, claim)}: {verdict}"
+        f"ours {show(mean, claim, test.expected)} ± {spread} ({len(sample.values)} seeds{best}), "
+        f"{_theirs(claim, check, mean)}; difference {show_gap(statistics.tidy(mean - test.expected), claim)}, "
+        f"90 % interval {ends[0]} to {ends[1]}, {relation.get(verdict, 'not decided by')} "
+        f"±{show_gap(margin, claim, low, high, -low, -high)}: {verdict}"
     )
 
 
-def _theirs(claim: Claim, check: Check) -> str:
+def _theirs(claim: Claim, check: Check, ours: float) -> str:
     """Return what the paper reports and how its gaps are filled."""
     reported = claim.reported
     if check.expected is not None or reported is None:
-        return f"expected {show(check.expected or 0.0, claim)}"
-    text = f"paper {show(reported.mean, claim)}"
+        return f"expected {show(check.expected or 0.0, claim, ours)}"
+    text = f"paper {show(reported.mean, claim, ours)}"
     if reported.spread is not None:
         text += f" ± {show_gap(reported.spread, claim)}"
     seeds = reported.seeds

@@ -1,17 +1,16 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
-from common.errors import UsageError
-from common.expectations import Check, Claim, Quantity
-from common.experiment import DECLARED, NOTHING, Replicates, Tier
-from common.pipeline.aggregate import Results
-from common.pipeline.check import Judged, all_at_once, check_claims, fails, require_fit
+from common.expectations import Check, Quantity, Reported
+from common.experiment import Replicates, Tier
+from common.pipeline.check import Judged, all_at_once, check_claims, fails
 from common.pipeline.verdict import Finding, Verdict
-from tests import conftest
+from common.statistics import _t_nodes
 from tests.common.pipeline.toy import (
     ALONG,
     RATES,
@@ -137,18 +136,141 @@ def test_a_number_that_cannot_be_in_the_unit_is_an_error(unit, bad, words):
         assert find(check, one([0.5, bad]), unit=unit) == Finding(Verdict.ERROR, words)
 
 
+NOT_A_NUMBER = lambda *arguments: np.float64("nan")  # noqa: E731
+SPREAD = {"above": quantity(statistic="spread"), "below": quantity("b", statistic="spread")}
+FEW, MANY = [0.5, 0.6, 0.7, 0.8, 0.4], [0.5, 0.6] * 10
+
+
+@pytest.mark.parametrize(
+    ("check", "found", "broken"),
+    [
+        (value(expected=9.0), one(FEW), "stdtr"),
+        (value(expected=9.0, images=1000), one(FEW), "stdtr"),
+        (order(below=0.1), one(MANY), "stdtr"),
+        (order(**SPREAD), pair(FEW, FEW[::-1]), "stdtr"),
+        (rate(event_above=0.1, at_least=0.9), one(FEW), "bdtrc"),
+        (rate(event_above=0.9, at_most=0.9), one(FEW), "bdtr"),
+        (exact(quantity=quantity(statistic="band"), at_most=9.0), one(FEW), "stdtrit"),
+    ],
+)
+def test_a_test_without_p_value_is_an_error_never_a_pass(monkeypatch, check, found, broken):
+    monkeypatch.setattr(special, broken, NOT_A_NUMBER)
+    finding = find(check, found)
+    assert (finding.verdict, finding.against) == (Verdict.ERROR, None)
+    assert "not a number" in finding.sentence or "not finite" in finding.sentence
+
+
+@pytest.mark.parametrize("unblocked", [False, True])
+def test_a_trend_without_p_value_is_an_error(monkeypatch, unblocked):
+    broken = type("Result", (), {"pvalue": float("nan")})()
+    monkeypatch.setattr(stats, "page_trend_test", lambda *a, **k: broken)
+    monkeypatch.setattr(stats, "kendalltau", lambda *a, **k: broken)
+    finding = find(trend(unblocked=unblocked), row([0.1, 0.1], [0.2, 0.2], [0.3, 0.3]))
+    assert finding == Finding(Verdict.ERROR, "the p-value of its test is not a number")
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize(
+    "check",
+    [
+        order(below=quantity("b", divided_by=quantity("a"))),
+        value(quantity=quantity(minus=quantity("b"))),
+        exact(quantity=quantity(divided_by=quantity("b")), at_least=1.0),
+        order(),
+        value(expected=1.0),
+    ],
+)
+def test_numbers_that_overflow_are_an_error(check):
+    finding = find(check, pair([1e308, -1e308, 1e308], [-1e308, 1e-300, 1e-300]))
+    assert finding.verdict is Verdict.ERROR
+    assert "not finite" in finding.sentence or "too large for its test" in finding.sentence
+
+
+def test_a_paper_ten_spreads_away_blocks_on_every_scipy(monkeypatch):
+    quantile = special.stdtrit
+    _t_nodes.cache_clear()
+    monkeypatch.setattr(special, "stdtrit", lambda df, p: np.where(p < 1.0, quantile(df, p), np.nan))  # as below 1.17
+    claims = [claim(value(gate="no-deviation", expected=None, margin=1.0), reported=Reported(10.0, 0.4, "sd", 5, 0.1))]
+    (found,) = all_at_once(check_claims(claims, one([50.0, 50.5, 51.0])))
+    _t_nodes.cache_clear()
+    assert found.finding.verdict is Verdict.DEVIATES_HIGH
+    assert found.finding.against < 0.01
+    assert found.blocks
+
+
 def test_an_experiment_that_was_not_asked_for_is_not_run():
     found = pair([0.5] * 5, [0.4] * 5)
     for check in (*each_kind(experiment="other"), order(below=quantity("b", experiment="other"))):
         assert find(check, found) == Finding(Verdict.NOT_RUN, "its experiment was not asked for")
 
 
-def test_fewer_seeds_than_declared_are_an_error():
-    found = one([0.5] * 5, replicates=Replicates(count=4))
+FACTS = {
+    "value": "ours 0.5 ± 0.0216 (4 seeds), expected 0.5; difference 0, 90 % interval -0.02542 to 0.02542, not decided "
+    "by ±0.02.",
+    "order": "0.5 against 0.1, gap 0.4 (4 paired seeds, p = 0.062) where more than 0 is claimed.",
+    "rate": "4 of 4 seeds (90 % interval 47 % to 100 %) where at least 10 % is claimed.",
+    "exact": "0.48 where exactly 0.5 is claimed.",
+}
+
+
+@pytest.mark.parametrize("gate", ["none", "no-deviation", "reproduced"])
+def test_fewer_seeds_than_declared_show_what_they_gave_and_decide_nothing(gate):
+    numbers = [0.49, 0.5, 0.48, 0.53, 0.6]
+    found = one(numbers, replicates=Replicates(count=4))
     for check in each_kind():
-        assert find(check, found) == Finding(Verdict.ERROR, "4 of the 5 seeds that table declares: too few to judge")
-    more = one([0.5] * 7, seeds=5, replicates=Replicates(count=7))
-    assert find(order(below=0.1), more).seeds == 7
+        (judged,) = all_at_once(check_claims([claim(replace(check, gate=gate))], found))
+        finding = judged.finding
+        assert finding.sentence == f"too few seeds (4 of 5 declared): {FACTS[check.kind]}"
+        assert (finding.verdict, finding.seeds, finding.too_few) == (Verdict.INCONCLUSIVE, 4, True)
+        assert (finding.against, finding.settle, finding.consistent) == (None, None, None)
+        ours = {"order": [n - 0.1 for n in numbers[:4]], "rate": [1.0] * 4}.get(check.kind, numbers[:4])
+        assert (finding.ours, finding.spread) == pytest.approx((np.mean(ours), np.std(ours, ddof=1)))
+        assert judged.blocks is (gate != "none")
+        assert not judged.watch
+    rises = row(*[[at] * 5 for at in RATES], replicates=Replicates(count=3))
+    assert find(trend(), rises).sentence == (
+        "too few seeds (3 of 5 declared): 0.1, 0.2, 0.3 along rate (3 seeds, p = 0.005) where rising is claimed."
+    )
+
+
+def test_one_seed_of_many_shows_its_number():
+    found = pair([0.6] * 5, [0.5] * 5, replicates=Replicates(count=1))
+    sentences = [
+        find(check, found, unit="fraction").sentence for check in (value(images=100), order(), exact(at_least=0.7))
+    ]
+    assert sentences == [
+        "too few seeds (1 of 5 declared): one number, 60.00 %, against 50.00 %: no interval from one seed.",
+        "too few seeds (1 of 5 declared): 60.00 % against 50.00 %, gap 10.00 points (1 paired seed, p = 0.500) where "
+        "more than 0.00 points is claimed.",
+        "too few seeds (1 of 5 declared): 60.00 % where at least 70.00 % is claimed.",
+    ]
+    finding = find(exact(at_least=0.5), found)
+    assert (finding.ours, finding.spread, finding.seeds, finding.verdict) == (0.6, None, 1, Verdict.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize(
+    ("check", "numbers", "words"),
+    [
+        (exact(quantity=quantity(statistic="band"), at_most=1.0), [0.5] * 5, "one seed has no confidence band"),
+        (exact(equals=1.0), [float("nan")] * 5, "diverged: score is nan"),
+    ],
+)
+def test_too_few_seeds_excuse_no_error(check, numbers, words):
+    finding = find(check, one(numbers, replicates=Replicates(count=1)))
+    assert (finding.verdict, finding.too_few) == (Verdict.ERROR, True)
+    assert finding.sentence.startswith("too few seeds (1 of 5 declared): ")
+    assert words in finding.sentence
+
+
+def test_as_many_seeds_as_declared_or_more_are_judged():
+    for count in (5, 7):
+        finding = find(order(below=0.1), one([0.5] * 7, seeds=5, replicates=Replicates(count=count)))
+        assert (finding.seeds, finding.verdict, finding.too_few) == (count, Verdict.REPRODUCED, False)
+
+
+def test_an_experiment_that_was_not_asked_for_is_not_run_however_few_the_seeds():
+    found = one([0.5] * 5, replicates=Replicates(count=1))
+    assert find(exact(quantity=quantity(experiment="other"), equals=0.5), found).verdict is Verdict.NOT_RUN
 
 
 @pytest.mark.parametrize("there", [1, 3])
@@ -193,6 +315,8 @@ def test_what_blocks_without_a_gate_and_where_it_must_be_reproduced(verdict, adj
 def test_what_blocks_where_nothing_may_deviate(verdict):
     certain = judged("no-deviation", verdict)
     assert certain.blocks is (verdict in {*DEVIATIONS, Verdict.ERROR})
+    few = replace(certain, finding=replace(certain.finding, too_few=True))
+    assert few.blocks is (verdict not in (Verdict.REPRODUCED, Verdict.NOT_RUN))
     by_chance = judged("no-deviation", verdict, against=0.01)
     assert by_chance.blocks is (verdict is Verdict.ERROR)
     assert replace(by_chance, adjusted=0.0501).blocks is (verdict is Verdict.ERROR)
@@ -265,169 +389,3 @@ def test_a_claim_blocks_by_deviating_where_holms_steps_reach_it_and_is_watched_w
 )
 def test_a_run_fails_where_a_finding_blocks_or_nothing_was_judged(verdicts, wanted):
     assert fails([judged("no-deviation", verdict, 1.0, name=str(i)) for i, verdict in enumerate(verdicts)]) is wanted
-
-
-def declarations(seeds=5, also=()):
-    """Return Results without records of `table` and of other experiments by name."""
-    experiments = {"table": conftest.experiment(seeds=seeds)}
-    experiments |= {name: conftest.experiment(name) for name in also}
-    return Results(experiments, Tier.SMOKE, DECLARED, {}, {})
-
-
-def declared(*checks):
-    return [claim(replace(check, line=10 + i), name=str(i)) for i, check in enumerate(checks)]
-
-
-def refused(checks, **fields):
-    with pytest.raises(UsageError) as error:
-        require_fit(declared(*checks), declarations(**fields), "expectations/toy.yaml")
-    message = str(error.value)
-    assert message.startswith("expectations/toy.yaml:")
-    return message.removeprefix("expectations/toy.yaml:")
-
-
-def accept(checks, **fields):
-    require_fit(declared(*checks), declarations(**fields), "expectations/toy.yaml")
-
-
-RANGE = value(quantity=quantity(rate=None), **ALONG)
-
-
-@pytest.mark.parametrize(
-    ("check", "words"),
-    [
-        (value(quantity=quantity(experiment="tabel")), "unknown experiment 'tabel'; there are: table"),
-        (value(quantity=quantity("c")), "0 cells of table (smoke) fit method = c, rate = 0.1; one is needed"),
-        (value(quantity=quantity(rate=None)), "3 cells of table (smoke) fit method = a; one is needed"),
-        (value(quantity=Quantity("table", "score", {})), "6 cells of table (smoke) fit no condition; one is needed"),
-        (replace(RANGE, points=(0.1, 0.7)), "0 cells of table (smoke) fit rate = 0.7, method = a; one is needed"),
-        (
-            value(quantity=Quantity("table", "loss", {"method": "a", "rate": 0.1})),
-            "table does not measure 'loss'; it measures score, validation_accuracy",
-        ),
-        (value(quantity=quantity(minus=quantity("c"))), "0 cells of table (smoke) fit method = c, rate = 0.1; one is"),
-        (
-            order(above=Quantity("table", "score", {}, against="loss"), below=0.0),
-            "table does not measure 'loss'; it measures score, validation_accuracy",
-        ),
-        (
-            order(above=Quantity("table", "score", {"method": "a"}, against="validation_accuracy"), below=0.0),
-            "3 cells of table fit: a correlation takes at least 4",
-        ),
-        (order(below=quantity("c")), "0 cells of table (smoke) fit method = c, rate = 0.1; one is needed"),
-    ],
-)
-def test_a_check_of_what_is_not_declared_is_refused_with_its_line(check, words):
-    assert refused([exact(equals=1.0), check]).startswith(f"11: toy/1: {words}")
-
-
-def test_claims_of_other_tiers_need_no_declaration_in_this_one():
-    full = Claim("toy/full", "p", "s", "s", "ratio", None, {Tier.FULL: value(quantity=quantity("c"))}, {})
-    require_fit([claim(exact(equals=1.0)), full], declarations(), "toy.yaml")
-
-
-def test_an_experiment_that_no_claim_reads_is_refused():
-    words = "no claim reads the smoke experiment 'other': add one, or drop it"
-    assert refused([exact(equals=1.0)], also=["other"]).strip() == words
-    accept([exact(equals=1.0), exact(quantity=quantity("b", experiment="other"), equals=1.0)], also=["other"])
-    accept([order(below=quantity("b", experiment="other"))], also=["other"])
-    accept([value(quantity=quantity(divided_by=quantity("b", experiment="other")))], also=["other"])
-
-
-def test_an_experiment_without_cells_in_the_tier_needs_no_claim():
-    found = declarations(also=["other"])
-    found.experiments["other"] = replace(found.experiments["other"], smoke=NOTHING)
-    require_fit(declared(exact(equals=1.0)), found, "toy.yaml")
-
-
-SPREADS = order(above=quantity(statistic="spread"), below=quantity("b", statistic="spread"))
-OFTEN = rate(event_above=0.5, at_least=0.5)
-
-
-@pytest.mark.parametrize(
-    ("check", "least"),
-    [
-        (value(), 2),
-        (order(), 5),  # 1/32
-        (SPREADS, 3),
-        (trend(), 2),  # 1/36; one seed would have 1/6
-        (trend(unblocked=True), 2),
-        (OFTEN, 5),
-        (rate(event_above=0.5, at_least=0.9), 29),  # 0.9^29 = 0.047
-        (rate(event_above=0.5, at_most=0.9), 2),
-        (exact(equals=1.0), 1),
-    ],
-)
-def test_a_gate_that_its_seeds_can_never_open_is_refused_with_its_line(check, least):
-    strict = replace(check, gate="reproduced")
-    accept([strict], seeds=least)
-    if least > 1:
-        assert refused([strict], seeds=least - 1) == (
-            f"10: toy/0: {least - 1} seeds can never show this claim, so it cannot gate as 'reproduced'"
-        )
-        accept([check], seeds=least - 1)
-
-
-def test_a_rate_of_nothing_at_all_can_be_contradicted_but_never_shown():
-    never = rate(event_above=0.5, at_most=0.0)
-    accept([replace(never, gate="no-deviation")], seeds=1)
-    assert "can never show" in refused([replace(never, gate="reproduced")], seeds=10_000)
-
-
-@pytest.mark.parametrize(
-    ("check", "seeds", "most"),
-    [
-        (order(), 5, 1),  # 1/32
-        (order(), 6, 3),  # 1/64
-        (trend(), 2, 1),  # 1/36
-        (trend(), 3, 10),  # 1/216
-        (OFTEN, 6, 3),
-        (trend(unblocked=True), 2, 4),  # 2!^3 / 6! = 1/90
-        (rate(event_above=0.5, at_least=0.9), 2, 5),  # two seeds without event: 0.01
-        (replace(OFTEN, quantity=quantity(rate=None), **ALONG), 6, 1),  # at one of three points: 3/64
-        (rate(event_above=0.5, at_most=0.2), 2, 1),  # two events: 0.04
-    ],
-)
-def test_a_gate_that_its_seeds_can_never_close_among_so_many_is_refused_with_its_line(check, seeds, most):
-    loose = replace(check, gate="no-deviation")
-    others = [value(gate="no-deviation"), *[exact(equals=1.0, gate="reproduced")] * 9, *[value()] * 9]
-    accept([loose, *[others[0]] * (most - 1), *others[1:]], seeds=seeds)
-    assert refused([loose, *[others[0]] * most], seeds=seeds) == (
-        f"10: toy/0: {seeds} seeds can never contradict this claim among {most + 1} gating ones, so 'no-deviation' "
-        "would never fail: gate as 'reproduced' or 'none'"
-    )
-
-
-@pytest.mark.parametrize("check", [value(), SPREADS])
-def test_what_has_no_smallest_p_value_gates_among_any_number(check):
-    accept([replace(check, gate="no-deviation")] * 999, seeds=3)
-
-
-@pytest.mark.parametrize("seeds", [2, 5])
-def test_experiments_that_are_compared_declare_the_same_number_of_seeds(seeds):
-    mixed = order(below=quantity("b", experiment="other"))
-    if seeds < 5:
-        assert "seeds cannot be paired: other has 5, table has 2" in refused([mixed], seeds=seeds, also=["other"])
-    else:
-        accept([mixed], seeds=seeds, also=["other"])
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.integers(1, 8), st.sampled_from([0.2, 0.5, 0.8]), st.sampled_from(["at_least", "at_most"]), st.booleans())
-def test_what_is_let_through_can_be_shown_and_contradicted(seeds, bound, side, is_order):
-    """The most telling numbers of so many seeds show what may gate, and no numbers show what may not."""
-    if is_order:
-        check, telling = order(below=0.5), ([1.0] * seeds, [0.0] * seeds)
-    else:
-        check = rate(event_above=0.5, **{side: bound})
-        telling = ([1.0] * seeds, [0.0] * seeds) if side == "at_least" else ([0.0] * seeds, [1.0] * seeds)
-    for gate, numbers, wanted in zip(
-        ("reproduced", "no-deviation"), telling, ({Verdict.REPRODUCED}, DEVIATIONS), strict=True
-    ):
-        shown = find(check, one(numbers)).verdict in wanted
-        try:
-            accept([replace(check, gate=gate)], seeds=seeds)
-        except UsageError:
-            assert not shown
-        else:
-            assert shown

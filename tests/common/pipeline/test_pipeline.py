@@ -24,7 +24,7 @@ def claim_about(experiment, rate, tier="smoke", other="full"):
       gate: none
       reason: it always does
       quantity: {{experiment: {experiment}, metric: score, cell: {{method: a, rate: {rate}}}}}
-      at_least: 0.0
+      at_least: 0.1
     {other}: {{untestable: not here}}
 """
 
@@ -205,7 +205,7 @@ def test_a_folder_that_cannot_be_written_is_refused(toy_package, request_for, tm
     ("change", "message"),
     [
         (("table, metric: score, cell: {method: a, r", "tabel, metric: score, cell: {method: a, r"),
-         r"expectations\.yaml:23: toy/value: unknown experiment 'tabel'"),
+         r"expectations\.yaml:26:17: toy/value: unknown experiment 'tabel'"),
         (("{method: a, rate: 0.1}", "{method: c, rate: 0.1}"), "0 cells of table .* fit method = c"),
         (("{method: a, rate: 0.1}", "{method: a}"), "3 cells of table .* fit method = a"),
         (("metric: score, cell: {method: a, rate", "metric: scores, cell: {method: a, rate"), "does not measure"),
@@ -224,7 +224,7 @@ def test_a_claim_about_what_does_not_exist_is_refused_before_anything_runs(toy_p
 def test_a_gate_that_cannot_be_decided_is_refused_before_anything_runs(toy_package, request_for):
     package, path = toy_package
     few = type(package)("toy", (conftest.experiment(seeds=4),), package.figures)
-    place = rf"^{path.parent.name}/expectations\.yaml:10: toy/order: 4 seeds can never show this claim"
+    place = rf"^{path.parent.name}/expectations\.yaml:10:7: toy/order: 4 seeds can never show this claim"
     with pytest.raises(UsageError, match=place):
         reproduce(few, request_for())
     assert conftest.CALLS == []
@@ -238,10 +238,12 @@ def test_an_experiment_that_no_claim_reads_is_refused_before_anything_runs(toy_p
     assert conftest.CALLS == []
 
 
-def test_fewer_seeds_than_declared_run_but_are_not_judged(toy_package, request_for, capsys):
+def test_fewer_seeds_than_declared_run_and_are_shown_but_decide_nothing(toy_package, request_for, capsys):
     package, _ = toy_package
     assert reproduce(package, request_for(replicates=Replicates(count=2))) == 1
-    assert "2 of the 5 seeds that table declares: too few to judge" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "too few seeds (2 of 5 declared): ours 80.05 % ± 0.07 points (2 seeds), paper 80.00 %" in out
+    assert "gate: FAILS on toy/order, toy/value" in out
     assert len(records(request_for())) == 2 * 3 * 2
 
 

@@ -81,7 +81,7 @@ def test_a_spread_is_left_to_its_test():
 
 
 def test_the_cell_of_a_quantity_must_be_one():
-    with pytest.raises(Failed, match=r"^3 cells of table \(smoke\) fit method = a; one is needed$"):
+    with pytest.raises(Failed, match=r"^3 cells of table \(smoke\) fit method = a; one is needed: they differ in rate"):
         measured(quantity(rate=None), {}, one([0.5]))
 
 

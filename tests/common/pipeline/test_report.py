@@ -143,6 +143,7 @@ def test_the_report_in_json(judged, tmp_path, monkeypatch):
         "against": pytest.approx(p),
         "settle": None,
         "consistent": None,
+        "too_few": False,
     }
 
 

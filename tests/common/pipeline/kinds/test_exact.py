@@ -48,6 +48,21 @@ def test_one_seed_is_enough():
     assert find(exact(equals=3.0), one([3.0])).verdict is Verdict.REPRODUCED
 
 
+@pytest.mark.parametrize(
+    ("unit", "bound", "values", "sentence"),
+    [
+        ("fraction", {"equals": 1.0}, [1.0, 1.0 - 2e-6], "99.9998 % where exactly 100.00 % is claimed: deviates-low."),
+        ("fraction", {"at_most": 0.5}, [0.500004], "50.0004 % where at most 50.00 % is claimed: deviates-high."),
+        ("count", {"equals": 5123.0}, [5124.0], "5,124 where exactly 5,123 is claimed: deviates-high."),
+        ("kilobytes", {"equals": 5124.0}, [5124.3], "5,124.3 where exactly 5,124 is claimed: deviates-high."),
+        ("none", {"equals": 0.3}, [0.1 + 0.2], "0.30000000000000004 where exactly 0.3 is claimed: deviates-high."),
+        ("none", {"at_least": 0.0}, [-1e-20], "-1e-20 where at least 0 is claimed: deviates-low."),
+    ],
+)
+def test_what_deviates_looks_unlike_what_is_claimed(unit, bound, values, sentence):
+    assert find(exact(**bound), one(values), unit=unit).sentence == sentence
+
+
 def test_a_share_is_shown_in_percent():
     finding = find(exact(at_most=0.25), one([0.2, 0.3]), unit="fraction")
     assert finding.sentence == "30.00 % where at most 25.00 % is claimed: deviates-high."

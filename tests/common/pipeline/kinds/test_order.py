@@ -39,6 +39,29 @@ def test_the_sentence_of_an_order():
     assert (finding.ours, finding.seeds, finding.settle) == (pytest.approx(0.12), 5, None)
 
 
+@pytest.mark.parametrize(
+    ("above", "least", "words"),
+    [
+        (0.500004, 0.0, "50.0004 % against 50.00 %, gap 0.0004 points (5 paired seeds, p = 0.031) where more than 0.0"),
+        (0.530004, 0.03, "gap 3.0004 points (5 paired seeds, p = 0.031) where more than 3.00 points is claimed: repro"),
+        (0.53, 0.0299996, "gap 3.00 points (5 paired seeds, p = 0.031) where more than 2.99996 points is claimed: re"),
+        (0.5, 0.000001, "gap 0.00 points (5 paired seeds, p = 1.000) where more than 0.0001 points is claimed: devi"),
+    ],
+)
+def test_a_small_gap_is_shown_with_the_digits_that_decide(above, least, words):
+    assert words in find(order(least_gap=least), pair([above] * 5, [0.5] * 5), unit="fraction").sentence
+
+
+def test_what_rounding_leaves_of_equal_means_is_no_gap():
+    finding = find(order(), pair([0.1, 0.3, 0.2], [0.2, 0.1, 0.3]), unit="fraction")
+    assert finding.sentence.startswith("20.00 % against 20.00 %, gap 0.00 points (3 paired seeds, ")
+
+
+def test_spreads_that_differ_look_different():
+    finding = find(SPREADS, pair([0.1, 0.2, 0.300001], [0.3, 0.2, 0.1]), unit="fraction")
+    assert finding.sentence.startswith("a spread of 10.0001 points against 10.00 points (3 paired seeds, ")
+
+
 def test_an_order_is_paired_by_seed():
     noise = [0.0, 0.1, 0.2, 0.3, 0.4]
     above = [n + 0.01 for n in noise]

@@ -33,6 +33,15 @@ def test_a_rate(events, bound, wanted, sentence):
     assert finding.seeds == 10
 
 
+def test_an_interval_that_ends_next_to_the_bound_shows_on_which_side():
+    # the lower end of 10 of 10 is 0.05^(1/10) = 74.11 %
+    near, far = (find(rate(event_below=0.2, at_least=b), one(seeds(10))).sentence for b in (0.74, 0.75))
+    assert "(90 % interval 74.1 % to 100 %) where at least 74 % is claimed: reproduced." in near
+    assert "(90 % interval 74 % to 100 %) where at least 75 % is claimed: inconclusive." in far
+    rare = find(rate(event_below=0.2, at_most=0.5), one(seeds(1, 300))).sentence
+    assert rare.startswith("1 of 300 seeds (90 % interval 0.017 % to 2 %)")
+
+
 @pytest.mark.parametrize(("event", "share"), [({"event_below": 0.2}, 0.3), ({"event_above": 0.1}, 0.7)])
 def test_an_event_lies_strictly_beyond_its_bound(event, share):
     assert find(rate(at_least=0.5, **event), one(seeds(3))).ours == pytest.approx(share)

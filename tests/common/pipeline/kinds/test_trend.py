@@ -35,6 +35,15 @@ def test_the_sentence_of_a_trend_shows_the_mean_of_every_point():
     assert (finding.ours, finding.seeds) == (pytest.approx(2.0), 3)
 
 
+def test_means_that_differ_look_different_and_those_that_do_not_look_alike():
+    columns = [[0.5, 0.5, 0.5], [0.500004, 0.500004, 0.500004], [0.50003, 0.50003, 0.50003]]
+    finding = find(trend(), row(*columns), unit="fraction")
+    assert finding.sentence.startswith("50.00 %, 50.0004 %, 50.003 % along rate (3 seeds, ")
+    assert find(trend(), row(*LATIN), unit="none").sentence.startswith("2, 2, 2 along rate")
+    tenths = [[0.1, 0.2, 0.3], [0.3, 0.2, 0.1], [0.2, 0.3, 0.1]]
+    assert find(trend(), row(*tenths), unit="fraction").sentence.startswith("20.00 %, 20.00 %, 20.00 % along rate")
+
+
 def test_one_seed_shows_no_trend():
     finding = find(trend(), row([1.0], [2.0], [3.0]))
     assert finding.sentence == "1, 2, 3 along rate: no trend from one seed: inconclusive."

@@ -47,6 +47,27 @@ def test_a_value(numbers, wanted, relation):
     assert finding.consistent is None
 
 
+def test_ends_of_an_interval_show_on_which_side_of_the_margin_they_lie():
+    # the error of equal seeds is that of the images: sqrt(0.25 / 10^12 / 5)
+    outside = fraction([0.5200049] * 5, 0.5, margin=0.02, images=10**12).sentence
+    assert outside == (
+        "ours 52.00 % ± 0.00 points (5 seeds), expected 50.00 %; difference 2.00 points, 90 % interval 2.0004 points "
+        "to 2.001 points, above ±2.00 points: deviates-high."
+    )
+    inside = fraction([0.5199951] * 5, 0.5, margin=0.02, images=10**12).sentence
+    assert "90 % interval 1.999 points to 1.9996 points, inside ±2.00 points: reproduced." in inside
+
+
+def test_a_small_difference_is_not_shown_as_none():
+    sentence = fraction([0.500004] * 5, 0.5, margin=0.02).sentence
+    assert sentence.startswith("ours 50.0004 % ± 0.00 points (5 seeds), expected 50.00 %; difference 0.0004 points, ")
+    equal = fraction([0.7] * 3, 0.7, margin=0.02).sentence
+    assert equal.startswith("ours 70.00 % ± 0.00 points (3 seeds), expected 70.00 %; difference 0.00 points, ")
+    assert "one number, 50.0004 %, against 50.00 %: no" in fraction([0.500004], 0.5).sentence
+    paper = fraction([0.980004] * 3, paper=Reported(0.98, None, None, 5, 0.0)).sentence
+    assert paper.startswith("ours 98.0004 % ± 0.00 points (3 seeds), paper 98.00 % (5 seeds, no spread given")
+
+
 def test_one_seed_decides_nothing():
     finding = find(value(images=1000), one([0.6]), unit="fraction")
     assert finding.sentence == "one number, 60.00 %, against 50.00 %: no interval from one seed: inconclusive."
