@@ -96,7 +96,8 @@ class _Adaptation:
     def __init__(self, runs: Sequence[Run], schedule: Schedule, target: Task, source: Task | None) -> None:
         self.runs, self.schedule, self.target, self.source = runs, schedule, target, source
         self.at_validation, self.at_checkpoint = set(schedule.validations), set(schedule.checkpoints)
-        self.looks = sorted({0, schedule.steps} | self.at_validation | self.at_checkpoint)
+        looks = {0, schedule.steps} | self.at_validation | self.at_checkpoint
+        self.looks = sorted(step for step in looks if step <= schedule.steps)
         self.program = Program([run.model for run in runs])
         self.update = PerRunUpdate(schedule.optimizer, list(self.program.parameters.values()))
         self.rates = [self._rate(name) for name in self.program.parameters]

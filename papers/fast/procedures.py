@@ -7,7 +7,7 @@ from common.models.small_cnn import small_cnn
 from papers.fast.anytime import Schedule
 from papers.fast.settings import OPTIMIZERS, Cell
 from papers.fast.sources import SIDE
-from papers.fast.training import CHECKPOINTS, measure_source, train
+from papers.fast.training import MOMENTS, measure_source, train
 
 
 def _at(step: int | str) -> dict[str, Metric]:
@@ -20,7 +20,6 @@ def _at(step: int | str) -> dict[str, Metric]:
     }
 
 
-MOMENTS: tuple[int | str, ...] = (*CHECKPOINTS, "end")
 MEASURED = {
     **{name: metric for step in MOMENTS for name, metric in _at(step).items()},
     "target_adp_early": Metric("fraction", "Target ADP, the mean over the checkpoints 1 to 21."),

@@ -18,6 +18,7 @@ from papers.fast.sources import Source, adopt, source_of
 from papers.fast.tasks import Task, task
 
 CHECKPOINTS = tuple(checkpoints(144))  # those that every run reaches
+MOMENTS: tuple[int | str, ...] = (*CHECKPOINTS, "end")
 EARLY = tuple(step for step in CHECKPOINTS if 1 <= step <= 21)
 JUMP = 7  # steps after which a leap has shown itself
 OF_THE_SWITCH = ("worst_drop", "switched_at", "jump")
@@ -97,11 +98,12 @@ def not_measured(scalars: Mapping[str, float], history: History, schedule: Sched
     switch = "there was no switch, or training ended with it"
     if not schedule.every_step:
         switch = "validation was not made after every step"
-    withheld = {name: switch for name in OF_THE_SWITCH if name not in scalars}
-    if not history.source:
-        moments = (*map(str, CHECKPOINTS), "end")
-        withheld |= {f"source_adp_{moment}": "its source task is not at hand" for moment in moments}
-    return withheld
+    reasons = dict.fromkeys(OF_THE_SWITCH, switch)
+    for moment in MOMENTS:
+        reasons |= dict.fromkeys((f"target_adp_{moment}", f"norm_{moment}"), "training ended before it")
+        absent = "training ended before it" if history.source else "its source task is not at hand"
+        reasons[f"source_adp_{moment}"] = absent
+    return {name: reason for name, reason in reasons.items() if name not in scalars}
 
 
 def _at_checkpoints(history: History, schedule: Schedule) -> Iterator[tuple[str, float]]:

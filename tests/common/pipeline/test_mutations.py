@@ -15,8 +15,8 @@ from common.models.operations import Work
 from common.pipeline import probe
 from common.pipeline.aggregate import aggregate
 from common.pipeline.cost import Rate, Speeds
+from common.pipeline.origins import mixed, origins_of
 from common.pipeline.record import Record, Store, _checksum
-from common.pipeline.report import devices_of, mixed
 from common.pipeline.resume import CHECKPOINTS, begun, checkpoint_of, others, whole
 from common.pipeline.stale import stale
 from common.provenance import provenance
@@ -98,7 +98,7 @@ def test_no_record_of_another_kind_ends_in_a_traceback(store):
         assert len(results.records) + len(results.damaged) == 1
         for record in results.records.values():
             kept += 1
-            mixed(devices_of([record]))
+            mixed(origins_of([record]))
             curves = [number for curve in record.metrics.curves.values() for number in curve]
             numbers = [*record.metrics.scalars.values(), *curves, record.wall_seconds]
             assert all(type(number) is float for number in numbers)

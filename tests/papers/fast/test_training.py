@@ -125,9 +125,9 @@ def test_the_same_job_twice_is_the_same_bit_by_bit():
 
 def test_every_seed_starts_from_a_classifier_of_its_own():
     setting = replace(SHORT, steps=1)
-    first, second = train(jobs(Cell(setting, FAN_IN, 0.01, 0.01), seeds=(0, 1)), ENVIRONMENT)
+    first, second = measured(FINE_TUNING, jobs(Cell(setting, FAN_IN, 0.01, 0.01), seeds=(0, 1)), ENVIRONMENT)
     assert first.scalars["norm_0"] != second.scalars["norm_0"]
-    (again,) = train(jobs(Cell(setting, NEARLY_ZERO, 0.01, 0.01), seeds=(1,)), ENVIRONMENT)
+    (again,) = measured(FINE_TUNING, jobs(Cell(setting, NEARLY_ZERO, 0.01, 0.01), seeds=(1,)), ENVIRONMENT)
     assert again.scalars["norm_0"] / NEARLY_ZERO.spread == pytest.approx(
         second.scalars["norm_0"] / FAN_IN.deviation(10, 64)
     ), "all starts of a seed have the same numbers"

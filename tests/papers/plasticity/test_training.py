@@ -321,7 +321,7 @@ def test_pretraining_is_measured_by_its_worst_stage():
     metrics = measure(cell, [stage([0.1], 0.99), stage([0.2], 0.95), stage()], 1, 0.0)
     assert metrics.scalars["pretraining_accuracy"] == 0.95
     assert metrics.curves["pretraining_test_accuracy"] == [0.1, 0.2]
-    assert metrics.withheld == {}
+    assert "test_accuracy" not in metrics.withheld
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_pretraining_is_measured_by_its_worst_stage():
 )
 def test_a_gap_is_withheld_where_a_stage_of_full_length_learnt_too_little(cell, trained, reason):
     metrics = measure(cell, [stage(train=share) for share in trained], 1, 0.0)
-    assert set(metrics.withheld) == {"test_accuracy"}
+    assert TRAINING.problem(metrics) == ""
     assert reason in metrics.withheld["test_accuracy"]
     assert "test_accuracy" not in metrics.scalars
     assert metrics.scalars["training_accuracy"] == trained[-1]
@@ -349,11 +349,11 @@ def test_a_gap_is_withheld_where_a_stage_of_full_length_learnt_too_little(cell, 
 )
 def test_short_pretraining_is_not_held_to_the_required_accuracy(cell, trained):
     metrics = measure(cell, [stage(train=share) for share in trained], 1, 0.0)
-    assert metrics.withheld == {}
+    assert "test_accuracy" not in metrics.withheld
     assert "test_accuracy" in metrics.scalars
 
 
 def test_the_equal_accuracy_is_withheld_with_the_other():
     metrics = measure(scratch(LONG, extra=2), [stage([*CURVE, 0.9, 0.9], train=0.5)], 1, 0.0)
-    assert set(metrics.withheld) == {"test_accuracy", "equal_test_accuracy"}
+    assert metrics.withheld["equal_test_accuracy"] == metrics.withheld["test_accuracy"]
     assert not set(metrics.withheld) & set(metrics.scalars)

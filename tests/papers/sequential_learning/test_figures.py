@@ -51,7 +51,7 @@ def record(name, cell, seed):
     if name.startswith("frozen"):
         names = ["double_pairs", *(f"{kind}_at_{i + 1}" for kind in ("pairs", "norm") for i in range(INTERFACES))]
         curves = {own: curve(own, cell, seed).tolist() for own in names}
-    scalars = {metric: scalar(metric, cell, seed) for metric in EXPERIMENTS[name].metrics}
+    scalars = {metric: scalar(metric, cell, seed) for metric in EXPERIMENTS[name].procedure.metrics}
     return Record(Metrics(scalars, curves), 1.0, {})
 
 
