@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.command import Parser, exit_code, to_path, whole_number
+from common.command import Parser, exit_code, one_line_hook, to_path, whole_number
 from common.datasets import default_folder
 from common.datasets.problems import require_readable
 from common.errors import UsageError
@@ -16,6 +16,8 @@ from common.pipeline.plan import plan
 from common.pipeline.probe import probe
 from common.pipeline.record import Store
 from common.pipeline.stale import prune
+
+one_line_hook()  # a reproduce.py imports its declarations, which are checked as they are made, before it calls `main`
 
 MOST_SEEDS, LAST_SEED = 1000, 10**9  # that can be asked for: more than any experiment needs
 CHECKPOINT_SECONDS = {Tier.SMOKE: None, Tier.FULL: 180.0}  # the groups of smoke take seconds

@@ -7,6 +7,7 @@ figures. Comments, formatting and docstrings do not count, and all versions of P
 import ast
 import hashlib
 import importlib.util
+import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -38,6 +39,7 @@ APART = (
     "common/pipeline/github.py",
     "common/pipeline/junit.py",
     "common/pipeline/kinds",
+    "common/pipeline/older.py",
     "common/pipeline/origins.py",
     "common/pipeline/plan.py",
     "common/pipeline/probe.py",
@@ -59,11 +61,15 @@ def code_hash(module: str) -> str:
 
     Raises ModuleNotFoundError for a module without source.
     """
-    digest = hashlib.sha256()
-    for path in sorted({*core(), *of_package(module)}):
-        name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
-        digest.update(f"{name}\0{_digest(path)}\0".encode())
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(json.dumps(digests(module)).encode()).hexdigest()[:16]
+
+
+def digests(module: str) -> dict[str, str]:
+    """Return what the hash is made of: each file's name and digest. Raises as `code_hash` does."""
+    return {
+        path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name: _digest(path)
+        for path in sorted({*core(), *of_package(module)})
+    }
 
 
 def core() -> Iterator[Path]:
@@ -92,7 +98,7 @@ def of_package(module: str) -> Iterator[Path]:
 @cache
 def _digest(path: Path) -> str:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    return hashlib.sha256(canonical(tree).encode()).hexdigest()
+    return hashlib.sha256(canonical(tree).encode()).hexdigest()[:16]
 
 
 def canonical(node: ast.AST) -> str:

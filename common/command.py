@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any, NoReturn, TextIO, cast
 
 from common.atomic import reason
@@ -18,6 +18,20 @@ from common.errors import UsageError
 INTERRUPTED = 130
 STOPPING = frozenset(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """The signals that ask a command to stop."""
+
+
+def one_line_hook() -> None:
+    """Let a UsageError that nobody catches, such as one while declarations load, end in one line and code 2."""
+    before = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not isinstance(error, UsageError):
+            before(kind, error, trace)
+            return
+        _say(f"error: {error}")
+        raise SystemExit(2)
+
+    sys.excepthook = hook
 
 
 class Stopped(KeyboardInterrupt):

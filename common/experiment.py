@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import torch
 
-from common.code_hash import code_hash
+from common.code_hash import code_hash, digests
 from common.errors import UsageError
 from common.models.operations import Work
 from common.train.checkpoint import NOWHERE, Checkpoint
@@ -126,6 +126,11 @@ class Procedure:
     def code(self) -> str:
         """Return a hash of the code that the procedure rests on."""
         return code_hash(self.run.__module__)
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Return that code's files, each with a digest."""
+        return digests(self.run.__module__)
 
     def problem(self, metrics: Metrics) -> str:
         """Return why metrics are not those that are declared, or nothing."""

@@ -19,6 +19,8 @@ from common.pipeline.declared import require_fit
 from common.pipeline.expand import expand, scaled, select
 from common.pipeline.figures import Drawing, draw
 from common.pipeline.lock import held
+from common.pipeline.older import mention as mention_older
+from common.pipeline.older import note
 from common.pipeline.origins import mixed, origins_of
 from common.pipeline.probe import cached
 from common.pipeline.record import Store, writable
@@ -145,13 +147,14 @@ def train(package: Package, experiments: Sequence[Experiment], request: Request)
     for job in missing:
         require_memory(request.environment.device, work[job.key].memory, str(job))
     print(f"{package.name} {tier}: {len(jobs)} jobs, {len(jobs) - len(missing)} already done", file=sys.stderr)
-    if older := store.older(missing):
-        print(f"{len(older)} records in {store.folder} were made by other code; they are made anew", file=sys.stderr)
+    if other := mention_older(store, store.older(missing)):
+        print(other, file=sys.stderr)
     if unread := mention(stale(package.experiments, tier, store), store.folder):
         print(unread, file=sys.stderr)
     probe = cached(request.environment, request.results)
     speeds = probe.speeds if probe else ASSUMED[request.environment.device.type]
     with held(store.folder):
+        note(store, {job.procedure for job in jobs})
         seconds = predicted(jobs, work, speeds, request.environment.device)
         errors = run_missing(jobs, work, seconds, store, request.environment)
         if left := others(store):

@@ -32,6 +32,10 @@ def require_fit(claims: Sequence[Claim], declared: Results, file: str) -> None:
         for quantity in check.quantities:
             with _at(quantity, claim, file):
                 _require_declared(quantity, check, declared)
+        for quantity in (check.quantity, check.above, check.below):
+            if isinstance(quantity, Quantity):
+                with _at(quantity, claim, file):
+                    _require_unit(quantity, claim.unit, declared)
         with _at(check, claim, file):
             _require_difference(check, declared)
             require_paired(check, declared)
@@ -68,6 +72,17 @@ def _require_declared(quantity: Quantity, check: Check, declared: Results) -> No
                 f"{fitting} cells of {quantity.experiment} ({declared.tier}) fit {conditions(condition)}; "
                 f"a correlation takes at least {LEAST_CORRELATED}{why}"
             )
+
+
+def _require_unit(quantity: Quantity, unit: str, declared: Results) -> None:
+    """Raise Failed where a claim in a unit of its own reads a metric in another; quotients and ranks have their own."""
+    if quantity.divided_by is not None or quantity.against is not None or unit in ("ratio", "none"):
+        return
+    metric = declared.experiments[quantity.experiment].procedure.metrics[quantity.metric]
+    if metric.unit != unit:
+        raise Failed(
+            f"the claim is in '{unit}', but {quantity.experiment} measures {quantity.metric} in '{metric.unit}'"
+        )
 
 
 def _require_difference(check: Check, declared: Results) -> None:

@@ -85,16 +85,17 @@ class Store:
         found = self._found(job)
         return found[0] if found is not None and found[1] == job.procedure.code else None
 
-    def older(self, jobs: Iterable[Job]) -> list[Job]:
-        """Return the jobs whose records are whole but of other code."""
-        return [job for job in jobs if self._is_older(job)]
+    def older(self, jobs: Iterable[Job]) -> dict[Job, str]:
+        """Return the jobs whose records are whole but of other code, with the hash of that."""
+        codes = {job: self._code(job) for job in jobs}
+        return {job: code for job, code in codes.items() if code not in (None, job.procedure.code)}
 
-    def _is_older(self, job: Job) -> bool:
+    def _code(self, job: Job) -> str | None:
         try:
             found = self._found(job)
         except DamagedError:
-            return False
-        return found is not None and found[1] != job.procedure.code
+            return None
+        return None if found is None else found[1]
 
     def _found(self, job: Job) -> tuple[Record, str] | None:
         """Return what the job's file holds, and the hash of the code behind it; None where there is no file."""

@@ -68,9 +68,13 @@ def left_behind(jobs: Sequence[Job], missing: Sequence[Job], store: Store, envir
         if owner.code != code.get(owner.procedure, owner.code):
             yield Left(path, [], frozenset(), "it was made by other code")
         elif set(owner.jobs) <= by_key.keys() and owner.device == environment.device.type:
+            company = [by_key[key] for key in owner.jobs]
+            if len({(job.procedure, job.cell.setting) for job in company}) != 1 or len(set(company)) < len(company):
+                yield Left(path, [], frozenset(), "its jobs do not run together")
+                continue
             left = frozenset(open_keys & set(owner.jobs))
             open_keys -= left
-            yield Left(path, [by_key[key] for key in owner.jobs], left)
+            yield Left(path, company, left)
         else:
             yield Left(path, [], frozenset())
 

@@ -26,6 +26,7 @@ SUFFIX = ".safetensors"
 State = Any
 """Tensors, numbers, names and None in any nesting of lists and of mappings from names."""
 
+FORMAT = 2  # of the file; a checkpoint of another one is of no use
 _HEADER = 8  # bytes of a safetensors file that hold the length of its header
 
 
@@ -40,7 +41,7 @@ class Owner:
 
     @property
     def name(self) -> str:
-        """The file's name: other jobs, other code (which is part of a job's key) or another device have another."""
+        """The file's name: other jobs or another device have another."""
         return hashlib.sha256(json.dumps([self.device, self.jobs]).encode()).hexdigest()[:16] + SUFFIX
 
 
@@ -48,7 +49,7 @@ class CheckpointFile:
     """A tree of states on disk. Only one process writes it."""
 
     def __init__(self, folder: Path, owner: Owner, every: float | None) -> None:
-        """Read what is there, if it is whole. Saving is due `every` so many seconds; None: never.
+        """Read what is there, if it is whole and the owner's. Saving is due `every` so many seconds; None: never.
 
         Raises UsageError where the file cannot be read.
         """
@@ -56,7 +57,7 @@ class CheckpointFile:
         self.tree: dict[str, State] = {}
         self.saved_at = time.monotonic()
         try:
-            self.tree = _tree(read(self.path))
+            self.tree = _tree(read(self.path, owner))
         except FileNotFoundError:
             pass
         except ValueError as error:
@@ -162,23 +163,27 @@ def copy_into(tensors: Sequence[Tensor], saved: Sequence[Tensor]) -> None:
 def write(path: Path, owner: Owner, state: State) -> None:
     """Write a state in one safetensors file: tensors as such, all else as JSON in its metadata."""
     tensors: dict[str, Tensor] = {}
-    plain = json.dumps({"owner": asdict(owner), "state": _without_tensors(state, tensors)})
-    atomic.write(path, save(tensors, {"plain": plain, "checksum": _checksum(plain, tensors)}))
+    own = json.dumps({"format": FORMAT, **asdict(owner)})
+    plain = json.dumps(_without_tensors(state, tensors))
+    sums = {"owner_checksum": _checksum(own, {}), "checksum": _checksum(own + plain, tensors)}
+    atomic.write(path, save(tensors, {"owner": own, "plain": plain, **sums}))
 
 
-def read(path: Path) -> State:
-    """Return the state in a file, on the host.
+def read(path: Path, owner: Owner | None = None) -> State:
+    """Return the state in a file, on the host; that of an owner where one is given.
 
-    Raises ValueError where the content is damaged, FileNotFoundError where there is no file, and UsageError where it
-    cannot be read.
+    Raises ValueError where the content is damaged or another's, FileNotFoundError where there is no file, and
+    UsageError where it cannot be read.
     """
     content = atomic.read(path)
     try:
         metadata = _metadata(content)
         tensors = load(content)
-        if metadata["checksum"] != _checksum(metadata["plain"], tensors):
+        if metadata["checksum"] != _checksum(metadata["owner"] + metadata["plain"], tensors):
             raise ValueError("its checksum does not fit its content")
-        return _with_tensors(json.loads(metadata["plain"])["state"], tensors)
+        if owner not in (None, _owner(metadata)):
+            raise ValueError("it is that of other jobs or other code")
+        return _with_tensors(json.loads(metadata["plain"]), tensors)
     except ValueError:
         raise
     except (*atomic.DAMAGED, SafetensorError, RuntimeError, AssertionError) as error:
@@ -197,15 +202,20 @@ def owner_of(path: Path) -> Owner:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {atomic.reason(error)}; it is left as it is") from None
     try:
-        fields = json.loads(_metadata(head)["plain"])["owner"]
-        owner = Owner(fields["procedure"], fields["code"], fields["device"], tuple(fields["jobs"]))
-        if not all(isinstance(text, str) for text in (owner.procedure, owner.code, owner.device, *owner.jobs)):
-            raise TypeError("its owner is no text")
+        return _owner(_metadata(head))
     except ValueError:
         raise
     except atomic.DAMAGED as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None
-    return owner
+
+
+def _owner(metadata: Mapping[str, str]) -> Owner:
+    if metadata["owner_checksum"] != _checksum(metadata["owner"], {}):
+        raise ValueError("the checksum of its owner does not fit")
+    fields = json.loads(metadata["owner"])
+    if fields["format"] != FORMAT:
+        raise ValueError(f"format {fields['format']} where {FORMAT} is read")
+    return Owner(fields["procedure"], fields["code"], fields["device"], tuple(fields["jobs"]))
 
 
 def _metadata(content: bytes) -> dict[str, str]:

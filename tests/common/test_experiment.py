@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -164,3 +166,27 @@ def test_cells_that_differ_in_a_class_alone_are_refused_for_they_would_share_a_r
     experiment = Experiment("table", "Table 9", conftest.TOY, smoke=Grid([Tuned(Adam()), Tuned(Nadam())]))
     with pytest.raises(UsageError, match="differs from another job in its classes alone"):
         expand([experiment], Tier.SMOKE)
+
+
+BAD = """
+import sys
+from common.cli import main
+from common.experiment import Experiment, Grid
+from common.pipeline import Package
+from tests import conftest
+
+BROKEN = Experiment("table", "Table 9", conftest.TOY, smoke=Grid(["not a cell"]))
+sys.exit(main(Package("toy", (BROKEN,), lambda results: [])))
+"""
+
+
+def test_a_bad_declaration_ends_a_command_in_one_line_and_code_2():
+    done = subprocess.run([sys.executable, "-c", BAD], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "error: cells of type str must be frozen dataclasses\n")
+
+
+def test_any_other_mistake_keeps_its_traceback():
+    code = "from common import cli\nraise KeyError('typo')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from common.errors import UsageError
 from common.expectations import Claim, Quantity
 from common.expectations_file import read
-from common.experiment import DECLARED, Tier
+from common.experiment import DECLARED, NOTHING, Tier
 from common.pipeline.aggregate import Results
 from common.pipeline.declared import require_fit
 from common.pipeline.verdict import Verdict
@@ -172,7 +172,7 @@ def test_what_compares_a_number_with_itself_is_refused(check, words):
 )
 def test_what_compares_two_numbers_is_let_through(check):
     found = declarations(also=["other"])
-    found.experiments["other"] = replace(found.experiments["other"], run=conftest.reading)
+    found.experiments["other"] = replace(found.experiments["other"], procedure=conftest.procedure(conftest.reading))
     require_fit(declared(check, exact(quantity=quantity("b", experiment="other"), equals=1.0)), found, "toy.yaml")
 
 
@@ -193,7 +193,7 @@ def test_an_experiment_that_no_claim_reads_is_refused():
 
 def test_an_experiment_without_cells_in_the_tier_needs_no_claim():
     found = declarations(also=["other"])
-    found.experiments["other"].cells[Tier.SMOKE] = ()
+    found.experiments["other"] = replace(found.experiments["other"], smoke=NOTHING)
     require_fit(declared(exact(equals=1.0)), found, "toy.yaml")
 
 
@@ -288,3 +288,20 @@ def test_what_is_let_through_can_be_shown_and_contradicted(seeds, bound, side, i
             assert not shown
         else:
             assert shown
+
+
+@pytest.mark.parametrize("unit", ["count", "kilobytes", "seconds"])
+def test_a_claim_in_another_unit_than_the_metric_is_refused(unit):
+    own = replace(declared(exact(equals=1.0))[0], unit=unit)
+    with pytest.raises(UsageError, match=f"the claim is in '{unit}', but table measures score in 'fraction'"):
+        require_fit([own], declarations(), "toy.yaml")
+
+
+@pytest.mark.parametrize("unit", ["fraction", "ratio", "none"])
+def test_a_claim_in_the_metrics_unit_or_in_none_of_its_own_is_accepted(unit):
+    require_fit([replace(declared(exact(equals=1.0))[0], unit=unit)], declarations(), "toy.yaml")
+
+
+def test_a_quotient_has_a_unit_of_its_own():
+    check = exact(quantity=quantity(divided_by=quantity("b")), equals=1.0)
+    require_fit([replace(declared(check)[0], unit="count")], declarations(), "toy.yaml")

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from common import cli
-from common.experiment import Job, Metrics, Replicates, Tier
+from common.experiment import Grid, Job, Metrics, Replicates, Tier
 from common.pipeline import reproduce, train
 from common.pipeline.record import Store
-from common.pipeline.resume import CHECKPOINTS, left_behind
+from common.pipeline.resume import CHECKPOINTS, begun, left_behind
 from common.train.checkpoint import CheckpointFile, Owner
 from tests import conftest
 
@@ -254,6 +254,47 @@ def test_a_checkpoint_whose_jobs_are_all_recorded_is_cleared_away(toy_package, r
     assert checkpoints(request) == []
 
 
+def test_a_checkpoint_whose_owner_was_altered_is_deleted_by_name(toy_package, request_for, capsys):
+    package, _ = toy_package
+    with pytest.raises(KeyboardInterrupt):
+        run(package, often(request_for()), Interrupted(stop_at_epoch=7))
+    (path,) = checkpoints(request_for())
+    keys = [job.key for job in package_of(package, Interrupted()).experiments[0].jobs(Tier.SMOKE)]
+    content = path.read_bytes()
+    assert content.count(keys[0].encode()) == 1
+    path.write_bytes(content.replace(keys[0].encode(), keys[1].encode()))
+    again = Interrupted()
+    assert run(package, often(request_for()), again) == {}
+    assert again.epochs == 10
+    assert f"checkpoint {path} deleted: it is damaged (the checksum of its owner" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_two_settings_is_deleted_for_its_jobs_do_not_run_together(toy_package, request_for, capsys):
+    package, _ = toy_package
+    request = request_for()
+    experiment = package_of(package, Interrupted()).experiments[0]
+    cells = [conftest.Cell("a", 0.1), conftest.Cell("a", 0.1, conftest.Setting("other"))]
+    experiment = replace(experiment, smoke=Grid(cells))
+    jobs = experiment.jobs(Tier.SMOKE)
+    store = Store(request.results / request.tier / "toy")
+    (store.folder / CHECKPOINTS).mkdir(parents=True)
+    owner = Owner(experiment.procedure.name, experiment.procedure.code, "cpu", tuple(job.key for job in jobs))
+    CheckpointFile(store.folder / CHECKPOINTS, owner, 0.0).begin()
+    assert list(begun(jobs, jobs, store, request.environment)) == []
+    assert "deleted: its jobs do not run together; its jobs start anew" in capsys.readouterr().err
+    assert checkpoints(request) == []
+
+
+def test_a_checkpoint_of_other_code_under_the_same_name_is_not_gone_on_from(tmp_path, capsys):
+    owner = Owner("toy", "code", "cpu", ("0123456789abcdef",))
+    file = CheckpointFile(tmp_path, owner, 0.0)
+    file.tree["state"] = 7
+    file.save()
+    assert CheckpointFile(tmp_path, owner, 0.0).tree == {"state": 7}
+    assert CheckpointFile(tmp_path, replace(owner, code="mended"), 0.0).tree == {}
+    assert "it is that of other jobs or other code; training starts anew" in capsys.readouterr().err
+
+
 def test_jobs_that_two_checkpoints_name_run_once(toy_package, request_for):
     package, _ = toy_package
     request = request_for()
@@ -288,7 +329,7 @@ def test_a_full_disk_ends_the_run_with_one_message_and_keeps_what_is_there(
 
     def fsync(descriptor):
         calls.append(descriptor)
-        if len(calls) > 6:  # the process's name, the group, four records
+        if len(calls) > 7:  # the process's name, the code's, the group, four records
             raise OSError(28, "No space left on device")
         real(descriptor)
 
@@ -315,7 +356,7 @@ def test_a_full_disk_at_a_checkpoint_ends_the_run_and_keeps_the_one_before(toy_p
 
     def full(*paths):
         calls.append(paths)
-        if len(calls) > 6:
+        if len(calls) > 7:
             raise OSError(28, "No space left on device")
         real(*paths)
 

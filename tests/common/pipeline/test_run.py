@@ -223,13 +223,14 @@ def test_a_group_that_falls_apart_says_so_with_the_reason(store, capsys):
 
 def test_a_record_of_other_code_is_older_and_made_anew(store, monkeypatch):
     jobs, _ = grouped(conftest.toy, 2, store)
-    assert store.older(jobs) == []
+    assert store.older(jobs) == {}
+    code = conftest.TOY.code
     monkeypatch.setattr("common.experiment.code_hash", lambda module: "mended")
     assert [store.read(job) for job in jobs] == [None, None]
-    assert store.older(jobs) == jobs
+    assert store.older(jobs) == dict.fromkeys(jobs, code)
     assert all(store.path(job).exists() for job in jobs), "an older record stays until a newer one takes its place"
     grouped(conftest.toy, 2, store)
-    assert store.older(jobs) == []
+    assert store.older(jobs) == {}
     assert all(store.read(job) is not None for job in jobs)
 
 
