@@ -32,10 +32,10 @@ def require_fit(claims: Sequence[Claim], declared: Results, file: str) -> None:
         for quantity in check.quantities:
             with _at(quantity, claim, file):
                 _require_declared(quantity, check, declared)
-        for quantity in (check.quantity, check.above, check.below):
-            if isinstance(quantity, Quantity):
-                with _at(quantity, claim, file):
-                    _require_unit(quantity, claim.unit, declared)
+        for side in (check.quantity, check.above, check.below):
+            if isinstance(side, Quantity):
+                with _at(side, claim, file):
+                    _require_unit(side, claim.unit, declared)
         with _at(check, claim, file):
             _require_difference(check, declared)
             require_paired(check, declared)
