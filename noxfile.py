@@ -75,7 +75,7 @@ def data(session: nox.Session) -> None:
 
 @nox.session
 def gate(session: nox.Session) -> None:
-    """Judge all claims at once, from records: `nox -s gate -- --baseline ci/baselines/smoke.json [--accept REASON]`."""
+    """Judge all claims at once, from records: `nox -s gate -- [papers/x] [--baseline FILE [--accept REASON]]`."""
     run(session, "common.gate")
 
 

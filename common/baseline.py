@@ -79,7 +79,10 @@ def _made(records: Sequence[Record]) -> tuple[dict[str, str], str]:
     values = {name: sorted({place.get(name, NOTHING) for place in places}) for name in names}
     texts = [json.dumps(place, sort_keys=True) for place in places]
     distinct = sorted(set(texts))
-    company = [[distinct.index(t), record.provenance["together"]] for t, record in zip(texts, records, strict=True)]
+    company = [
+        [distinct.index(t), record.provenance.get("together", NOTHING)]
+        for t, record in zip(texts, records, strict=True)
+    ]
     name = hashlib.sha256(json.dumps(company).encode()).hexdigest()[:16]
     return {name: " and ".join(found) for name, found in values.items()}, name
 

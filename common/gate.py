@@ -143,7 +143,11 @@ def _against(accepted: Sequence[Accepted], run: Run, comparison: Comparison, pat
     for package, pin in last(accepted).items():
         if run.among is None or package in run.among:
             pins.setdefault((pin.date, pin.reason), []).append(package)
-    lines = [f"{_papers(of)} against the run accepted on {date}: {reason}" for (date, reason), of in pins.items()]
+    several = run.part or len(pins) > 1
+    lines = [
+        f"{f'{_papers(of)} ' if several else ''}against the run accepted on {date}: {reason}"
+        for (date, reason), of in pins.items()
+    ]
     lines += [*comparison.elsewhere, comparison.account]
     lines += [f"  verdict {line}" for line in baseline.flips(run.numbers, pinned(accepted, run.among))]
     changes = comparison.changes

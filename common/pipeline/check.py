@@ -44,7 +44,7 @@ class Judged:
             return True
         if self.finding.against is None:  # no chance in it
             return verdict is not Verdict.INCONCLUSIVE
-        return self.adjusted is not None and self.adjusted <= ALPHA
+        return self.adjusted is not None and not self.adjusted > ALPHA  # NaN blocks too
 
 
 def check_claims(claims: Sequence[Claim], results: Results) -> list[Judged]:

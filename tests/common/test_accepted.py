@@ -67,7 +67,8 @@ def test_the_accepted_run_of_the_suite_is_whole_and_as_it_would_be_written():
     runs = read(PINNED, "smoke")
     assert text("smoke", runs) == PINNED.read_text(encoding="utf-8")
     assert len(runs) >= 5
-    assert len(pinned(runs)) >= 232
+    assert {"freezenet", "fast", "plasticity", "sequential_learning"} <= last(runs).keys()
+    assert pinned(runs)
 
 
 def test_a_package_is_pinned_to_the_last_run_that_has_it():

@@ -133,6 +133,13 @@ def test_scatter_is_not_learnt_from(before):
     assert learnt(before, numbers(*SEEDS)) == FALLBACK
 
 
+def test_scatter_is_not_learnt_from_runs_that_differ_in_a_part_of_what_this_one_does():
+    new = NEW_TORCH | {"numpy": "2.5"}
+    assert learnt(OLD, MOVED, now=new) == FALLBACK
+    both = replace(OLD, circumstances=OLD.circumstances | {"numpy": "2.3"})
+    assert learnt(both, MOVED, now=new) == (1.0, 2.0)
+
+
 def test_where_circumstances_are_not_named_scatter_is_that_of_seeds():
     unnamed = numbers(*SEEDS, place={}, company="d")
     assert learnt(numbers(1.0, 0.0, 2.0, place={}), unnamed) == FALLBACK

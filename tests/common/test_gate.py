@@ -1,16 +1,19 @@
 """Planted defects: each must turn the gate red, and the untouched run is green."""
 
 import json
+import math
 import shutil
 from dataclasses import replace
 
 import pytest
 
 from common import accepted, expectations, gate, packages
+from common.accepted import Numbers
 from common.experiment import DECLARED, Tier
 from common.pipeline import report, reproduce
 from common.pipeline.expand import expand
 from common.pipeline.record import Store
+from common.pipeline.verdict import Verdict
 from common.provenance import provenance
 from tests import conftest
 
@@ -446,6 +449,14 @@ def test_a_damaged_baseline_is_bad_input_before_anything_is_judged(world, argume
     assert (out, len(err.splitlines())) == ("", 1)
     assert "is not whole" in err
     assert world.baseline.read_text() == text[:-30]
+
+
+def test_a_run_with_numbers_that_are_not_finite_is_never_accepted(world, monkeypatch, capsys):
+    found = Numbers(Verdict.REPRODUCED, {"value": [math.inf]}, {}, "")
+    monkeypatch.setattr(gate.baseline, "numbers_of", lambda judged, results: found)
+    assert world.accept() == 2
+    assert "a run with errors cannot be accepted: toy/order, toy/value" in capsys.readouterr().err
+    assert not world.baseline.exists()
 
 
 def test_a_run_with_errors_is_never_accepted(world, capsys):

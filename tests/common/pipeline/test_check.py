@@ -341,6 +341,15 @@ def test_one_deviation_among_twenty_claims_counts_for_as_much_as_twenty_chances_
     assert fails([first, *rest]) is blocks
 
 
+@pytest.mark.parametrize("verdict", [Verdict.INCONCLUSIVE, Verdict.DEVIATES_LOW])
+def test_a_p_value_that_is_no_number_blocks_and_takes_nothing_from_the_others(verdict):
+    broken, first, last = all_at_once(
+        [judged("no-deviation", verdict, float("nan")), *(judged("no-deviation", verdict, p) for p in (0.01, 1.0))]
+    )
+    assert (broken.blocks, first.blocks, last.blocks) == (True, True, False)
+    assert first.adjusted == pytest.approx(0.03)
+
+
 def test_claims_that_do_not_gate_are_watched_but_take_nothing_from_those_that_do():
     first = run_of(0.004, gate="none")[0]
     assert (first.adjusted, first.blocks, first.watch) == (pytest.approx(0.004), True, True)
