@@ -1,3 +1,5 @@
+import errno
+import os
 import platform
 import signal
 import subprocess
@@ -69,3 +71,14 @@ def test_a_folder_can_be_held_again(tmp_path):
     for _ in range(2):
         with held(tmp_path):
             pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows locks by other means")
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EIO])
+def test_a_file_system_that_cannot_lock_is_not_taken_for_another_process(tmp_path, monkeypatch, number):
+    def refuse(file, how):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(UsageError, match=f"cannot be locked: .*{os.strerror(number)}$"), held(tmp_path):
+        pass
