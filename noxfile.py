@@ -104,10 +104,17 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *session.posargs)
 
 
+@nox.session(name="tests-lowest", python="3.11", venv_backend="uv")
+def tests_lowest(session: nox.Session) -> None:
+    """Run the test suite on the lowest versions that pyproject.toml names; arguments go to pytest."""
+    session.install("--resolution", "lowest-direct", "-e", ".[tests]")
+    session.run("pytest", *session.posargs)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting with ruff."""
-    session.install("ruff>=0.9,<1")
+    session.install("ruff>=0.17.5,<1")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 

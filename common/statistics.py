@@ -366,6 +366,6 @@ def rank_correlation(first: Array, second: Array) -> float:
 def _ranks(values: Array) -> Array:
     """Return ranks [n] from 0 on; equal values share the mean of theirs."""
     ordered = np.sort(values)
-    below, not_above = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
+    below, not_above = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
     ranks: Array = (below + not_above - 1) / 2.0
     return ranks

@@ -1,3 +1,4 @@
+import errno
 import os
 import platform
 import signal
@@ -87,3 +88,14 @@ def test_a_holder_that_does_not_say_who_it_is_is_another_process(another, toy_pa
 def test_the_holder_is_named_while_it_holds(tmp_path):
     with held(tmp_path):
         assert (tmp_path / HOLDER).read_text() == f"process {os.getpid()} on {platform.node()}"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows locks by other means")
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EIO])
+def test_a_file_system_that_cannot_lock_is_not_taken_for_another_process(tmp_path, monkeypatch, number):
+    def refuse(file, how):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(UsageError, match=f"cannot be locked: .*{os.strerror(number)}$"), held(tmp_path):
+        pass
