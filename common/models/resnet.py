@@ -14,6 +14,8 @@ class ResidualBlock(nn.Module):
     The shortcut is a 1x1 convolution with BatchNorm wherever the shape changes, else the identity. The
     caption of figure S12 names a change of channels only; the published totals also need the projection in
     the first block, which halves the resolution and keeps 64 channels. `affine` gives BatchNorm scales and shifts.
+    The stride of a shortcut is a pool of 1x1 windows before its convolution, which gives the same numbers: of strided
+    1x1 convolutions with few channels, oneDNN computes the gradients beyond its memory (uxlfoundation/oneDNN#6035).
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int, affine: bool = True) -> None:
@@ -29,8 +31,10 @@ class ResidualBlock(nn.Module):
         )
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
-            conv = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
-            self.shortcut = nn.Sequential(OrderedDict(conv=conv, norm=nn.BatchNorm2d(outputs, affine=affine)))
+            pick = nn.AvgPool2d(1, stride) if stride != 1 else nn.Identity()
+            conv = nn.Conv2d(inputs, outputs, 1, bias=False)
+            norm = nn.BatchNorm2d(outputs, affine=affine)
+            self.shortcut = nn.Sequential(OrderedDict(pick=pick, conv=conv, norm=norm))
         self.relu = nn.ReLU()
 
     def forward(self, maps: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from common.models import Counts, parameter_counts, resnet34, resnet_mini, weight_tensors
@@ -59,6 +60,15 @@ def test_block_adds_the_shortcut_before_the_last_relu():
         nn.init.dirac_(conv.weight)
     # eval-mode BatchNorm divides by sqrt(1 + 1e-5): identity to 1e-5; residual branch gives relu(x) = (0, 2)
     assert torch.allclose(block(maps), torch.tensor([0.0, 4.0]).reshape(1, 1, 1, 2), atol=1e-3)
+
+
+def test_a_shortcut_is_the_strided_convolution_and_keeps_its_names():
+    block = ResidualBlock(3, 5, stride=2).double()
+    maps = torch.randn(2, 3, 7, 8, dtype=torch.float64)
+    conv = block.shortcut.conv
+    torch.testing.assert_close(block.shortcut[:2](maps), F.conv2d(maps, conv.weight, stride=2), rtol=0, atol=0)
+    assert [name for name, _ in block.shortcut.named_parameters()] == ["conv.weight", "norm.weight", "norm.bias"]
+    assert conv.weight.shape == (5, 3, 1, 1)
 
 
 def test_resnet_mini_counts_and_output():
