@@ -14,6 +14,7 @@ from common.experiment import Environment, Job
 from papers.fast import sources, tasks
 from papers.fast.settings import FAN_IN, OTHER_DIGITS, RESNET, ZERO, Cell
 from papers.fast.training import METRICS, train
+from tests.small_sets import publish_small
 from tests.weights import write_weights
 
 STEPS = 2
@@ -21,7 +22,8 @@ STEPS = 2
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch, tmp_path):
-    """Small images, and nothing from this machine's caches."""
+    """Small images and data sets, and nothing from this machine's caches."""
+    publish_small(monkeypatch, cifar100=(200, 100))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(sources, "SIDE", 32)
     for cached in (sources._source, tasks.task):
