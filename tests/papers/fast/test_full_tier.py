@@ -16,6 +16,7 @@ from papers.fast.procedures import FINE_TUNING
 from papers.fast.settings import FAN_IN, OTHER_DIGITS, RESNET, ZERO, Cell
 from papers.fast.training import train
 from tests.measured import measured
+from tests.small_sets import publish_small
 from tests.weights import write_weights
 
 STEPS = 2
@@ -23,7 +24,8 @@ STEPS = 2
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch, tmp_path):
-    """Small images, and nothing from this machine's caches."""
+    """Small images and data sets, and nothing from this machine's caches."""
+    publish_small(monkeypatch, cifar100=(200, 100))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(sources, "SIDE", 32)
     for cached in (sources._source, tasks.task):

@@ -25,6 +25,14 @@ def test_a_share_of_the_digits_labels_is_drawn_again_and_the_test_labels_are_as_
     assert torch.equal(changed.test_labels, digits.test_labels)
 
 
+def test_labels_are_drawn_evenly_and_each_by_itself_so_classes_are_of_different_sizes():
+    """Labels that were permuted among the images would leave 40 of every class, as there were."""
+    counts = torch.bincount(relabelled_digits().train_labels, minlength=10)
+    assert counts.sum() == 10 * PER_CLASS
+    spread = (counts - PER_CLASS).double().square().mean().sqrt().item()
+    assert 1.5 < spread < 8.0  # 4.8 on average: 160 labels go at random, 160 come at random
+
+
 def test_relabelled_digits_are_always_the_same():
     assert relabelled_digits().fingerprint == relabelled_digits().fingerprint
 

@@ -18,12 +18,14 @@ from papers.sequential_learning.negative_pretraining.procedures import TRAINING 
 from papers.sequential_learning.shown import image_set
 from tests.common.datasets.test_torchvision_sets import write_cifar, write_mnist
 from tests.measured import measured
+from tests.small_sets import publish_small
 from tests.weights import write_weights
 
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch, tmp_path):
-    """Nothing from this machine's caches, and small images in place of 224x224."""
+    """Nothing from this machine's caches, small data sets, and small images in place of 224x224."""
+    publish_small(monkeypatch, mnist=(16, 20), fashion_mnist=(16, 20), cifar10=(15, 3))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(frozen, "IMAGENET_SIDE", 32)
     image_set.cache_clear()
