@@ -1,6 +1,7 @@
 """From declarations to an exit code: expand, run, record, aggregate, check, report."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,8 +102,8 @@ def reproduce(package: Package, request: Request) -> int:
     print(f"\n{report.summary(judged, claims, tier)}")
     for sentence in filter(None, (part, *mixed(origins))):
         print(sentence)
-    for message in errors.values():
-        print(f"a job failed: {message}", file=sys.stderr)
+    for message, count in Counter(errors.values()).items():
+        print(f"{'a job' if count == 1 else f'{count} jobs'} failed: {message}", file=sys.stderr)
     folder = request.results / tier / f"{package.name}-report{'-partial' if part else ''}"
     report.write(judged, claims, tier, package.name, folder, origins, part)
     figures = draw(package.figures(results), folder)

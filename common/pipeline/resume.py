@@ -82,7 +82,7 @@ def left_behind(jobs: Sequence[Job], missing: Sequence[Job], store: Store, envir
 def others(store: Store) -> str:
     """Return a sentence about the checkpoints that are there, or nothing where there are none.
 
-    After a run that came to its end they are of other jobs: its own are gone, and so are those of no use.
+    After a run that came to its end they are of other jobs, or of ones whose process died: all others are gone.
     """
     paths = _files(store)
     if not paths:
@@ -90,8 +90,8 @@ def others(store: Store) -> str:
     size = sum(path.stat().st_size for path in paths) / 1e6
     one = len(paths) == 1
     return (
-        f"{len(paths)} {'checkpoint' if one else 'checkpoints'} of other jobs ({size:,.1f} MB): a command with other "
-        f"seeds, experiments or another device can go on from {'it' if one else 'them'}; if none is to, "
+        f"{len(paths)} {'checkpoint' if one else 'checkpoints'} of unfinished jobs ({size:,.1f} MB): this command, or "
+        f"one with other seeds, experiments or device, can go on from {'it' if one else 'them'}; if none is to, "
         f"delete {'it' if one else 'them'}: rm {' '.join(shlex.quote(str(path)) for path in paths)}"
     )
 

@@ -233,12 +233,12 @@ def test_checkpoints_of_another_device_other_seeds_or_other_experiments_are_left
     assert [path.name for path in left] == sorted(owner.name for owner in others)
     size = sum(path.stat().st_size for path in left) / 1e6
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "checkpoint" in line]
-    assert line.startswith(f"3 checkpoints of other jobs ({size:.1f} MB): a command with other seeds, experiments or ")
+    assert line.startswith(f"3 checkpoints of unfinished jobs ({size:.1f} MB): this command, or one with other seeds, ")
     assert line.endswith(f"; if none is to, delete them: rm {' '.join(map(str, left))}")
     subprocess.run(line.rpartition(": ")[2], shell=True, check=True)
     run(package, request, Interrupted())
     assert checkpoints(request) == []
-    assert "of other jobs" not in capsys.readouterr().err
+    assert "of unfinished jobs" not in capsys.readouterr().err
 
 
 def test_a_checkpoint_whose_jobs_are_all_recorded_is_cleared_away(toy_package, request_for):
@@ -467,6 +467,6 @@ def test_a_checkpoint_is_of_a_group_and_its_fresh_seeds_are_others(toy_package, 
     fresh = Interrupted()
     assert run(package, request_for(replicates=Replicates(first=5)), fresh) == {}
     assert [job.seed for job in fresh.calls[0][0]] == [5] * 6
-    assert "1 checkpoint of other jobs (0.0 MB): a command with other seeds" in capsys.readouterr().err
+    assert "1 checkpoint of unfinished jobs (0.0 MB): this command, or one with other seeds" in capsys.readouterr().err
     assert len(checkpoints(request_for())) == 1
     assert Job(conftest.TOY, conftest.Cell("a", 0.1), 0).key not in records(request_for())

@@ -6,10 +6,13 @@ import pytest
 import torch
 
 from common.experiment import Environment, Job
+from common.models.operations import Work
 from common.pipeline.record import Store
 from common.pipeline.resume import CHECKPOINTS
-from common.pipeline.run import run_group, together
-from tests import conftest
+from common.pipeline.run import run_group, run_missing, together
+from common.pipeline.workers import cause_of
+from common.train.checkpoint import owner_of
+from tests import conftest, runs
 
 SIZES = []
 
@@ -241,3 +244,46 @@ def test_the_name_of_a_company_is_that_of_cells_and_seeds_in_order_and_no_proced
     assert together([Job(conftest.procedure(precise), job.cell, job.seed) for job in group]) == name
     others = [group[:3], group[::-1], [Job(conftest.TOY, cells[0], seed) for seed in range(4)], []]
     assert len({name, *map(together, others)}) == 5
+
+
+class InProcesses:
+    """Jobs of three settings that two processes run, and the lines that were said."""
+
+    def __init__(self, run, store, capsys, data):
+        settings = [conftest.Setting(name) for name in ("first", "second", "third")]
+        self.jobs = [
+            Job(conftest.procedure(run), conftest.Cell("a", 0.1, setting), seed)
+            for setting in settings
+            for seed in range(3)
+        ]
+        self.store, self.environment = store, Environment(torch.device("cpu"), data, workers=2)
+        work, seconds = {job.key: Work() for job in self.jobs}, {job.key: 1.0 for job in self.jobs}
+        self.errors = run_missing(self.jobs, work, seconds, store, self.environment)
+        self.lines = capsys.readouterr().err.splitlines()
+
+    def recorded(self):
+        return {job for job in self.jobs if self.store.read(job) is not None}
+
+
+def test_a_group_whose_process_is_killed_goes_on_alone_and_no_other_is_disturbed(store, tmp_path, capfd):
+    found = InProcesses(runs.dying_once, store, capfd, tmp_path)
+    assert found.errors == {}
+    assert found.recorded() == {*found.jobs}
+    (line,) = [line for line in found.lines if "died" in line]
+    assert line == (
+        f"a process died that ran 3 jobs, the first {found.jobs[0]}: it was killed, as the system does where memory "
+        "runs out; --workers N trains in fewer at once; they are tried once more, alone, when the others are done"
+    )
+    assert found.lines[-1].startswith("9 of 9 jobs")
+    assert list((store.folder / CHECKPOINTS).iterdir()) == []
+
+
+def test_jobs_whose_process_is_killed_twice_have_failed_and_all_others_are_done(store, tmp_path, capfd):
+    found = InProcesses(runs.dying, store, capfd, tmp_path)
+    dead = found.jobs[1:3]
+    assert found.recorded() == {*found.jobs} - {*dead}
+    assert set(found.errors) == {job.key for job in dead}
+    assert set(found.errors.values()) == {f"its process died twice: {cause_of(-9)}"}
+    assert [line for line in found.lines if line.startswith("failed: ")] == [f"failed: {job}" for job in dead]
+    (left,) = (store.folder / CHECKPOINTS).iterdir()
+    assert owner_of(left).jobs == tuple(job.key for job in found.jobs[:3]), "from where they can go on"
