@@ -9,7 +9,6 @@ from pathlib import Path
 
 from common import expectations
 from common.cli import main
-from common.experiment import Tier
 from common.pipeline import Package
 from tests import conftest, runs
 
@@ -17,8 +16,9 @@ from tests import conftest, runs
 def package_of(run):
     """Return the toy package with one more cell, of a setting of its own, that no claim reads."""
     found = conftest.experiment(run=run)
-    cells = (conftest.Cell("a", 0.7, conftest.Setting("first")), *found.cells[Tier.SMOKE])
-    return Package("toy", (replace(found, cells=dict.fromkeys(Tier, cells)),), lambda results: [])
+    cells = (conftest.Cell("a", 0.7, conftest.Setting("first")), *found.smoke.cells)
+    grid = replace(found.smoke, cells=cells)
+    return Package("toy", (replace(found, smoke=grid, full=grid),), lambda results: [])
 
 
 if __name__ == "__main__":

@@ -142,16 +142,17 @@ def test_a_worker_has_a_name_that_says_whose_it_is():
     assert "plasticity-bench" in NAME
 
 
+def stopped(jobs, environment):
+    for i, measured in enumerate(conftest.toy(jobs, environment)):
+        if i == 7:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+        yield measured
+
+
 def test_a_signal_in_a_run_of_one_process_keeps_what_is_done(toy_package, request_for, tmp_path, capsys, monkeypatch):
     package, _ = toy_package
     monkeypatch.setattr("common.cli.workers_on", lambda device: 1)
-
-    def stopped(jobs, environment):
-        for i, metrics in enumerate(conftest.toy(jobs, environment)):
-            if i == 7:
-                os.kill(os.getpid(), signal.SIGTERM)
-                time.sleep(10)
-            yield metrics
 
     own = type(package)("toy", (conftest.experiment(run=stopped),), package.figures)
     assert main(own, ["--results", str(request_for().results)]) == 130

@@ -3,9 +3,9 @@
 import pytest
 
 from common.datasets.published import IMAGES
-from papers.fast.training import IMAGES as FAST
-from papers.freezenet.training import _SIZES as FREEZENET
-from papers.plasticity.training import SIZES as PLASTICITY
+from papers.fast.procedures import IMAGES as FAST
+from papers.freezenet.procedures import SIZES as FREEZENET
+from papers.plasticity.procedures import SIZES as PLASTICITY
 from papers.sequential_learning.data import FACTS
 
 

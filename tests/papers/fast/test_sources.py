@@ -1,3 +1,4 @@
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,9 +7,13 @@ import torch
 from torch import nn
 
 from common.experiment import Environment
+from common.models.init import initialise
 from common.models.pretrained import ImageNetInput
+from common.models.small_cnn import small_cnn
 from common.train.evaluate import accuracy
+from common.train.optimizers import SGD
 from papers.fast import sources
+from papers.fast.anytime import Schedule
 from papers.fast.by_hand import with_source_head
 from papers.fast.settings import (
     FAN_IN,
@@ -83,6 +88,31 @@ def test_a_source_model_is_the_state_that_validated_best_on_its_own_task():
     for name, value in history.best_state.items():
         part, _, rest = name.partition(".")
         assert torch.equal({"extractor": source.extractor, "classifier": source.head}[part].state_dict()[rest], value)
+
+
+def test_a_source_model_is_trained_as_section_6_2_1_says(monkeypatch):
+    """From Kaiming's starts, all of it at 0.01 with heavy-ball momentum 0.9, in batches of 100 for 120 epochs."""
+    assert sources.STEPS["cifar100"] == 120 * (50_000 * 95 // 100) // sources.BATCH
+    seen = []
+
+    def adapt(runs, schedule, *rest):
+        seen.append((*(copy.deepcopy(run) for run in runs), schedule, *rest))
+        return fine_tuned(runs, schedule, *rest)
+
+    fine_tuned = sources.adapt
+    monkeypatch.setattr(sources, "adapt", adapt)
+    source_of(SAME, ENVIRONMENT)
+    ((run, schedule, target, before, _),) = seen
+    assert (run.alpha, run.beta, run.seed) == (0.01, 0.01, sources.ORDER)
+    assert schedule == Schedule(8, 100, SGD(0.9, weight_decay=0.0))
+    assert target is task("digits", ENVIRONMENT.data_dir, ENVIRONMENT.device)
+    assert before is None
+    extractor = small_cnn()
+    initialise(extractor, "kaiming_uniform", sources.EXTRACTOR)
+    for name, value in extractor.state_dict().items():
+        assert torch.equal(run.model.extractor.state_dict()[name], value), name
+    drawn = torch.Generator().manual_seed(sources.CLASSIFIER)
+    assert torch.equal(run.model.classifier.weight, FAN_IN.draw(10, 64, drawn))
 
 
 def test_what_is_adopted_still_knows_the_source_task():

@@ -267,6 +267,25 @@ def test_a_jump_is_measured_from_the_step_of_the_switch():
     assert set(of_the_switch(history(values))) == {"worst_drop"}
 
 
+def test_a_validation_accuracy_is_the_best_one():
+    (run,) = runs(rates=[(0.1, 0.1, 0)])
+    schedule = Schedule(3, 6, SGD(0.9))
+    curve = history([0.1, 0.7, 0.4], [0.5] * 4, best_state=run.model.state_dict())
+    found = measure(run, replace(curve, best_step=1), schedule, TARGET, parameters(run.model.extractor)).scalars
+    assert (found["validation_accuracy"], found["best_step"]) == (0.7, 1)
+
+
+def test_a_source_model_is_measured_on_its_own_test_images(monkeypatch):
+    source = source_of(SAME, ENVIRONMENT)
+    last_is_worse = replace(source, history=replace(source.history, validation=[0.1, 0.8, 0.6], best_step=1))
+    monkeypatch.setattr(training, "source_of", lambda *_: last_is_worse)
+    (found,) = measure_source([Job(measure_source, Cell(SAME, FAN_IN, 0.01, 0.01), 0)], ENVIRONMENT)
+    digits = task("digits", ENVIRONMENT.data_dir, ENVIRONMENT.device)
+    whole = nn.Sequential(source.extractor, source.head).eval()
+    right = (whole(digits.test_images).argmax(1) == digits.test_labels).double().mean().item()
+    assert found.scalars == {"test_accuracy": pytest.approx(right), "validation_accuracy": 0.8, "best_step": 1}
+
+
 def test_the_source_model_is_tested_once_for_all_seeds():
     cell = Cell(SAME, FAN_IN, 0.01, 0.01)
     first, second = measured(SOURCE_TEST, [Job(SOURCE_TEST, cell, seed) for seed in (0, 1)], ENVIRONMENT)

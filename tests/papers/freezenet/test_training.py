@@ -6,12 +6,13 @@ import pytest
 import torch
 
 from common.datasets import load
-from common.experiment import Environment, Job, Tier
+from common.experiment import Environment, Job, Metrics, Tier
 from common.models.weights import weight_tensors
 from common.train.fit import History, fit
-from papers.freezenet import training
+from papers.freezenet import gradient_flow, training
 from papers.freezenet.gradient_flow import gradient_norms
-from papers.freezenet.procedures import MEASURED, SIZES, TRACED_TRAINING, TRAINING, work
+from papers.freezenet.masks import apply_pruning, freezing_mask
+from papers.freezenet.procedures import GRADIENT_NORMS, MEASURED, SIZES, TRACED_TRAINING, TRAINING, work
 from papers.freezenet.reproduce import EXPERIMENTS
 from papers.freezenet.settings import DIGITS, TEXTURES_10, Cell
 from papers.freezenet.training import find_mask, images_of, measure, prepare
@@ -61,12 +62,29 @@ def test_every_seed_has_its_own_split_weights_mask_and_order(method):
         assert not torch.equal(again.start[name], other.start[name]), name
 
 
-def test_freezenet_keeps_its_frozen_weights_and_snip_sets_them_to_zero():
-    frozen, pruned = start("freezenet"), start("snip")
+@pytest.mark.parametrize(("keeping", "pruning"), [("freezenet", "snip"), ("random", "grasp")])
+def test_freezenet_keeps_its_frozen_weights_and_pruning_sets_them_to_zero(keeping, pruning, monkeypatch):
+    monkeypatch.setattr(training, "grasp_scores", lambda model, *_, **__: weight_tensors(model))
+    monkeypatch.setattr(
+        training, "random_mask", lambda model, rate, draw: freezing_mask(weight_tensors(model), rate, draw, signed=True)
+    )
+    frozen, pruned = start(keeping), start(pruning)
+    assert equal(frozen.run.mask, pruned.run.mask)
     for name, mask in frozen.run.mask.items():
         assert (pruned.start[name][~mask] == 0).all()
         assert (frozen.start[name][~mask] != 0).any()
         assert torch.equal(pruned.start[name][mask], frozen.start[name][mask])
+
+
+def test_a_run_trains_at_the_learning_rate_of_its_cell():
+    assert start("freezenet", learning_rate=0.02).run.learning_rate == 0.02
+    assert start("freezenet").run.learning_rate == 0.1
+
+
+def test_images_are_standardised():
+    for images in (DATA.images[:], images_of("procedural10", ENVIRONMENT.data_dir, ENVIRONMENT.device).images[:]):
+        assert images.mean((0, 2, 3)).abs().max() < 1e-4
+        assert images.std((0, 2, 3)).sub(1.0).abs().max() < 1e-3
 
 
 def test_only_freezenet_wd_decays_frozen_weights():
@@ -89,8 +107,26 @@ def test_the_mask_is_found_on_one_training_batch_of_the_recipes_size(monkeypatch
     prepared = start("freezenet")
     (batch,) = seen
     assert len(batch) == 100
-    pool = {image.numpy().tobytes() for image in DATA.images[prepared.run.train]}
-    assert all(image.numpy().tobytes() in pool for image in batch)
+    pool = [image.numpy().tobytes() for image in DATA.images[prepared.run.train]]
+    shown = [image.numpy().tobytes() for image in batch]
+    assert set(shown) <= set(pool)
+    assert shown != pool[:100], "shuffled"
+
+
+def test_the_scoring_batch_is_transformed_as_in_training(monkeypatch):
+    seen, drawn = [], []
+
+    def negate(images, generator):
+        drawn.append(torch.rand(3, generator=generator).tolist())
+        return -images
+
+    original = training.snip_scores
+    monkeypatch.setattr(training, "snip_scores", lambda m, x, y: seen.append(x) or original(m, x, y))
+    mirrored = replace(SHORT, recipe=replace(SHORT.recipe, augment=(negate,)))
+    for setting, seed in ((SHORT, 0), (mirrored, 0), (mirrored, 1)):
+        prepare(Cell(setting, "freezenet", 0.9), seed, DATA)
+    assert torch.equal(seen[1], -seen[0])
+    assert drawn[0] != drawn[1], "every seed transforms with its own random numbers"
 
 
 def test_grasp_sees_ten_images_of_every_class_and_its_own_temperature(monkeypatch):
@@ -98,12 +134,16 @@ def test_grasp_sees_ten_images_of_every_class_and_its_own_temperature(monkeypatc
     original = training.grasp_scores
 
     def spy(model, inputs, targets, temperature):
-        seen.update(targets=targets, temperature=temperature)
+        seen.update(inputs=inputs, targets=targets, temperature=temperature)
         return original(model, inputs, targets, temperature)
 
     monkeypatch.setattr(training, "grasp_scores", spy)
-    start("grasp")
+    train_index = start("grasp").run.train
     assert torch.bincount(seen["targets"]).tolist() == [10] * 10
+    first = DATA.images[training.class_balanced(train_index, DATA, 10)]
+    assert not torch.equal(seen["inputs"], first), "of a shuffled training set"
+    pool = {image.numpy().tobytes() for image in DATA.images[train_index]}
+    assert all(image.numpy().tobytes() in pool for image in seen["inputs"])
     assert seen["temperature"] == 200.0
 
 
@@ -175,6 +215,32 @@ def test_the_trace_is_measured_before_training_and_after_every_epoch():
     assert metrics.scalars["first_gradient_norm"] == metrics.curves["gradient_norm"][0] > 0
 
 
+def test_a_trace_is_summarised_by_its_first_least_largest_and_last_norm(monkeypatch):
+    norms = [3.0, 1.0, 6.0, 2.0]
+    traced = Metrics({"test_accuracy": 0.5}, {"gradient_norm": norms}, 0.0)
+    monkeypatch.setattr(gradient_flow, "train", lambda *_: iter([traced]))
+    (metrics,) = measured_by(TRACED_TRAINING, [Job(TRACED_TRAINING, cell("freezenet"), 0)], ENVIRONMENT)
+    assert metrics.scalars == {
+        "test_accuracy": 0.5,
+        "first_gradient_norm": 3.0,
+        "least_gradient_norm": 1.0,
+        "largest_gradient_norm": 6.0,
+        "last_gradient_norm": 2.0,
+        "largest_over_first": 2.0,
+    }
+    assert metrics.curves == {"gradient_norm": norms}
+
+
+def test_gradients_at_initialisation_are_those_of_every_jobs_own_seed_and_method():
+    cells = [(m, s) for m in ("baseline", "freezenet", "snip") for s in (0, 1)]
+    jobs = [Job(GRADIENT_NORMS, cell(method), seed) for method, seed in cells]
+    found = measured_by(GRADIENT_NORMS, jobs, ENVIRONMENT)
+    for (method, seed), metrics in zip(cells, found, strict=True):
+        expected = gradient_norms(start(method, seed=seed).run, DATA, 100)
+        assert metrics.scalars == {name: pytest.approx(float(value)) for name, value in expected.items()}
+    assert len({metrics.scalars["gradient_norm"] for metrics in found}) == 6
+
+
 def test_gradient_norms_against_one_batch_by_hand():
     prepared = start("freezenet", 0.99)
     run = prepared.run
@@ -214,6 +280,41 @@ def test_measuring_gradients_leaves_running_statistics_alone():
     assert equal(before, dict(run.model.state_dict()))
 
 
+def right(model, images, labels):
+    return float((model(images[:]).argmax(1) == labels).double().mean())
+
+
+def test_what_is_measured_of_a_run_at_its_end_and_at_its_best_epoch():
+    """At the end one frozen weight of the first layer has fallen by 5; at the best epoch the weights are the first."""
+    prepared = start("freezenet")
+    model, mask = prepared.run.model, prepared.run.mask
+    best = {name: value.clone() for name, value in model.state_dict().items()}
+    place = tuple((~mask["linear1.weight"]).nonzero()[7])
+    with torch.no_grad():
+        model.linear1.weight[place] -= 5.0
+        before = sum(float(prepared.start[n][~m].abs().sum()) for n, m in mask.items())
+        now = sum(float(w[~mask[n]].abs().sum()) for n, w in weight_tensors(model).items())
+        at_end = right(model, DATA.test_images, DATA.test_labels)
+        stopped, pruned = start("freezenet").run.model, start("freezenet").run.model
+        apply_pruning(pruned, mask)
+        labels = pruned(DATA.test_images[:]).argmax(1)
+        data = replace(DATA, test_labels=labels)
+        at_best = right(stopped, DATA.test_images, labels)
+        at_end_too = right(model, DATA.test_images, labels)
+    assert len({at_best, at_end, at_end_too, right(model, DATA.images, DATA.labels)}) == 4
+    history = History([3.0, 2.0, 1.0], [0.5, 0.75, 0.25], 2, best, {}, 0.0, "single")
+    found = measure(prepared, history, data).scalars
+    assert found["final_test_accuracy"] == pytest.approx(at_end_too)
+    assert found["test_accuracy"] == pytest.approx(at_best)
+    assert (found["validation_accuracy"], found["best_epoch"]) == (0.75, 2)
+    assert found["best_epoch_share"] == pytest.approx(2 / 3)
+    assert found["final_frozen_change"] == pytest.approx(5.0)
+    assert found["final_frozen_share_left"] == pytest.approx(now / before)
+    assert (found["frozen_change"], found["frozen_share_left"]) == (0.0, 1.0)
+    assert found["pruned_test_accuracy"] == 1.0
+    assert found["pruning_loss"] == pytest.approx(1.0 - at_best), "a gain counts as a loss does"
+
+
 def test_training_accuracy_is_that_on_the_training_images_alone():
     prepared = start("baseline")
     run = prepared.run
@@ -222,9 +323,9 @@ def test_training_accuracy_is_that_on_the_training_images_alone():
     labels[run.validation] = -1
     state = {name: value.clone() for name, value in run.model.state_dict().items()}
     metrics = measure(prepared, History([0.0], [0.5], 1, state, {}, 0.0, "single"), replace(DATA, labels=labels))
-    right = (run.model(DATA.images[run.train]).argmax(1) == DATA.labels[run.train]).double().mean().item()
-    assert metrics.scalars["final_train_accuracy"] == pytest.approx(right)
-    assert right > 0.5
+    share = right(run.model, DATA.images[run.train], DATA.labels[run.train])
+    assert metrics.scalars["final_train_accuracy"] == pytest.approx(share)
+    assert share > 0.5
 
 
 def test_decoded_bytes_are_what_the_device_holds(monkeypatch):
