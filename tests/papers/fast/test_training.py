@@ -279,7 +279,7 @@ def test_a_source_model_is_measured_on_its_own_test_images(monkeypatch):
     source = source_of(SAME, ENVIRONMENT)
     last_is_worse = replace(source, history=replace(source.history, validation=[0.1, 0.8, 0.6], best_step=1))
     monkeypatch.setattr(training, "source_of", lambda *_: last_is_worse)
-    (found,) = measure_source([Job(measure_source, Cell(SAME, FAN_IN, 0.01, 0.01), 0)], ENVIRONMENT)
+    (found,) = measured(SOURCE_TEST, [Job(SOURCE_TEST, Cell(SAME, FAN_IN, 0.01, 0.01), 0)], ENVIRONMENT)
     digits = task("digits", ENVIRONMENT.data_dir, ENVIRONMENT.device)
     whole = nn.Sequential(source.extractor, source.head).eval()
     right = (whole(digits.test_images).argmax(1) == digits.test_labels).double().mean().item()
