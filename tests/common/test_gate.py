@@ -361,6 +361,25 @@ def test_a_baseline_that_names_no_circumstances_is_compared_by_the_drift_test(wo
     assert line in capsys.readouterr().out.splitlines()
 
 
+def test_a_claim_that_two_packages_declare_is_bad_input(world, monkeypatch, capsys):
+    monkeypatch.setattr(packages, "find", lambda named=(): [world.package, replace(world.package, name="second")])
+    assert world.gate() == 2
+    assert "two packages declare the claim toy/order" in capsys.readouterr().err
+
+
+def test_changes_that_block_are_marked_on_github_and_others_are_not(world, capsys, on_github):
+    world.path.write_text(world.path.read_text().replace("gate: no-deviation", "gate: none"))
+    world.accept()
+    world.rewrite(lambda cell, seed, score: score + 1e-15, method("a"))
+    capsys.readouterr()
+    assert world.against_baseline() == 1
+    out = capsys.readouterr().out
+    assert "CHANGED toy/order" in out
+    assert "changed toy/value" in out
+    marks = [line for line in out.splitlines() if line.startswith("::")]
+    assert [mark.split("title=")[1].split("::")[0] for mark in marks] == ["toy/order%3A changed"]
+
+
 def test_a_part_is_judged_and_compared_alone(two, capsys):
     assert two.accept() == 0
     two.rewrite(lambda cell, seed, score: score + 0.05)
