@@ -223,6 +223,16 @@ def test_a_verdict_that_flips_is_named_and_a_new_baseline_keeps_the_old_one(worl
     assert "baseline: no gating claim changed" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("dirty", "commit"), [(False, "abc"), (True, "abc+changes")])
+def test_an_accepted_run_keeps_the_commit_that_accepted_it_and_those_of_its_records(world, monkeypatch, dirty, commit):
+    world.rewrite(same, commit="d" * 40, dirty=False)
+    monkeypatch.setattr(gate, "provenance", lambda: {"commit": "abc", "dirty": dirty})
+    assert world.accept(" a reason\nin two lines ") == 0
+    (run,) = accepted.read(world.baseline, "smoke")
+    assert (run.commit, run.reason) == (commit, "a reason in two lines")
+    assert run.records["commit"] == {"d" * 12: 30}
+
+
 def test_a_claim_that_only_one_run_knows_blocks(world, capsys):
     world.accept()
     text = world.path.read_text()
@@ -359,6 +369,25 @@ def test_a_baseline_that_names_no_circumstances_is_compared_by_the_drift_test(wo
     assert world.against_baseline() == 0
     line = "the accepted run does not say on what it was made: 2 claims are compared by the drift test, not bit by bit"
     assert line in capsys.readouterr().out.splitlines()
+
+
+def test_a_claim_that_two_packages_declare_is_bad_input(world, monkeypatch, capsys):
+    monkeypatch.setattr(packages, "find", lambda named=(): [world.package, replace(world.package, name="second")])
+    assert world.gate() == 2
+    assert "two packages declare the claim toy/never" in capsys.readouterr().err
+
+
+def test_changes_that_block_are_marked_on_github_and_others_are_not(world, capsys, on_github):
+    world.path.write_text(world.path.read_text().replace("gate: no-deviation", "gate: none"))
+    world.accept()
+    world.rewrite(lambda cell, seed, score: score + 1e-15, method("a"))
+    capsys.readouterr()
+    assert world.against_baseline() == 1
+    out = capsys.readouterr().out
+    assert "CHANGED toy/order" in out
+    assert "changed toy/value" in out
+    marks = [line for line in out.splitlines() if line.startswith("::")]
+    assert [mark.split("title=")[1].split("::")[0] for mark in marks] == ["toy/order%3A changed"]
 
 
 def test_a_part_is_judged_and_compared_alone(two, capsys):
