@@ -4,7 +4,7 @@ from common.expectations import Claim, path_of
 from common.expectations_file import read
 from common.experiment import Tier
 from common.pipeline import aggregate_nothing
-from common.pipeline.check import require_fit
+from common.pipeline.declared import require_fit
 from papers.fast.reproduce import PACKAGE
 
 
