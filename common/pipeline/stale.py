@@ -48,10 +48,11 @@ def mention(paths: Sequence[Path], folder: Path) -> str:
     """Return a sentence about stale records and what can be done about them, "" for none."""
     if not paths:
         return ""
-    belong, them = ("record belongs", "it") if len(paths) == 1 else ("records belong", "them")
+    one = len(paths) == 1
     return (
-        f"{len(paths)} {belong} to other code or settings in {folder}: nothing reads {them} now; "
-        f"the code of then goes on from {them}, --prune deletes {them}"
+        f"{len(paths)} {'record' if one else 'records'} in {folder} {'belongs' if one else 'belong'} to other code or "
+        f"settings; {'it stays' if one else 'they stay'}, unread; this command with --prune deletes "
+        f"{'it' if one else 'them'}"
     )
 
 
