@@ -47,10 +47,10 @@ def mention(paths: Sequence[Path], folder: Path) -> str:
     """Return a sentence about stale records and what can be done about them, "" for none."""
     if not paths:
         return ""
-    belong, them = ("record belongs", "it") if len(paths) == 1 else ("records belong", "them")
+    one = len(paths) == 1
     return (
-        f"{len(paths)} {belong} to other settings in {folder}: nothing reads {them} now; "
-        f"the code of then goes on from {them}, --prune deletes {them}"
+        f"{len(paths)} {'record' if one else 'records'} in {folder} {'belongs' if one else 'belong'} to other settings; "
+        f"{'it stays' if one else 'they stay'}, unread; this command with --prune deletes {'it' if one else 'them'}"
     )
 
 

@@ -1,3 +1,4 @@
+import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from common.models.operations import Work
 from common.pipeline import probe
 from common.pipeline.cost import Rate, Speeds
 from tests import conftest
+from tests.common.pipeline import test_pipeline
 from tests.conftest import Setting
 
 
@@ -198,9 +200,11 @@ class LongCell:
 
 
 def with_lengths(package):
-    (experiment,) = package.experiments
-    grid = Grid([LongCell(cell.method, cell.rate) for cell in experiment.smoke.cells], experiment.smoke.seeds)
-    return replace(package, experiments=(replace(experiment, smoke=grid, full=grid),))
+    def long(experiment):
+        grid = Grid([LongCell(cell.method, cell.rate) for cell in experiment.smoke.cells], experiment.smoke.seeds)
+        return replace(experiment, smoke=grid, full=grid)
+
+    return replace(package, experiments=tuple(long(experiment) for experiment in package.experiments))
 
 
 def test_a_scale_is_part_of_every_job_and_of_every_verdict(toy_package, tmp_path, capsys):
@@ -265,3 +269,67 @@ def test_a_gpu_without_the_memory_for_one_job_is_named_before_anything_runs(toy_
     assert conftest.CALLS == []
     monkeypatch.setattr(machine, "memory_of", lambda device: 4 * 2**30)
     assert main(package, ["--results", str(tmp_path / "results")]) == 0
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    monkeypatch.setattr("common.cli.workers_on", lambda device: 1)
+
+
+PARTS = [
+    (["--seeds", "2"], "--seeds 2"),
+    (["--first-seed", "5"], "--first-seed 5"),
+    (["--seeds", "7", "--first-seed", "3"], "--first-seed 3 --seeds 7"),
+    (["--only", "table"], "--only table"),
+    (["--scale", "0.5"], "--scale 0.5"),
+]
+
+
+@pytest.mark.parametrize(("options", "named"), PARTS)
+@pytest.mark.parametrize("judging", [[], ["--report"]])
+def test_a_part_of_the_run_leaves_the_report_of_the_complete_one_alone(
+    toy_package, tmp_path, capsys, in_this_process, options, named, judging
+):
+    package, path = toy_package
+    other = conftest.experiment("other", rates=(0.5,))
+    path.write_text(path.read_text() + test_pipeline.claim_about("other", 0.5))
+    package = with_lengths(replace(package, experiments=(*package.experiments, other)))
+    results = ["--results", str(tmp_path)]
+    assert main(package, results) == 0
+    assert "not the complete run" not in capsys.readouterr().out
+    whole = tmp_path / "smoke" / "toy-report"
+    before = {path: path.read_bytes() for path in whole.iterdir()}
+    main(package, [*results, *options, *judging])
+    said = f"not the complete run, but one with {named}"
+    assert f"\n{said}\n" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in whole.iterdir()} == before
+    part = tmp_path / "smoke" / "toy-report-partial"
+    assert f"**{said}.**\n" in (part / "report.md").read_text()
+    assert json.loads((part / "report.json").read_text())["part"] == said
+    assert said in (part / "junit.xml").read_text()
+    assert json.loads((whole / "report.json").read_text())["part"] == ""
+
+
+@pytest.mark.parametrize("options", [["--seeds", "5"], ["--only", "table"], ["--scale", "1"], ["--first-seed", "0"]])
+def test_options_that_leave_nothing_out_make_the_complete_report(toy_package, tmp_path, in_this_process, options):
+    package = with_lengths(toy_package[0])
+    main(package, ["--results", str(tmp_path), *options])
+    assert (tmp_path / "smoke" / "toy-report" / "report.md").exists()
+    assert not (tmp_path / "smoke" / "toy-report-partial").exists()
+
+
+def test_workers_train_as_many_at_once_as_asked_for(toy_package, tmp_path, capsys, monkeypatch):
+    told = []
+    monkeypatch.setattr("common.cli.reproduce", lambda package, request: told.append(request.environment) or 0)
+    monkeypatch.setattr("common.cli.workers_on", lambda device: 7)
+    for options in ([], ["--workers", "3"]):
+        assert main(toy_package[0], options) == 0
+    assert [each.workers for each in told] == [7, 3]
+    assert main(toy_package[0], ["--plan", "--workers", "3", "--results", str(tmp_path)]) == 0
+    assert "times: 3 processes on" in capsys.readouterr().out
+
+
+def test_jobs_that_fail_alike_are_one_line(toy_package, tmp_path, capsys, in_this_process):
+    conftest.BROKEN.update({("a", 0), ("b", 1)})
+    assert main(toy_package[0], ["--results", str(tmp_path)]) == 1
+    assert "6 jobs failed: RuntimeError: broken on purpose\n" in capsys.readouterr().err
