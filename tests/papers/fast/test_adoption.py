@@ -34,6 +34,14 @@ def test_fast_starts_at_exactly_zero():
     assert not Start("zero").draw(10, 64, generator()).any()
 
 
+def test_starts_are_drawn_in_double_precision_so_that_platforms_agree_on_the_last_bit():
+    normal = torch.randn(10, 64, generator=generator(), dtype=torch.float64)
+    for start, deviation in ((Start("fan_in"), (2.0 / 64) ** 0.5), (Start("normal", 1e-8), 1e-8)):
+        drawn = start.draw(10, 64, generator())
+        assert drawn.dtype == torch.float32
+        assert torch.equal(drawn, (deviation * normal).float())
+
+
 def test_kaiming_by_hand():
     assert Start("fan_in").deviation(100, 512) == 0.0625
     assert Start("fan_out").deviation(10, 512) == pytest.approx(0.44721, abs=1e-5)
