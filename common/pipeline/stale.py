@@ -49,7 +49,7 @@ def mention(paths: Sequence[Path], folder: Path) -> str:
         return ""
     one = len(paths) == 1
     return (
-        f"{len(paths)} {'record' if one else 'records'} in {folder} {'belongs' if one else 'belong'} to other settings; "
+        f"{len(paths)} {'record' if one else 'records'} in {folder} {'has' if one else 'have'} other settings; "
         f"{'it stays' if one else 'they stay'}, unread; this command with --prune deletes {'it' if one else 'them'}"
     )
 
