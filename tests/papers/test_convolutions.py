@@ -78,7 +78,7 @@ def declared():
         operations.architecture_cost.cache_clear()
         operations.published_cost.cache_clear()
         for experiment in (own for package in packages.find() for own in package.experiments):
-            for cell in {cell for tier in Tier for cell in experiment.cells[tier]}:
+            for cell in {cell for tier in Tier for cell in experiment.grid(tier).cells}:
                 experiment.work(cell)
                 if hasattr(cell.setting, "shape"):  # properties on random images count no work
                     operations.network_cost(partial(build, cell.setting.model), cell.setting.shape)

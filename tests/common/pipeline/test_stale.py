@@ -57,7 +57,7 @@ def test_records_of_another_length_are_of_today(store, monkeypatch):
     write(store, *lengths)
     old = made_by_other_code(monkeypatch, store, *lengths)
     assert stale([table], "smoke", store) == sorted(old)
-    half = replace(table, cells={"smoke": tuple(replace(c, scale=0.5) for c in table.cells["smoke"])})
+    half = replace(table, smoke=replace(table.smoke, cells=[replace(c, scale=0.5) for c in table.smoke.cells]))
     assert stale([half], "smoke", store) == sorted(old)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.experiment import Environment, Job, Tier
+from common.experiment import Environment, Job
 from common.models.weights import weight_tensors
 from papers.freezenet import properties, storage
 from papers.freezenet.properties import (
@@ -27,6 +27,7 @@ from papers.freezenet.properties import (
     storage_properties,
     training_properties,
 )
+from tests.measured import measured
 
 ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
 CELL = PropertyCell(LENET_300_100, "freezenet", 0.99)
@@ -164,9 +165,9 @@ def test_frozen_weights_that_move_and_biases_that_do_not_are_seen(found, monkeyp
 
 
 def measured(experiment, **fields):
-    cells = experiment.cells[Tier.SMOKE]
+    cells = experiment.smoke.cells
     cell = next(cell for cell in cells if all(getattr(cell, name) == value for name, value in fields.items()))
-    (metrics,) = experiment.run([Job(experiment.run, cell, 0)], ENVIRONMENT)
+    (metrics,) = measured(experiment.procedure, [Job(experiment.procedure, cell, 0)], ENVIRONMENT)
     return metrics.scalars
 
 

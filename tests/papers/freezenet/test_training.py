@@ -218,8 +218,10 @@ def test_the_trace_is_measured_before_training_and_after_every_epoch():
 def test_a_trace_is_summarised_by_its_first_least_largest_and_last_norm(monkeypatch):
     norms = [3.0, 1.0, 6.0, 2.0]
     traced = Metrics({"test_accuracy": 0.5}, {"gradient_norm": norms}, 0.0)
-    monkeypatch.setattr(gradient_flow, "train", lambda *_: iter([traced]))
-    (metrics,) = measured_by(TRACED_TRAINING, [Job(TRACED_TRAINING, cell("freezenet"), 0)], ENVIRONMENT)
+    job = Job(TRACED_TRAINING, cell("freezenet"), 0)
+    monkeypatch.setattr(gradient_flow, "train", lambda *_: iter([(job, traced)]))
+    ((found, metrics),) = gradient_flow.along_training([job], ENVIRONMENT)
+    assert found is job
     assert metrics.scalars == {
         "test_accuracy": 0.5,
         "first_gradient_norm": 3.0,

@@ -393,8 +393,9 @@ def test_arms_of_a_replicate_begin_with_the_same_weights_drawn_as_the_framework_
 
     monkeypatch.setattr(arms, "follow", noting)
     jobs = [Job(TRAINING, cell, seed) for seed in (5, 6) for cell in CELLS]
-    found = measured(TRAINING, jobs, ENVIRONMENT)
-    assert [metrics.scalars["test_loss"] for metrics in found] == list(range(len(jobs)))
+    found = list(arms.train(jobs, ENVIRONMENT))
+    assert [job for job, _ in found] == jobs
+    assert [metrics.scalars["test_loss"] for _, metrics in found] == list(range(len(jobs)))
     assert [run.path for run in seen] == [job.cell.learning_path() for job in jobs]
     assert [run.seed for run in seen] == [job.seed for job in jobs]
     for run in seen:
