@@ -144,7 +144,7 @@ def train(package: Package, experiments: Sequence[Experiment], request: Request)
     store.open()
     writable(store.folder / CHECKPOINTS)
     work = work_of(experiments, tier, replicates)
-    missing = [job for job in jobs if store.look(job) is None]
+    missing = [job for job in jobs if not store.finished(job)]
     for job in missing:
         require_memory(request.environment.device, work[job.key].memory, str(job))
     print(f"{package.name} {tier}: {len(jobs)} jobs, {len(jobs) - len(missing)} already done", file=sys.stderr)

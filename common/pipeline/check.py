@@ -44,7 +44,7 @@ class Judged:
             return True
         if self.finding.against is None:  # no chance in it
             return verdict is not Verdict.INCONCLUSIVE
-        return self.adjusted is not None and not self.adjusted > ALPHA  # NaN blocks too
+        return self.adjusted is not None and self.adjusted <= ALPHA
 
 
 def check_claims(claims: Sequence[Claim], results: Results) -> list[Judged]:
@@ -93,8 +93,10 @@ def all_at_once(judged: Sequence[Judged]) -> list[Judged]:
     """Return the findings with what holds for all of them together.
 
     Over the gating claims, Holm's adjustment keeps the chance that any true claim blocks by deviating at 5 %. Over
-    all claims, Benjamini and Hochberg's lists what to watch, with at most 10 % of it false.
+    all claims, Benjamini and Hochberg's lists what to watch, with at most 10 % of it false. A p-value that is not a
+    number is an error of its claim alone.
     """
+    judged = [_defined(j) for j in judged]
     tested = [i for i, j in enumerate(judged) if j.finding.against is not None]
     gating = [i for i in tested if judged[i].check.gate != "none"]
     found = list(judged)
@@ -103,6 +105,14 @@ def all_at_once(judged: Sequence[Judged]) -> list[Judged]:
     for i, p in zip(tested, benjamini_hochberg(_against(judged, tested)), strict=True):
         found[i] = replace(found[i], watch=bool(p <= WATCH))
     return found
+
+
+def _defined(judged: Judged) -> Judged:
+    """Return a finding whose p-value is not a number as the error that it is."""
+    if judged.finding.against is None or not np.isnan(judged.finding.against):
+        return judged
+    sentence = f"the p-value of its test is not a number: {judged.finding.sentence}"
+    return replace(judged, finding=replace(judged.finding, verdict=Verdict.ERROR, sentence=sentence, against=None))
 
 
 def _against(judged: Sequence[Judged], chosen: Sequence[int]) -> Array:

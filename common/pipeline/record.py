@@ -76,6 +76,13 @@ class Store:
             self._set_aside(self.path(job), str(damage))
             return None
 
+    def finished(self, job: Job) -> bool:
+        """Tell whether the job has a whole record of today's code; raise UsageError where its file cannot be read."""
+        try:
+            return self.look(job) is not None
+        except DamagedError:
+            return False
+
     def look(self, job: Job) -> Record | None:
         """Return the job's record, or None where it is not finished, and leave the file as it is whatever it holds.
 

@@ -347,7 +347,8 @@ def test_a_p_value_that_is_no_number_blocks_and_takes_nothing_from_the_others(ve
         [judged("no-deviation", verdict, float("nan")), *(judged("no-deviation", verdict, p) for p in (0.01, 1.0))]
     )
     assert (broken.blocks, first.blocks, last.blocks) == (True, True, False)
-    assert first.adjusted == pytest.approx(0.03)
+    assert first.adjusted == pytest.approx(0.02)
+    assert broken.finding.verdict is Verdict.ERROR
 
 
 def test_claims_that_do_not_gate_are_watched_but_take_nothing_from_those_that_do():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from common import expectations, packages
 from common.expectations import Check, Claim
+from common.expectations_file import read
 from common.experiment import Tier
 from common.pipeline.check import Judged
 from common.pipeline.junit import REPLACEMENT, junit
@@ -111,7 +112,7 @@ def test_a_package_is_the_paper_and_a_class_the_table_or_figure(id, classname):
 
 
 def test_the_papers_of_this_suite_are_the_only_packages():
-    claims = [claim for package in packages.find() for claim in expectations.read(expectations.path_of(package.name))]
+    claims = [claim for package in packages.find() for claim in read(expectations.path_of(package.name))]
     untested = [replace(one, checks={}, untestable=dict.fromkeys(Tier, "not here")) for one in claims]
     found = [case.get("classname").split(".") for case in cases(junit([], untested, Tier.FULL, "gate"))]
     assert {package for package, _ in found} == {claim.id.split("/")[0] for claim in claims}

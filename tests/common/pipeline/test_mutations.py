@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import random
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def test_no_record_of_another_kind_ends_in_a_traceback(store):
         store.path(job).write_text(json.dumps(signed))
         stale([EXPERIMENT], Tier.SMOKE, store)
         results = aggregate([EXPERIMENT], Tier.SMOKE, DECLARED, [job], store, {})
-        assert len(results.records) + len(results.damaged) == 1
+        assert len(results.records) + len(results.damaged) + len(store.older([job])) == 1
         for record in results.records.values():
             kept += 1
             mixed(origins_of([record]))
@@ -114,13 +115,13 @@ def test_no_checkpoint_of_another_kind_ends_in_a_traceback(store):
     part = checkpoint.Checkpoint(file, file.tree).part("loop")
     part.node["state"] = {"weights": torch.arange(3.0), "epoch": 7}
     tensors: dict[str, torch.Tensor] = {}
-    owner = {"run": file.owner.run, "code": file.owner.code, "device": file.owner.device, "jobs": [*file.owner.jobs]}
+    owner = {"format": checkpoint.FORMAT, **asdict(file.owner), "jobs": [*file.owner.jobs]}
     good = {"owner": owner, "state": checkpoint._without_tensors(file.tree, tensors)}
     read = 0
     for mutant in mutants(good):
-        plain = json.dumps(mutant)
-        sum_of = checkpoint._checksum(plain, tensors)
-        file.path.write_bytes(save(tensors, {"plain": plain, "checksum": sum_of}))
+        own, plain = (json.dumps(mutant.get(n) if isinstance(mutant, dict) else mutant) for n in ("owner", "state"))
+        sums = {"owner_checksum": checkpoint._checksum(own, {}), "checksum": checkpoint._checksum(own + plain, tensors)}
+        file.path.write_bytes(save(tensors, {"owner": own, "plain": plain, **sums}))
         read += _taken_up(file.path, store)
     assert read > 100
 

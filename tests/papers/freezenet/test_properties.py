@@ -27,7 +27,7 @@ from papers.freezenet.properties import (
     storage_properties,
     training_properties,
 )
-from tests.measured import measured
+from tests.measured import measured as measured_by
 
 ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
 CELL = PropertyCell(LENET_300_100, "freezenet", 0.99)
@@ -167,7 +167,7 @@ def test_frozen_weights_that_move_and_biases_that_do_not_are_seen(found, monkeyp
 def measured(experiment, **fields):
     cells = experiment.smoke.cells
     cell = next(cell for cell in cells if all(getattr(cell, name) == value for name, value in fields.items()))
-    (metrics,) = measured(experiment.procedure, [Job(experiment.procedure, cell, 0)], ENVIRONMENT)
+    (metrics,) = measured_by(experiment.procedure, [Job(experiment.procedure, cell, 0)], ENVIRONMENT)
     return metrics.scalars
 
 
