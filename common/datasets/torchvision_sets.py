@@ -196,4 +196,4 @@ TORCHVISION_SETS = {
     "svhn": _Source("SVHN", 10, (3, 32, 32), _svhn_files, _read_svhn),
     "patch_camelyon": _Source("PCAM", 2, (3, 96, 96), _camelyon_files, _read_camelyon),
 }
-QUICK = ("mnist", "fashion_mnist", "kmnist", "emnist_letters")  # plain bytes, read in 0.03 to 0.2 s
+QUICK = ("mnist", "fashion_mnist", "kmnist", "emnist_letters")  # plain bytes, read in less than a second

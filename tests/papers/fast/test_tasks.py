@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from common.datasets import ImageData
+from common.datasets.splits import stratified_split
 from common.transforms import Flip
 from papers.fast import tasks
 from papers.fast.tasks import digits_only, gratings, rotated, task
@@ -40,6 +41,21 @@ def test_a_task_is_the_same_whenever_it_is_made(name):
     task.cache_clear()
     again = small(name)
     assert all(torch.equal(getattr(first, field), getattr(again, field)) for field in ("images", "train", "validation"))
+
+
+def test_the_split_is_drawn_from_seed_0_in_every_task():
+    for name, share in (("digits", Fraction(8, 100)), ("gratings", Fraction(8, 100))):
+        made = small(name)
+        train, validation = stratified_split(made.labels, torch.Generator().manual_seed(0), share=share)
+        assert torch.equal(made.train, train)
+        assert torch.equal(made.validation, validation)
+
+
+@pytest.mark.parametrize("name", ["digits", "digits-rotated", "gratings"])
+def test_images_are_standardised(name):
+    images = small(name).images
+    assert float(images.mean()) == pytest.approx(0.0, abs=0.02)
+    assert float(images.std()) == pytest.approx(1.0, abs=0.02)
 
 
 def test_every_image_turns_by_ninety_degrees_once():
@@ -79,8 +95,9 @@ def test_a_grating_tells_its_class_by_its_spectrum_but_not_by_its_pixels():
     train, labels, test, test_labels = gratings()
     assert labels.bincount().tolist() == [144] * 10
     assert test_labels.bincount().tolist() == [36] * 10
-    assert float(train.mean()) == pytest.approx(0.0, abs=0.02)
-    assert float(train.std()) == pytest.approx(1.0, abs=0.02)
+    for images, known in ((train, labels), (test, test_labels)):
+        centres = torch.stack([images[known == label].mean(0) for label in range(10)])
+        assert float(centres.square().mean().sqrt()) < 0.2, "of one phase they would be waves, 0.43 high"
     spectra, test_spectra = (torch.fft.rfft2(images, s=(16, 16)).abs().flatten(1) for images in (train, test))
 
     def right(known, asked):
