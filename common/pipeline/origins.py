@@ -19,14 +19,20 @@ def circumstances(record: Record) -> dict[str, str]:
     where they were set.
     """
     of = record.provenance
-    machine: Mapping[str, Any] = of.get("machine", {})
+    machine = _mapping(of, "machine")
     values = {
         "device": of.get("device", NOTHING),
         **{name: machine.get(name, NOTHING) for name in MACHINE},
-        **of.get("versions", {}),
-        **machine.get("variables", {}),
+        **_mapping(of, "versions"),
+        **_mapping(machine, "variables"),
     }
     return {name: str(value) for name, value in values.items()}
+
+
+def _mapping(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a part of a record's provenance; nothing where it is no mapping, as only a foreign hand would make it."""
+    part = of.get(name)
+    return part if isinstance(part, Mapping) else {}
 
 
 def origin(record: Record) -> dict[str, str]:

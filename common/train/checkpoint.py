@@ -215,7 +215,10 @@ def _owner(metadata: Mapping[str, str]) -> Owner:
     fields = json.loads(metadata["owner"])
     if fields["format"] != FORMAT:
         raise ValueError(f"format {fields['format']} where {FORMAT} is read")
-    return Owner(fields["procedure"], fields["code"], fields["device"], tuple(fields["jobs"]))
+    owner = Owner(fields["procedure"], fields["code"], fields["device"], tuple(fields["jobs"]))
+    if not all(isinstance(text, str) for text in (owner.procedure, owner.code, owner.device, *owner.jobs)):
+        raise ValueError("its owner is no text")
+    return owner
 
 
 def _metadata(content: bytes) -> dict[str, str]:
