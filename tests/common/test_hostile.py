@@ -112,17 +112,28 @@ def test_expectations_that_are_no_text_file_are_one_line(toy_package, capsys, ki
     assert "cannot be read" in line
 
 
+def _listening():
+    """Listen to signals also where the tests themselves were started by nohup, which the command would respect."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(("number", "group"), [(signal.SIGTERM, False), (signal.SIGHUP, True)])
 def test_a_signal_ends_all_processes_and_lets_go_of_the_folder(tmp_path, number, group):
     command = [sys.executable, "-m", "tests.command", str(tmp_path), "sleeping", "--workers", "2"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
-        until = time.monotonic() + 120
-        while len(pids := list(tmp_path.glob("*.pid"))) < 2:
-            assert time.monotonic() < until
-            assert process.poll() is None
-            time.sleep(0.05)
-        os.killpg(process.pid, number) if group else process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=_listening
+    ) as process:
+        try:
+            until = time.monotonic() + 120
+            while len(pids := list(tmp_path.glob("*.pid"))) < 2:
+                assert time.monotonic() < until
+                assert process.poll() is None
+                time.sleep(0.05)
+            os.killpg(process.pid, number) if group else process.send_signal(number)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     said = f"ended by {number.name}; what is done is kept, the same command goes on from there"
     assert err.splitlines() == ["toy smoke: 35 jobs, 0 already done", "", said]
