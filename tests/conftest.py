@@ -1,5 +1,6 @@
 """A toy paper, small enough to run in every test of the pipeline."""
 
+import signal
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,9 @@ from common.models.operations import Work
 from common.pipeline import Package, Request
 from common.train import stacking
 
+for _name in ("SIGTERM", "SIGHUP"):  # to be heard however the tests were started: what nohup ignores, commands do too
+    if hasattr(signal, _name):
+        signal.signal(getattr(signal, _name), signal.SIG_DFL)
 torch.set_num_threads(1)  # threads that wait for each other make a shared machine crawl
 
 

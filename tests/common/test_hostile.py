@@ -112,18 +112,10 @@ def test_expectations_that_are_no_text_file_are_one_line(toy_package, capsys, ki
     assert "cannot be read" in line
 
 
-def _listening():
-    """Listen to signals also where the tests themselves were started by nohup, which the command would respect."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
 @pytest.mark.parametrize(("number", "group"), [(signal.SIGTERM, False), (signal.SIGHUP, True)])
 def test_a_signal_ends_all_processes_and_lets_go_of_the_folder(tmp_path, number, group):
     command = [sys.executable, "-m", "tests.command", str(tmp_path), "sleeping", "--workers", "2"]
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=_listening
-    ) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             until = time.monotonic() + 120
             while len(pids := list(tmp_path.glob("*.pid"))) < 2:

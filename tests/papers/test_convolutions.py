@@ -79,7 +79,7 @@ def declared():
         operations.published_cost.cache_clear()
         for experiment in (own for package in packages.find() for own in package.experiments):
             for cell in {cell for tier in Tier for cell in experiment.grid(tier).cells}:
-                experiment.work(cell)
+                experiment.procedure.work(cell)
                 if hasattr(cell.setting, "shape"):  # properties on random images count no work
                     operations.network_cost(partial(build, cell.setting.model), cell.setting.shape)
     return dict(found)
