@@ -33,6 +33,7 @@ APART = (
     "common/pipeline/aggregate.py",
     "common/pipeline/cells.py",
     "common/pipeline/check.py",
+    "common/pipeline/company.py",
     "common/pipeline/cost.py",
     "common/pipeline/declared.py",
     "common/pipeline/figures.py",

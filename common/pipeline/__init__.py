@@ -12,7 +12,7 @@ from common.expectations import Claim
 from common.expectations_file import read
 from common.experiment import DECLARED, Environment, Experiment, Procedure, Replicates, Tier
 from common.machine import require_memory
-from common.pipeline import report
+from common.pipeline import company, report
 from common.pipeline.aggregate import Results, aggregate
 from common.pipeline.check import all_at_once, check_claims, fails
 from common.pipeline.cost import ASSUMED, predicted, work_of
@@ -98,14 +98,15 @@ def reproduce(package: Package, request: Request) -> int:
     results = read_results(package, experiments, tier, replicates, request.results, errors)
     judged = all_at_once(check_claims(claims, results))
     origins, part = origins_of(results.records.values()), part_of(package, request)
+    said = [part, company_of(package, request, results)]
     print(report.console(judged))
     print(f"\n{report.summary(judged, claims, tier)}")
-    for sentence in filter(None, (part, *mixed(origins))):
+    for sentence in filter(None, (*said, *mixed(origins))):
         print(sentence)
     for message, count in Counter(errors.values()).items():
         print(f"{'a job' if count == 1 else f'{count} jobs'} failed: {message}", file=sys.stderr)
     folder = request.results / tier / f"{package.name}-report{'-partial' if part else ''}"
-    report.write(judged, claims, tier, package.name, folder, origins, part)
+    report.write(judged, claims, tier, package.name, folder, origins, "; ".join(filter(None, said)))
     figures = draw(package.figures(results), folder)
     print(f"report: {folder / 'report.md'}, {len(figures)} figures beside it")
     return 1 if errors or fails(judged) else 0
@@ -126,6 +127,14 @@ def part_of(package: Package, request: Request) -> str:
         options += [] if replicates.count is None else [f"--seeds {replicates.count}"]
     options += [] if request.scale == 1.0 else [f"--scale {request.scale:g}"]
     return f"not the complete run, but one with {' '.join(options)}" if options else ""
+
+
+def company_of(package: Package, request: Request, results: Results) -> str:
+    """Return a sentence about the records that trained beside other jobs than a complete run's, "" for none."""
+    jobs = expand(package.experiments, request.tier, request.replicates)
+    work = work_of(package.experiments, request.tier, request.replicates)
+    apart = company.in_other_company(results.records, jobs, work, request.environment.device)
+    return company.mention(apart, len(results.records))
 
 
 def declared_claims(package: Package, tier: Tier) -> list[Claim]:

@@ -246,7 +246,7 @@ def test_a_report_of_records_from_two_devices_names_them(toy_package, tmp_path, 
     main(package, ["--results", str(results)])
     assert "records differ" not in capsys.readouterr().out
     next((results / "smoke" / "toy").glob("*.json")).unlink()
-    monkeypatch.setattr("common.pipeline.run._device", lambda environment: "NVIDIA Slide Rule")
+    monkeypatch.setattr("common.pipeline.run.device_name", lambda device: "NVIDIA Slide Rule")
     main(package, ["--results", str(results)])
     line = "records differ in device: cpu (29), NVIDIA Slide Rule (1)"
     assert line in capsys.readouterr().out.splitlines()
