@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from common.expectations import Check, Quantity, Reported
-from common.experiment import Replicates, Tier
+from common.experiment import DECLARED, Metrics, Replicates, Tier
+from common.pipeline.aggregate import Results
 from common.pipeline.check import Judged, all_at_once, check_claims, fails
+from common.pipeline.record import Record
 from common.pipeline.verdict import Finding, Verdict
 from common.statistics import _t_nodes
+from tests import conftest
 from tests.common.pipeline.toy import (
     ALONG,
     RATES,
@@ -111,6 +114,24 @@ def test_a_bad_number_of_one_claim_leaves_its_family_alone():
     bad = check_claims(claims, results({**numbers, table[5]: [0.4, None, 0.6]}))
     assert [j.finding for j in bad[:5]] == [j.finding for j in good]
     assert bad[5].finding.verdict is Verdict.ERROR
+
+
+@dataclass(frozen=True)
+class Scaled(conftest.Cell):
+    scale: float = 1.0
+
+
+@pytest.mark.parametrize(
+    ("scales", "words"),
+    [((1.0, 1.0), ""), ((0.5, 0.25), "at 0.25 of the declared length: "), ((1.0, 0.1), "at 0.1 of")],
+)
+def test_a_sentence_says_by_how_much_training_was_shortened_at_most(scales, words):
+    cells = tuple(Scaled(method, 0.1, scale=scale) for method, scale in zip("ab", scales, strict=True))
+    table = replace(conftest.experiment(seeds=2), cells={Tier.SMOKE: cells})
+    records = {job: Record(Metrics({"score": 0.5}), 1.0, {}) for job in table.jobs(Tier.SMOKE)}
+    finding = find(exact(equals=0.5), Results({"table": table}, Tier.SMOKE, DECLARED, records, {}))
+    assert finding.verdict is Verdict.REPRODUCED
+    assert finding.sentence.startswith(words)
 
 
 def test_a_metric_that_a_job_did_not_measure_is_an_error():
