@@ -15,7 +15,7 @@ import torch
 from tqdm import tqdm
 
 from common.errors import UsageError
-from common.experiment import Environment, Job, Metrics, plain
+from common.experiment import Environment, Job, Metrics, Procedure, plain
 from common.models.operations import Work
 from common.pipeline.grouping import groups
 from common.pipeline.record import Record, Store
@@ -76,7 +76,8 @@ def _in_workers(
     at every operation are slowed many times over by anything else that runs on the machine. A group whose process
     died is tried once more when the others are done, alone on the machine.
     """
-    run = partial(run_group, store=store, environment=environment)
+    code = {group[0].procedure: group[0].procedure.code for group in todo}
+    run = partial(_run_group_of, code=code, store=store, environment=environment)
     modules = [group[0].procedure.run.__module__ for group in todo]
     lost = []
     with closing(in_processes(run, todo, workers, modules)) as outcomes:
@@ -94,6 +95,15 @@ def _in_workers(
         with closing(in_processes(run, [group], 1, modules)) as outcomes:
             for _, outcome in outcomes:
                 yield group, _lost(group, outcome.cause, store) if isinstance(outcome, Died) else outcome
+
+
+def _run_group_of(
+    group: Sequence[Job], code: Mapping[Procedure, str], store: Store, environment: Environment
+) -> dict[str, str]:
+    """Run a group in a process of its own; raise UsageError where the code is not that of the parent any more."""
+    if group[0].procedure.code != code[group[0].procedure]:
+        raise UsageError("the code changed on disk while it ran: what is done is kept; start the command again")
+    return run_group(group, store, environment)
 
 
 def _lost(group: Sequence[Job], cause: str, store: Store) -> dict[str, str]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
+from common.errors import UsageError
 from common.experiment import Environment, Job
 from common.models.operations import Work
 from common.pipeline.record import Store
 from common.pipeline.resume import CHECKPOINTS
-from common.pipeline.run import run_group, run_missing, together
+from common.pipeline.run import _run_group_of, run_group, run_missing, together
 from common.pipeline.workers import cause_of
 from common.train.checkpoint import owner_of
 from tests import conftest, runs
@@ -287,3 +288,13 @@ def test_jobs_whose_process_is_killed_twice_have_failed_and_all_others_are_done(
     assert [line for line in found.lines if line.startswith("failed: ")] == [f"failed: {job}" for job in dead]
     (left,) = (store.folder / CHECKPOINTS).iterdir()
     assert owner_of(left).jobs == tuple(job.key for job in found.jobs[:3]), "from where they can go on"
+
+
+def test_code_that_changed_under_a_run_is_not_taken_for_its_own(store, monkeypatch):
+    group = [Job(conftest.TOY, conftest.Cell("a", 0.1), 0)]
+    environment = Environment(torch.device("cpu"), store.folder)
+    code = {conftest.TOY: conftest.TOY.code}
+    monkeypatch.setattr("common.experiment.code_hash", lambda module: "edited meanwhile")
+    with pytest.raises(UsageError, match="the code changed on disk while it ran"):
+        _run_group_of(group, code, store, environment)
+    assert not list(store.folder.glob("*.json"))
