@@ -4,7 +4,7 @@ import pytest
 
 from common.models import lenet5_caffe, vgg16_d
 from common.models.architecture import architecture
-from papers.freezenet.sizes import METRICS, counts, network_size
+from papers.freezenet.sizes import COUNTED, counts, network_size
 
 # Table 2, LeNet-5-Caffe: q, k = floor((1 - q)|W|), printed size and factor, exact size and factor.
 TABLE_2 = [
@@ -41,7 +41,7 @@ COUNTS = [  # Tables 2 and 3: network, classes, rate, and what is printed
 def test_printed_counts(builder, classes: int, rate: float, printed: dict[str, float]) -> None:
     found = counts(architecture(builder, num_classes=classes), rate)
     assert {name: found[name] for name in printed} == printed
-    assert set(found) == set(METRICS)
+    assert set(found) == set(COUNTED)
 
 
 def test_counts_by_hand() -> None:
