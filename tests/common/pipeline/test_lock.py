@@ -73,6 +73,14 @@ def test_a_folder_can_be_held_again(tmp_path):
             pass
 
 
+def test_a_folder_is_let_go_while_an_error_is_still_looked_at(tmp_path):
+    with pytest.raises(RuntimeError) as caught, held(tmp_path):
+        raise RuntimeError("in training")
+    assert caught.value.__traceback__ is not None  # which keeps all that its frames hold
+    with held(tmp_path):
+        pass
+
+
 @pytest.mark.parametrize("left", [b"\xff\xfe", b"", b"x" * 10_000, None])
 def test_a_holder_that_does_not_say_who_it_is_is_another_process(another, toy_package, request_for, left):
     _, folder = another
