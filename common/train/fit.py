@@ -85,7 +85,8 @@ def fit(
 
     `images` [N, C, H, W] and `labels` [N] hold training and validation images together, already on
     the device of the models. Runs whose networks stack are trained as one program, the others one after
-    another; what a run computes does not depend on its neighbours but for floating-point rounding.
+    another; what a run computes does not depend on its neighbours but for floating-point rounding, and on a CPU not at
+    all where its layers are linear.
     `observe` is called with a run before training and after each epoch and returns scalar tensors. What the
     checkpoint holds is not trained again.
     Raises ValueError where runs differ in the number of images.

@@ -51,6 +51,8 @@ class RMSprop:
 
 Optimizer = SGD | Nesterov | Adam | RAdam | RMSprop
 
+_REGISTER = 64  # bytes that the widest processors compute at once
+
 
 class SGDUpdate:
     """The state of `SGD` for one list of parameters, and its step.
@@ -62,6 +64,9 @@ class SGDUpdate:
         W <- W - learning_rate V
 
     Masking the sum, not the gradient alone, is what keeps decay and momentum from moving frozen weights.
+
+    At the end of a tensor that does not fill a CPU's registers, the fused operator rounds in another way. Which numbers
+    lie there depends on how many runs a stack holds, so such tensors are updated in padded copies.
     """
 
     def __init__(
@@ -79,7 +84,11 @@ class SGDUpdate:
         self.rule = rule
         self.parameters = list(parameters)
         self.bits = [None if f is None else _bits(f, p) for f, p in zip(frozen, parameters, strict=True)]
-        self.buffers = [torch.zeros_like(p) for p in parameters]
+        uneven = [i for i, p in enumerate(parameters) if p.device.type == "cpu" and p.nbytes % _REGISTER]
+        self.padded = {i: _Padded(parameters[i]) for i in uneven}
+        self.buffers = [
+            self.padded[i].buffer if i in self.padded else torch.zeros_like(p) for i, p in enumerate(parameters)
+        ]
         self.decay_before_mask = not decay_frozen and any(f is not None for f in frozen)
 
     @torch.no_grad()
@@ -95,10 +104,15 @@ class SGDUpdate:
         for gradient, bits in zip(gradients, self.bits, strict=True):
             if bits is not None:
                 gradient.view(bits.dtype).bitwise_and_(bits)
+        parameters, buffers = list(self.parameters), list(self.buffers)
+        for i, own in self.padded.items():
+            own.parameter.copy_(parameters[i])
+            own.gradient.copy_(gradients[i])
+            parameters[i], gradients[i], buffers[i] = own.whole
         torch._fused_sgd_(
-            self.parameters,
+            parameters,
             gradients,
-            self.buffers if self.rule.momentum else [],  # a GPU takes none where there is no momentum
+            buffers if self.rule.momentum else [],  # a GPU takes none where there is no momentum
             weight_decay=0.0 if self.decay_before_mask else decay,
             momentum=self.rule.momentum,
             lr=learning_rate,
@@ -107,6 +121,8 @@ class SGDUpdate:
             maximize=False,
             is_first_step=False,
         )
+        for i, own in self.padded.items():
+            self.parameters[i].copy_(own.parameter)
 
     def state_dict(self) -> State:
         """Return the buffers."""
@@ -115,6 +131,17 @@ class SGDUpdate:
     def load_state_dict(self, saved: State) -> None:
         """Go on from saved buffers."""
         copy_into(self.buffers, saved["buffers"])
+
+
+class _Padded:
+    """Copies of a parameter and its gradient, and its buffer: `whole` registers of memory, and views shaped like it."""
+
+    def __init__(self, like: Tensor) -> None:
+        numbers = math.ceil(like.nbytes / _REGISTER) * _REGISTER // like.element_size()
+        self.whole = tuple(like.new_zeros(numbers) for _ in range(3))
+        self.parameter, self.gradient, self.buffer = (
+            memory.as_strided(like.shape, like.stride()) for memory in self.whole
+        )
 
 
 class PerRunUpdate:
