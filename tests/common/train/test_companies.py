@@ -1,4 +1,7 @@
-"""What a run computes, whichever runs share its program, as many as they are and wherever it stands among them."""
+"""What a run computes on a CPU, whichever runs share its program, however many, and wherever it stands among them.
+
+Convolutions, and BatchNorm of features that fill no whole registers, round in other ways in other companies.
+"""
 
 import pytest
 import torch
@@ -15,7 +18,7 @@ from common.train.stages import Data, train_stage
 from common.transforms import Flip
 from tests.common.train.kinds import KINDS
 
-EXACT = {  # kernels of grouped convolutions are chosen by the number of groups, and add up in orders of their own
+STACKS = {
     "stack of linear layers": KINDS["stack of linear layers"][:2],
     "stack with BatchNorm": (bn_mlp, (1, 8, 8)),
     "LeNet-300-100": (lambda: lenet_300_100(in_features=64), (1, 8, 8)),
@@ -34,11 +37,11 @@ RULES = [SGD(0.9), Nesterov(0.9), Adam(), RAdam(), RMSprop()]
 
 
 def images_of(kind):
-    return torch.randn(IMAGES, *EXACT[kind][1], generator=torch.Generator().manual_seed(0))
+    return torch.randn(IMAGES, *STACKS[kind][1], generator=torch.Generator().manual_seed(0))
 
 
 def networks(kind, seeds):
-    models = [EXACT[kind][0]() for _ in seeds]
+    models = [STACKS[kind][0]() for _ in seeds]
     for seed, model in zip(seeds, models, strict=True):
         initialise(model, "framework_uniform", seed)
     return models
@@ -76,7 +79,7 @@ def same(found, expected):
     assert not [name for name, value in others.items() if not torch.equal(value, tensors[name])]
 
 
-@pytest.mark.parametrize("kind", EXACT)
+@pytest.mark.parametrize("kind", STACKS)
 def test_a_fitted_run_of_linear_layers_is_the_same_to_the_bit_alone_and_in_any_company(kind):
     alone = fitted(kind, [0])
     for seeds in COMPANIES.values():
@@ -84,7 +87,7 @@ def test_a_fitted_run_of_linear_layers_is_the_same_to_the_bit_alone_and_in_any_c
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: type(rule).__name__)
-@pytest.mark.parametrize("kind", EXACT)
+@pytest.mark.parametrize("kind", STACKS)
 def test_a_staged_run_of_linear_layers_is_the_same_to_the_bit_alone_and_in_any_company(kind, rule):
     alone = staged(kind, [0], rule)
     for seeds in COMPANIES.values():
