@@ -94,9 +94,9 @@ def reproduce(package: Package, request: Request) -> int:
 
 
 def part_of(package: Package, request: Request) -> str:
-    """Return a sentence that says by which options a run is not the complete one, "" for the complete one.
+    """Return a sentence that says by which options a run is not the declared one, "" for the declared one.
 
-    Complete is a run of all experiments on their declared seeds at full length, however it was asked for.
+    That is a run of all experiments on their declared seeds at full length, however it was asked for.
     """
     experiments, replicates = select(package.experiments, request.only), request.replicates
     declared = [e.seeds[request.tier] for e in package.experiments if e.cells[request.tier]]
@@ -107,7 +107,7 @@ def part_of(package: Package, request: Request) -> str:
         options += [f"--first-seed {replicates.first}"] if replicates.first else []
         options += [] if replicates.count is None else [f"--seeds {replicates.count}"]
     options += [] if request.scale == 1.0 else [f"--scale {request.scale:g}"]
-    return f"not the complete run, but one with {' '.join(options)}" if options else ""
+    return f"not the run as declared, but one with {' '.join(options)}" if options else ""
 
 
 def declared_claims(package: Package, tier: Tier) -> list[Claim]:

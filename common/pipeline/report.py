@@ -121,7 +121,7 @@ def write(
 ) -> None:
     """Write report.md, report.json and junit.xml into the folder; raise UsageError where it cannot be written.
 
-    `part` says of what the report is, where that is not the complete run.
+    `part` says of what the report is, where that is not the run as declared.
     """
     writable(folder)
     note = ". ".join(filter(None, (part, mixed(devices))))

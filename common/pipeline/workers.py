@@ -102,7 +102,8 @@ def _start(context: Any, function: Callable[[Task], object]) -> _Worker:
     ours, theirs = context.Pipe()
     process = context.Process(target=_work, args=(theirs, function), name=NAME, daemon=True)
     with _undisturbed():
-        resource_tracker.ensure_running()  # whose start lets signals through again
+        if sys.platform != "win32":
+            resource_tracker.ensure_running()  # whose start lets signals through again
         with _undisturbed():
             process.start()
     theirs.close()

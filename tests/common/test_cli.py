@@ -294,11 +294,11 @@ def test_a_part_of_the_run_leaves_the_report_of_the_complete_one_alone(
     package = with_lengths(replace(package, experiments=(*package.experiments, other)))
     results = ["--results", str(tmp_path)]
     assert main(package, results) == 0
-    assert "not the complete run" not in capsys.readouterr().out
+    assert "not the run as declared" not in capsys.readouterr().out
     whole = tmp_path / "smoke" / "toy-report"
     before = {path: path.read_bytes() for path in whole.iterdir()}
     main(package, [*results, *options, *judging])
-    said = f"not the complete run, but one with {named}"
+    said = f"not the run as declared, but one with {named}"
     assert f"\n{said}\n" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in whole.iterdir()} == before
     part = tmp_path / "smoke" / "toy-report-partial"
