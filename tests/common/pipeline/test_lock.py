@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from filelock import FileLock
 
 from common.errors import UsageError
-from common.pipeline import reproduce
+from common.pipeline import lock, reproduce
 from common.pipeline.lock import HOLDER, held
 from tests import conftest
 
@@ -73,12 +74,20 @@ def test_a_folder_can_be_held_again(tmp_path):
             pass
 
 
-def test_a_folder_is_let_go_while_an_error_is_still_looked_at(tmp_path):
-    with pytest.raises(RuntimeError) as caught, held(tmp_path):
+def test_a_folder_is_let_go_at_once_not_when_its_lock_is_forgotten(tmp_path, monkeypatch):
+    remembered = []
+
+    class Remembered(FileLock):
+        def acquire(self, *arguments, **names):
+            remembered.append(self)
+            return super().acquire(*arguments, **names)
+
+    monkeypatch.setattr(lock, "FileLock", Remembered)
+    with pytest.raises(RuntimeError), held(tmp_path):
         raise RuntimeError("in training")
-    assert caught.value.__traceback__ is not None  # which keeps all that its frames hold
     with held(tmp_path):
         pass
+    assert len(remembered) == 2
 
 
 @pytest.mark.parametrize("left", [b"\xff\xfe", b"", b"x" * 10_000, None])

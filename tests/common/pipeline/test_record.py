@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from common.errors import UsageError
 from common.experiment import Job, Metrics
+from common.pipeline import record
 from common.pipeline.record import DamagedError, Record, Store, write_atomically
 from tests import conftest
 
@@ -177,3 +178,15 @@ def test_a_folder_in_a_records_place_is_one_line(store):
     store.path(JOB).mkdir()
     with pytest.raises(UsageError, match="cannot be read: it is not a file"):
         store.read(JOB)
+
+
+@pytest.mark.parametrize("value", [True, "0.5", "1e3", None, [], 10**400])
+@pytest.mark.parametrize("place", ["scalars", "curves", "wall_seconds"])
+def test_what_is_no_number_is_damage_even_under_a_checksum_that_fits(store, place, value):
+    store.write(JOB, RECORD)
+    content = json.loads(store.path(JOB).read_text())
+    content.pop("checksum")
+    content[place] = {"scalars": {"score": value}, "curves": {"curve": [value]}, "wall_seconds": value}[place]
+    store.path(JOB).write_text(json.dumps(content | {"checksum": record._checksum(content)}))
+    with pytest.raises(DamagedError, match=r"is no number|too large"):
+        store.look(JOB)
