@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 
 from common.experiment import Job
+from common.machine import device_name
 from common.models.operations import Work
 from common.pipeline.grouping import groups
 from common.pipeline.record import Record
-from common.pipeline.run import device_name, together
+from common.pipeline.run import together
 
 
 def in_other_company(
@@ -19,7 +20,7 @@ def in_other_company(
     Records of another device are left out: its groups are of another size.
     """
     expected = _companies(groups(jobs, work, device))
-    here = device_name(device)
+    here = "cpu" if device.type == "cpu" else device_name(device)
     return [
         job
         for job, record in records.items()

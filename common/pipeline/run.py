@@ -200,7 +200,7 @@ def _parts(jobs: Sequence[Job], failure: Failure) -> list[Sequence[Job]]:
 
 def _run_together(group: Sequence[Job], store: Store, environment: Environment, done: Callable[[Job], None]) -> None:
     precision = getattr(group[0].cell.setting, "precision", "fp32")
-    where = {"device": device_name(environment.device), "precision": used(precision, environment.device)}
+    where = {"device": _device(environment), "precision": used(precision, environment.device)}
     procedure, left = group[0].procedure, set(group)
     started = time.perf_counter()
     with multiplying(precision, environment.device):
@@ -243,9 +243,10 @@ def together(group: Sequence[Job]) -> str:
     return hashlib.sha256(json.dumps([[plain(job.cell), job.seed] for job in group]).encode()).hexdigest()[:16]
 
 
-def device_name(device: torch.device) -> str:
-    """Return what a record says of its device: a GPU's name, or `cpu`."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" and torch.cuda.is_available() else device.type
+def _device(environment: Environment) -> str:
+    if environment.device.type == "cuda":
+        return torch.cuda.get__device(environment)
+    return environment.device.type
 
 
 class Progress:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import special, stats
 
 from common.expectations import Check, Quantity, Reported
-from common.experiment import DECLARED, Metrics, Replicates, Tier
+from common.experiment import DECLARED, Grid, Metrics, Replicates, Tier
 from common.pipeline.aggregate import Results
 from common.pipeline.check import Judged, all_at_once, check_claims, fails
 from common.pipeline.record import Record
@@ -127,7 +127,7 @@ class Scaled(conftest.Cell):
 )
 def test_a_sentence_says_by_how_much_training_was_shortened_at_most(scales, words):
     cells = tuple(Scaled(method, 0.1, scale=scale) for method, scale in zip("ab", scales, strict=True))
-    table = replace(conftest.experiment(seeds=2), cells={Tier.SMOKE: cells})
+    table = replace(conftest.experiment(), smoke=Grid(cells, 2))
     records = {job: Record(Metrics({"score": 0.5}), 1.0, {}) for job in table.jobs(Tier.SMOKE)}
     finding = find(exact(equals=0.5), Results({"table": table}, Tier.SMOKE, DECLARED, records, {}))
     assert finding.verdict is Verdict.REPRODUCED
