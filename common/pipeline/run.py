@@ -245,7 +245,7 @@ def together(group: Sequence[Job]) -> str:
 
 def _device(environment: Environment) -> str:
     if environment.device.type == "cuda":
-        return torch.cuda.get__device(environment)
+        return torch.cuda.get_device_name(environment.device)
     return environment.device.type
 
 
