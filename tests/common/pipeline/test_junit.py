@@ -149,6 +149,7 @@ def test_the_document_has_what_every_reader_expects_and_nothing_else():
     judged = [judge(one, verdict, adjusted=0.0, against=0.0) for one, verdict in zip(claims, verdicts, strict=True)]
     top = ET.fromstring(junit(judged, [*claims, claim("never", why="cannot be")], Tier.SMOKE, "toy", "a note"))
     fits(top)
+    assert (top[0][-1].tag, top[0][-1].text) == ("system-out", "a note")
     assert [child.tag for case in top.iter("testcase") for child in case] == [
         *("system-out", "failure", "error", "skipped", "skipped")
     ]
