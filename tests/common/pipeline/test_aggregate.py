@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from common.experiment import Replicates, Tier
+from common.experiment import NOTHING, Replicates
 from common.pipeline.aggregate import Failed
 from tests.common.pipeline.toy import RATES, one, results
 
@@ -19,7 +19,7 @@ def test_an_experiment_is_complete_where_all_that_was_asked_for_has_a_record():
 
 def test_an_experiment_without_cells_in_the_tier_is_not_complete():
     found = one([0.5])
-    found.experiments["table"].cells[Tier.SMOKE] = ()
+    found.experiments["table"] = replace(found.experiments["table"], smoke=NOTHING)
     assert not found.complete("table")
 
 
@@ -31,5 +31,5 @@ def test_values_are_those_of_the_seeds_in_their_order_and_a_table_has_a_row_for_
 
 def test_a_table_fails_as_its_values_do():
     found = results({("a", 0.1): [1.0], ("a", 0.2): [float("nan")], ("a", 0.3): [5.0]})
-    with pytest.raises(Failed, match="rate=0.2, setting=toy, seed 0 .* diverged: score is nan"):
+    with pytest.raises(Failed, match=r"rate=0\.2, setting=toy, seed 0 .* diverged: score is nan"):
         found.table("table", {"method": "a"}, "score")
