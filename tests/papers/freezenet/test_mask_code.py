@@ -153,6 +153,7 @@ def test_the_bytes_of_a_mask_and_of_a_file_belong_to_the_format_version(tmp_path
         (encode([mask_of(2, 3, 11, size=14)]) + b"\0", (3, 14), "too long"),
         (b"\xff\xff", (3, 14), "too long"),
         (b"\x01\x80", (1, 8), "not there"),
+        (b"\x07\x80", (4, 8), "not there"),  # entries 5 to 8 of eight that begin at 0
     ],
 )
 def test_bytes_that_are_no_code_are_refused(code: bytes, of: tuple[int, int], message: str) -> None:

@@ -82,6 +82,12 @@ def test_other_version(stored: Path) -> None:
         assert f"stored in format version {version}, but this program reads version 2; get the file" in message
 
 
+def test_a_header_longer_than_the_file(stored: Path) -> None:
+    content = stored.read_bytes()
+    longer = content[:10] + struct.pack("<I", 2**32 - 1) + content[14:-32]
+    assert "the header is longer than the file" in refused(stored, sealed(longer))
+
+
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing", tmp_path):
         with pytest.raises(UsageError, match=f"^{re.escape(str(path))} cannot be read: .*; check the path$"):
@@ -184,6 +190,13 @@ def network_of(name: str, **arguments: int) -> Callable[[dict[str, Any]], dict[s
     return lambda header: header | {"architecture": name, "arguments": list(arguments.items())}
 
 
+def with_a_negative_length(header: dict[str, Any]) -> dict[str, Any]:
+    """Return a header whose lengths still add up to the file's."""
+    more = -(-(header["mask_bytes"] + 1) // 4)
+    first, second, third = header["trained"]
+    return header | {"trained": [first, second + more, third], "mask_bytes": header["mask_bytes"] - 4 * more}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -197,6 +210,7 @@ def network_of(name: str, **arguments: int) -> Callable[[dict[str, Any]], dict[s
         (lambda header: header | {"trained": [1] * 200_000}, "counts of trained weights do not fit"),
         (lambda header: header | {"trained": [10**400, -(10**400), 10]}, "counts of trained weights do not fit"),
         (lambda header: header | {"mask_bytes": 10**400}, "do not fit the length"),
+        (with_a_negative_length, "do not fit the length"),
     ],
 )
 def test_a_file_that_asks_for_endless_work_is_refused_before_it_begins(
