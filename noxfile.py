@@ -68,7 +68,7 @@ def full(session: nox.Session) -> None:
 def data(session: nox.Session) -> None:
     """Fetch and verify data sets: `nox -s data -- cifar10 mnist [--data-dir D]`; `-- --check` says what is there."""
     session.install("-e", ".[data]")
-    code = _run(session, "common.datasets.fetch", *session.posargs)
+    code = _run(session, "common.tools.data", *session.posargs)
     if code:
         sys.exit(code)
 
@@ -76,19 +76,19 @@ def data(session: nox.Session) -> None:
 @nox.session
 def gate(session: nox.Session) -> None:
     """Judge all claims at once, from records: `nox -s gate -- [papers/x] [--baseline FILE [--accept REASON]]`."""
-    run(session, "common.gate")
+    run(session, "common.tools.gate")
 
 
 @nox.session
 def calibrate(session: nox.Session) -> None:
     """Show by simulation how often the gate fails although every claim is true, and how often it should."""
-    run(session, "common.calibration")
+    run(session, "common.tools.calibration")
 
 
 @nox.session(name="false-alarms")
 def false_alarms(session: nox.Session) -> None:
     """Run smoke on fresh seeds, ten times, and show how often each gating claim fails (`-- papers/freezenet`)."""
-    run(session, "common.false_alarms")
+    run(session, "common.tools.false_alarms")
 
 
 @nox.session

@@ -9,13 +9,15 @@ from common.command import Parser, exit_code, one_line_hook, to_path, whole_numb
 from common.datasets import default_folder
 from common.datasets.problems import require_readable
 from common.errors import UsageError
-from common.experiment import Environment, Replicates, Tier
+from common.experiment import Replicates, Tier
 from common.machine import MOST_WORKERS, device_of, fastest_device, require, set_up, workers_on
-from common.pipeline import Package, Request, at_scale, reproduce
-from common.pipeline.plan import plan
-from common.pipeline.probe import probe
-from common.pipeline.record import Store
-from common.pipeline.stale import prune
+from common.package import Package
+from common.plan.plan import plan
+from common.plan.probe import probe
+from common.reproduce import Request, at_scale, reproduce
+from common.run.call import Environment
+from common.run.record import Store
+from common.run.stale import prune
 
 one_line_hook()  # a reproduce.py imports its declarations, which are checked as they are made, before it calls `main`
 

@@ -1,128 +1,61 @@
-"""The claims of the papers: what was reported, how it is checked in each tier, and how wide the band is.
-
-`expectations/<package>.yaml` lists every claim once; `expectations/README.md` documents the fields, and
-`common.expectations_file` reads it. `python -m common.expectations check` validates all files and prints their
-coverage.
-"""
+"""Are the expectations sound, and how much of the papers do they cover? See `python -m common.claims.claim check`."""
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 
+from tabulate import tabulate
+
+from common.claims.claim import Claim
 from common.code_hash import ROOT
+from common.command import Parser, exit_code
+from common.errors import UsageError
 from common.experiment import Tier
-from common.strict_yaml import Scalar
+from common.package import find_packages
+from common.reproduce import declared_claims
 
-UNITS = ("fraction", "count", "kilobytes", "ratio", "seconds", "none")
-GATES = ("reproduced", "no-deviation", "none")
-KINDS = ("value", "order", "trend", "rate", "exact")
-SPREADS = ("sd", "se", "unknown")
-STATISTICS = ("values", "best", "spread", "band")
-
-
-@dataclass(frozen=True)
-class Reported:
-    """What the paper prints: mean, spread over its runs, their number, and the last printed digit.
-
-    `spread_is` says whether the plus-minus is a standard deviation over runs ("sd"), a standard error ("se"), or
-    not explained ("unknown"). `seeds` is "unknown" where the paper does not say, and None for a number without chance.
-    """
-
-    mean: float
-    spread: float | None
-    spread_is: str | None
-    seeds: int | str | None
-    resolution: float
+HEADERS = (
+    "file",
+    "claims",
+    *(f"{column} {tier}" for tier in Tier for column in ("tested in", "gating in")),
+    "untestable",
+)
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """Numbers per seed, taken from the results: a metric of one cell, or its relation to other cells.
-
-    With `minus` or `divided_by`, the other cell's numbers are taken off or divided by, seed by seed.
-    With `against`, another metric, each seed gives the rank correlation of the two over all cells that fit.
-    `statistic` "values" keeps one number a seed; "best" keeps the one seed with the highest
-    `validation_accuracy`; "spread" compares how far the seeds lie apart; "band" is half the width of the mean's 95 %
-    confidence band. `line` and `column` say where it stands in its file.
-    """
-
-    experiment: str
-    metric: str
-    cell: Mapping[str, Scalar]
-    minus: "Quantity | None" = None
-    divided_by: "Quantity | None" = None
-    statistic: str = "values"
-    against: str | None = None
-    line: int = field(default=0, compare=False, repr=False)
-    column: int = field(default=0, compare=False, repr=False)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Validate every expectations file with its experiments and print the coverage; 2 where a file is wrong."""
+    return exit_code(lambda: _run(arguments))
 
 
-@dataclass(frozen=True)
-class Check:
-    """How a claim is checked in one tier. Fields that a kind does not use are None or empty.
-
-    `along` names a cell field and the values it takes: every quantity is read at each of them. `images` is the number
-    of images that a fraction counts over. A trend is `unblocked` where equal seeds have nothing in common.
-    """
-
-    kind: str
-    gate: str
-    reason: str
-    quantity: Quantity | None = None
-    above: Quantity | float | None = None
-    below: Quantity | float | None = None
-    along: str | None = None
-    points: tuple[Scalar, ...] = ()
-    expected: float | None = None
-    margin: float | None = None
-    images: int | None = None
-    least_gap: float = 0.0
-    direction: str | None = None
-    unblocked: bool = False
-    event_below: float | None = None
-    event_above: float | None = None
-    equals: float | None = None
-    at_least: float | None = None
-    at_most: float | None = None
-    line: int = 0
-    column: int = 0
-
-    @property
-    def quantities(self) -> list[Quantity]:
-        """Return every quantity that the check reads, parts included."""
-        todo = [q for q in (self.quantity, self.above, self.below) if isinstance(q, Quantity)]
-        found: list[Quantity] = []
-        while todo:
-            quantity = todo.pop()
-            found.append(quantity)
-            todo += [part for part in (quantity.minus, quantity.divided_by) if part is not None]
-        return found
+def _run(arguments: Sequence[str] | None) -> int:
+    parser = Parser(prog="python -m common.claims.claim", description="Validate all expectations.")
+    parser.add_argument("command", choices=["check"], help="validate all files and print how much they cover")
+    parser.parse_args(arguments)
+    rows: list[list[object]] = []
+    errors: list[str] = []
+    found = find_packages()
+    for package in found:
+        try:
+            for tier in Tier:
+                claims = declared_claims(package, tier)
+            rows.append([f"expectations/{package.name}.yaml", *count(claims)])
+        except UsageError as error:
+            errors.append(str(error))
+    known = {package.name for package in found}
+    for path in sorted((ROOT / "expectations").glob("*.yaml")):
+        if path.stem not in known:
+            errors.append(f"expectations/{path.name}: there is no papers/{path.stem} with a reproduce.py")
+    if rows:
+        totals = [sum(int(str(row[i])) for row in rows) for i in range(1, len(HEADERS))]
+        print(tabulate([*rows, ["all", *totals]], HEADERS))
+    for message in errors:
+        print(f"error: {message}", file=sys.stderr)
+    return 2 if errors else 0
 
 
-@dataclass(frozen=True)
-class Claim:
-    """One statement of a paper, with a check for each tier or the reason why there is none."""
-
-    id: str
-    paper: str
-    source: str
-    statement: str
-    unit: str
-    reported: Reported | None
-    checks: Mapping[Tier, Check]
-    untestable: Mapping[Tier, str]
-    file: str = field(default="", compare=False)
-    line: int = field(default=0, compare=False)
-    column: int = field(default=0, compare=False)
-
-
-def path_of(package: str) -> Path:
-    """Return the expectations file of a package such as `freezenet`."""
-    return ROOT / "expectations" / f"{package}.yaml"
-
-
-if __name__ == "__main__":
-    from common.coverage import main
-
-    sys.exit(main())
+def count(claims: Sequence[Claim]) -> list[int]:
+    """Return declared claims, those tested and gating in each tier, and those that no tier can test."""
+    found = [len(claims)]
+    for tier in Tier:
+        checks = [claim.checks[tier] for claim in claims if tier in claim.checks]
+        found += [len(checks), sum(check.gate != "none" for check in checks)]
+    return [*found, sum(not claim.checks for claim in claims)]

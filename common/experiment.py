@@ -6,15 +6,11 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import asdict, dataclass, field, is_dataclass
 from enum import StrEnum
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
-
-import torch
 
 from common.code_hash import code_hash, digests
 from common.errors import UsageError
-from common.models.operations import Work
-from common.train.checkpoint import NOWHERE, Checkpoint
+from common.work import Work
 
 UNITS = ("fraction", "count", "kilobytes", "ratio", "seconds", "none")
 
@@ -55,37 +51,14 @@ class Metrics:
     withheld: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Environment:
-    """Where jobs run: the device, the folders of data sets and weights, and how many processes train at once.
-
-    Training is saved every `checkpoint_seconds` (None: never). In a call of a run function, `checkpoint` is where its
-    training goes on from and saves to, and `measured` holds, by key, jobs of the call that have a record already.
-    """
-
-    device: torch.device
-    data_dir: Path
-    workers: int = 1
-    weights_dir: Path | None = None
-    checkpoint_seconds: float | None = None
-    checkpoint: Checkpoint = field(default=NOWHERE, compare=False)
-    measured: Mapping[str, Metrics] = field(default_factory=dict, compare=False)
-
-    @property
-    def weights(self) -> Path:
-        """Return the folder of pretrained weights: `weights_dir`, else "weights" among the data sets."""
-        return self.weights_dir or self.data_dir / "weights"
-
-    def known(self, job: "Job") -> "list[Measured]":
-        """Return a job with what it measured before this call was interrupted; nothing where it has to be trained."""
-        return [(job, self.measured[job.key])] if job.key in self.measured else []
-
-
 Measured = tuple["Job", Metrics]
 """A finished job with what it measured."""
 
-Run = Callable[[Sequence["Job"], Environment], Iterable[Measured]]
-"""Runs jobs whose cells share a setting, and yields each of them once, with what it measured, as soon as it is done."""
+Run = Callable[[Sequence["Job"], Any], Iterable[Measured]]
+"""Runs jobs whose cells share a setting, and yields each of them once, with what it measured, as soon as it is done.
+
+It is given a `common.run.call.Call`: the device, the folders of data and weights, and where its training goes on from.
+"""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from common import expectations
+from common import reproduce
 from common.cli import main
-from common.pipeline import Package
+from common.package import Package
 from tests import conftest, runs
 
 
@@ -25,6 +25,6 @@ if __name__ == "__main__":
     folder, name, *options = sys.argv[1:]
     path = Path(folder) / "expectations.yaml"
     path.write_text(conftest.CLAIMS)
-    expectations.path_of = lambda package: path
+    reproduce.path_of = lambda package: path
     where = ["--results", str(Path(folder) / "results"), "--data-dir", folder]
     sys.exit(main(package_of(getattr(runs, name)), [*where, *options]))

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from common import expectations
 from common.datasets import load
-from common.experiment import DECLARED, Environment, Experiment, Grid, Metric, Metrics, Procedure, Tier
-from common.models.operations import Work
-from common.pipeline import Package, Request
+from common.experiment import DECLARED, Experiment, Grid, Metric, Metrics, Procedure, Tier
+from common.package import Package
+from common.reproduce import Request
+from common.run.call import Environment
 from common.train import stacking
+from common.work import Work
 
 for _name in ("SIGTERM", "SIGHUP"):  # to be heard however the tests were started: what nohup ignores, commands do too
     if hasattr(signal, _name):
@@ -37,7 +38,7 @@ CALLS: list[str] = []
 BROKEN: set[tuple[str, int]] = set()
 
 
-def toy(jobs, environment):
+def toy(jobs, call):
     """Score 0.9 - rate for method a and 0.8 - rate for method b, plus a little for the seed."""
     for job in jobs:
         CALLS.append(f"{job.cell.method}/{job.cell.rate}/{job.seed}")
@@ -47,10 +48,10 @@ def toy(jobs, environment):
         yield job, Metrics({"score": score, "validation_accuracy": score}, {"curve": [0.0, score]})
 
 
-def reading(jobs, environment):
+def reading(jobs, call):
     """Read CIFAR-10, which the data folder may lack."""
-    load("cifar10", environment.data_dir)
-    yield from toy(jobs, environment)
+    load("cifar10", call.data_dir)
+    yield from toy(jobs, call)
 
 
 MEASURED = {name: Metric("fraction", "What a toy is good for.") for name in ("score", "validation_accuracy")}
@@ -142,7 +143,7 @@ def toy_package(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "500")
     path = tmp_path / "expectations.yaml"
     path.write_text(CLAIMS)
-    monkeypatch.setattr(expectations, "path_of", lambda name: path)
+    monkeypatch.setattr("common.reproduce.path_of", lambda name: path)
     package = Package("toy", (experiment(),), lambda results: [])
     return package, path
 

@@ -7,31 +7,31 @@ import time
 from tests import conftest
 
 
-def plain(jobs, environment):
+def plain(jobs, call):
     """Score as the toy does."""
-    yield from conftest.toy(jobs, environment)
+    yield from conftest.toy(jobs, call)
 
 
-def sleeping(jobs, environment):
+def sleeping(jobs, call):
     """Leave the number of this process, and take long."""
-    (environment.data_dir / f"{os.getpid()}.pid").touch()
+    (call.data_dir / f"{os.getpid()}.pid").touch()
     time.sleep(120)
-    yield from conftest.toy(jobs, environment)
+    yield from conftest.toy(jobs, call)
 
 
-def dying_once(jobs, environment):
+def dying_once(jobs, call):
     """Be killed at the first setting's first attempt, after one record."""
-    flag = environment.data_dir / "died"
-    for number, metrics in enumerate(conftest.toy(jobs, environment)):
+    flag = call.data_dir / "died"
+    for number, metrics in enumerate(conftest.toy(jobs, call)):
         if jobs[0].cell.setting.name == "first" and number == 1 and not flag.exists():
             flag.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         yield metrics
 
 
-def dying(jobs, environment):
+def dying(jobs, call):
     """Be killed at the first setting, always, after one record."""
-    for number, metrics in enumerate(conftest.toy(jobs, environment)):
+    for number, metrics in enumerate(conftest.toy(jobs, call)):
         if jobs[0].cell.setting.name == "first" and number == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         yield metrics

@@ -10,11 +10,11 @@ from common.datasets import (
     cache,
     caltech256,
     digits,
-    folder_sets,
     procedural,
     published,
     resisc45,
     templates,
+    tiny_imagenet,
     torchvision_sets,
 )
 from common.datasets.dataset import ImageData
@@ -61,7 +61,9 @@ def _from_torchvision(name: str) -> OnDisk:
 
 ON_DISK: dict[str, OnDisk] = {
     **{name: _from_torchvision(name) for name in torchvision_sets.TORCHVISION_SETS},
-    folder_sets.TINY_IMAGENET: OnDisk(folder_sets.tiny_imagenet, folder_sets.__name__, lambda: folder_sets.SOURCES),
+    tiny_imagenet.TINY_IMAGENET: OnDisk(
+        tiny_imagenet.tiny_imagenet, tiny_imagenet.__name__, lambda: tiny_imagenet.SOURCES
+    ),
     caltech256.CALTECH256: OnDisk(caltech256.caltech256, caltech256.__name__, lambda: caltech256.SOURCES),
     resisc45.RESISC45: OnDisk(resisc45.resisc45, resisc45.__name__, lambda: resisc45.SOURCES),
 }

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from common.resident import Resident
+from common.datasets.resident import Resident
 
 
 @dataclass(frozen=True, eq=False)

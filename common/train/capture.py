@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-Work = Callable[[Sequence[Tensor]], Tensor]
+Step = Callable[[Sequence[Tensor]], Tensor]
 """Maps inputs to an output and changes the state in place; waits for nothing and decides nothing on the host."""
 
 WARM_UPS = 3  # runs before the capture, in which libraries choose algorithms and allocate their workspaces
@@ -21,7 +21,7 @@ class Captured:
     them too, so they are put back before the capture: what a step computes does not depend on whether it is replayed.
     """
 
-    def __init__(self, work: Work, state: Sequence[Tensor], generators: Sequence[torch.Generator]) -> None:
+    def __init__(self, work: Step, state: Sequence[Tensor], generators: Sequence[torch.Generator]) -> None:
         self.work, self.state, self.generators = work, state, generators
         self.graph: torch.cuda.CUDAGraph | None = None
         self.inputs: list[Tensor] = []
@@ -76,8 +76,8 @@ def _warm_up(work: Callable[[], None], stream: torch.cuda.Stream) -> None:
 
 
 def repeated(
-    work: Work, state: Sequence[Tensor], device: torch.device, generators: Sequence[torch.Generator] = ()
-) -> Work:
+    work: Step, state: Sequence[Tensor], device: torch.device, generators: Sequence[torch.Generator] = ()
+) -> Step:
     """Return work as the device does it best: captured on a GPU, as it is elsewhere.
 
     `state` and `generators` are those of `Captured`.

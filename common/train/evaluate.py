@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from common.resident import Stored
+from common.datasets.resident import Stored
 
 BATCH = 2048
 STACK_BATCH = 128  # images of each network at once where a GPU evaluates a stack, for all of them share its memory

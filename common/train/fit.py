@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from common.resident import Stored
+from common.datasets.resident import Stored
+from common.datasets.transforms import Transform
 from common.train.batches import shuffled_epochs
 from common.train.best import Best
 from common.train.checkpoint import NOWHERE, Checkpoint
@@ -16,7 +17,6 @@ from common.train.program import Program
 from common.train.schedules import Schedule
 from common.train.stacking import stackable
 from common.train.tape import Tape
-from common.transforms import Transform
 
 LOSS, ACCURACY = "train loss", "validation accuracy"  # on the tape, beside what the observer calls its numbers
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from common.seeds import global_draws, stream
-from common.train.capture import Work, repeated
+from common.train.capture import Step, repeated
 from common.train.checkpoint import NOWHERE, Checkpoint, State, set_states, states
 from common.train.program import Program
 
@@ -61,7 +61,7 @@ class Training:
 
     program: Program
     update: Update
-    step: Work
+    step: Step
     keeps: Mapping[str, Stateful] = field(default_factory=dict)
     draws: Sequence[torch.Generator] = ()
     dropout: int | None = None
@@ -90,7 +90,7 @@ class Training:
         for name, part in self.keeps.items():
             part.load_state_dict(saved["keeps"][name])
 
-    def repeated(self) -> Work:
+    def repeated(self) -> Step:
         """Return the step as the device does it best."""
         changed = [*self.program.module.state_dict().values(), *self.update.buffers]
         return repeated(self.step, changed, self.device, self.draws) if self.captured else self.step

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from common.resident import Stored
+from common.datasets.resident import Stored
 from common.train.evaluate import BATCH, STACK_BATCH, evaluation_mode
 from common.train.stacking import StackedBatchNorm, stack, stackable, unfolds
 

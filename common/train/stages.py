@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from common.resident import Stored
+from common.datasets.resident import Stored
 from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.loop import Training, train
 from common.train.optimizers import Optimizer, PerRunUpdate

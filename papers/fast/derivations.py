@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import torch
 
-from common.experiment import Environment, Experiment, Grid, Job, Measured, Metric, Metrics, Procedure
-from common.models.operations import Work
+from common.experiment import Experiment, Grid, Job, Measured, Metric, Metrics, Procedure
+from common.run.call import Call
 from common.seeds import stream
 from common.train.batches import StratifiedBatches
+from common.work import Work
 from papers.fast import by_hand, identities
 from papers.fast.anytime import Run, Schedule, adapt
 from papers.fast.settings import OPTIMIZERS, OTHER_DIGITS, ZERO, Cell
@@ -38,7 +39,7 @@ class Shape:
 SHAPES = tuple(Shape(Exact(), classes, 64) for classes in (10, 100, 256))
 
 
-def derive(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def derive(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Measure how far every statement is from holding, on one small random network a job."""
     for job in jobs:
         shape: Shape = job.cell
@@ -91,10 +92,10 @@ DERIVATIONS = Experiment(
 )
 
 
-def measure_adp(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def measure_adp(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Compare what the engine measures with the definition, step by step: FAST on the digits 5 to 9 (Section 6.1)."""
-    source = source_of(OTHER_DIGITS, environment)
-    target = task(OTHER_DIGITS.target, environment.data_dir, environment.device)
+    source = source_of(OTHER_DIGITS, call)
+    target = task(OTHER_DIGITS.target, call.data_dir, call.device)
     assert source.task is not None
     for job in jobs:
         runs = [Run(adopt(source, target.num_classes, ZERO, job.seed), 0.05, 0.005, job.seed) for _ in range(2)]

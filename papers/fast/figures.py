@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from common.pipeline.aggregate import Array, Results
-from common.pipeline.figures import Drawing
-from common.pipeline.record import Record
-from common.statistics import t_quantile
+from common.claims.results import Array, Results
+from common.claims.statistics import t_quantile
+from common.report.figures import Drawing
+from common.run.record import Record
 from papers.fast.adoption import Start
 from papers.fast.settings import Cell, Setting
 

@@ -2,8 +2,9 @@
 
 from common.experiment import Metric, Procedure
 from common.models.architecture import architecture
-from common.models.operations import NetworkCost, Work, architecture_cost, published_cost
 from common.models.small_cnn import small_cnn
+from common.plan.network_cost import NetworkCost, architecture_cost, published_cost
+from common.work import Work
 from papers.fast.anytime import Schedule
 from papers.fast.settings import OPTIMIZERS, Cell
 from papers.fast.sources import SIDE

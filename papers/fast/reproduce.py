@@ -3,7 +3,7 @@
 import sys
 
 from common.cli import main
-from common.pipeline import Package
+from common.package import Package
 from papers.fast import derivations, fig3_5, fig6, fig7, fig8_9, fig10_13, search, source, table1
 from papers.fast.figures import drawings
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from common.experiment import Environment
 from common.models.init import initialise
 from common.models.pretrained import ImageNetInput, backbone
 from common.models.small_cnn import FEATURES, small_cnn
+from common.run.call import Call
 from common.seeds import stream
 from papers.fast.adoption import Adopted, Start
 from papers.fast.anytime import History, Run, Schedule, adapt
@@ -49,27 +49,27 @@ def adopt(source: Source, classes: int, start: Start, seed: int) -> Adopted:
     return Adopted(copy.deepcopy(source.extractor), source.head, weight.to(device))
 
 
-def source_of(setting: Setting, environment: Environment) -> Source:
+def source_of(setting: Setting, call: Call) -> Source:
     """Return what the models of a setting are adopted from; trained first where it is a task of its own.
 
     Raises UsageError where pretrained weights or data are missing.
     """
-    source = _source(setting.network, setting.origin, setting.source, RESIZED.get(setting.target, SIDE), environment)
+    source = _source(setting.network, setting.origin, setting.source, RESIZED.get(setting.target, SIDE), call)
     if source.history is not None:  # whatever is interrupted from here on need not train it again
         history = source.history
-        environment.checkpoint.part(SOURCE).finish(lambda: vars(history))
+        call.checkpoint.part(SOURCE).finish(lambda: vars(history))
     return source
 
 
 @lru_cache(maxsize=4)
-def _source(network: str, origin: str, learnt: str, side: int | None, environment: Environment) -> Source:
-    before = _origin(network, origin, side, environment.weights, environment.device)
+def _source(network: str, origin: str, learnt: str, side: int | None, call: Call) -> Source:
+    before = _origin(network, origin, side, call.weights, call.device)
     if not learnt:
         return before
-    problem = task(learnt, environment.data_dir, environment.device)
+    problem = task(learnt, call.data_dir, call.device)
     model = adopt(before, problem.num_classes, FAN_IN, CLASSIFIER)
     schedule = Schedule(STEPS[learnt], BATCH, OPTIMIZERS["sgd"])
-    part = environment.checkpoint.part(SOURCE)
+    part = call.checkpoint.part(SOURCE)
     if part.result is not None:
         history = History(**part.result)
     else:

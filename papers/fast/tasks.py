@@ -12,7 +12,7 @@ from torch import Tensor
 
 from common.datasets import load
 from common.datasets.splits import stratified_split
-from common.transforms import Flip, Transform
+from common.datasets.transforms import Flip, Transform
 
 Images = tuple[Tensor, Tensor, Tensor, Tensor]
 """Training images and labels, test images and labels."""

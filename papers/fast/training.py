@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from common.experiment import Environment, Job, Measured, Metrics
+from common.experiment import Job, Measured, Metrics
+from common.run.call import Call
 from common.seeds import stream
 from common.train.checkpoint import Checkpoint
 from common.train.evaluate import BATCH, accuracy, evaluation_mode
@@ -24,15 +25,15 @@ JUMP = 7  # steps after which a leap has shown itself
 OF_THE_SWITCH = ("worst_drop", "switched_at", "jump")
 
 
-def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def train(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Fine-tune one model a job from the source model of their setting."""
     setting: Setting = jobs[0].cell.setting
-    source = source_of(setting, environment)
-    target = task(setting.target, environment.data_dir, environment.device)
-    if not stackable(source.extractor, environment.device):
+    source = source_of(setting, call)
+    target = task(setting.target, call.data_dir, call.device)
+    if not stackable(source.extractor, call.device):
         for job in jobs:
-            part = environment.checkpoint.part(job.key)
-            yield from environment.known(job) or _together([job], source, target, part)
+            part = call.checkpoint.part(job.key)
+            yield from call.known(job) or _together([job], source, target, part)
             part.clear()
         return
     programs: dict[tuple[str, str], list[Job]] = {}
@@ -40,7 +41,7 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
         programs.setdefault((job.cell.optimizer, job.cell.warm_up), []).append(job)
     measured: dict[Job, Metrics] = {}
     for number, group in enumerate(programs.values()):
-        part = environment.checkpoint.part(str(number))
+        part = call.checkpoint.part(str(number))
         measured |= _together(group, source, target, part)
     yield from ((job, measured[job]) for job in jobs)
 
@@ -163,10 +164,10 @@ def errors(model: nn.Module, target: Task) -> tuple[float, float]:
     return 1.0 - top1 / len(target.test_labels), 1.0 - top5 / len(target.test_labels)
 
 
-def measure_source(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def measure_source(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Test the source model of each setting, which all seeds share (Section 6.2.1)."""
     for job in jobs:
-        source = source_of(job.cell.setting, environment)
+        source = source_of(job.cell.setting, call)
         assert source.history is not None
         assert source.head is not None
         assert source.task is not None

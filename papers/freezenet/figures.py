@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from common.claims.results import Results
 from common.experiment import Experiment
-from common.pipeline.aggregate import Results
-from common.pipeline.figures import Drawing
+from common.report.figures import Drawing
 from papers.freezenet.settings import Cell
 
 if TYPE_CHECKING:

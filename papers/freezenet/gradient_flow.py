@@ -7,29 +7,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.experiment import Environment, Job, Measured, Metrics
+from common.experiment import Job, Measured, Metrics
 from common.models.weights import weight_tensors
+from common.run.call import Call
 from common.train.fit import TrainingRun
 from papers.freezenet.saliency import scoring_mode
 from papers.freezenet.training import Images, images_of, prepare, train
 
 
-def at_initialisation(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def at_initialisation(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Measure every job's network before training, over its whole training set."""
     setting = jobs[0].cell.setting
-    data = images_of(setting.dataset, environment.data_dir, environment.device)
+    data = images_of(setting.dataset, call.data_dir, call.device)
     for job in jobs:
         prepared = prepare(job.cell, job.seed, data)
         norms = gradient_norms(prepared.run, data, setting.recipe.batch_size)
         yield job, Metrics({name: float(value) for name, value in norms.items()})
 
 
-def along_training(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def along_training(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Train every job's network and measure its gradient before training and after every epoch."""
     setting = jobs[0].cell.setting
-    data = images_of(setting.dataset, environment.data_dir, environment.device)
+    data = images_of(setting.dataset, call.data_dir, call.device)
     observe = partial(gradient_norms, data=data, batch_size=setting.recipe.batch_size)
-    for job, metrics in train(jobs, environment, observe):
+    for job, metrics in train(jobs, call, observe):
         trace = metrics.curves["gradient_norm"]
         scalars = {
             "first_gradient_norm": trace[0],

@@ -4,7 +4,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from common.experiment import Metric, Procedure
-from common.models.operations import Work, architecture_cost
+from common.plan.network_cost import architecture_cost
+from common.work import Work
 from papers.freezenet.gradient_flow import along_training, at_initialisation
 from papers.freezenet.settings import Cell
 from papers.freezenet.training import train

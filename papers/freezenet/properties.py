@@ -12,17 +12,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from common.experiment import Environment, Experiment, Grid, Job, Measured, Metric, Metrics, Procedure
+from common.experiment import Experiment, Grid, Job, Measured, Metric, Metrics, Procedure
 from common.models.architecture import Architecture, architecture, build
 from common.models.init import initialise
 from common.models.lenet import lenet5_caffe, lenet_300_100
-from common.models.operations import Work
 from common.models.vgg import vgg16_d, vgg_mini
 from common.models.weights import parameter_counts, weight_tensors
+from common.run.call import Call
 from common.seeds import stream
 from common.train.fit import Recipe, TrainingRun, fit
 from common.train.optimizers import SGD
 from common.train.schedules import DropEverySteps
+from common.work import Work
 from papers.freezenet import storage
 from papers.freezenet.masks import apply_pruning, freezing_mask, freezing_rates
 from papers.freezenet.saliency import snip_scores
@@ -79,7 +80,7 @@ def case(cell: PropertyCell, seed: int) -> Case:
     return Case(model, initial, scores, mask, inputs, targets, cell.freezing_rate)
 
 
-def algorithm(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def algorithm(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Measure every property of Algorithm 1 that must hold exactly."""
     for job in jobs:
         found = case(job.cell, job.seed)
@@ -98,7 +99,7 @@ def algorithm(jobs: Sequence[Job], environment: Environment) -> Iterator[Measure
         )
 
 
-def masks(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def masks(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Check every job's mask."""
     for job in jobs:
         yield job, Metrics(mask_properties(case(job.cell, job.seed)))
@@ -202,7 +203,7 @@ def training_properties(found: Case) -> dict[str, float]:
     }
 
 
-def methods(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def methods(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Measure the columns of Table 1, and the time of a step."""
     for job in jobs:
         found = case(job.cell, job.seed)
@@ -249,7 +250,7 @@ def step_seconds(found: Case, repeats: int = 15) -> float:
     return min(times)
 
 
-def zero_backflow(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def zero_backflow(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Make the gradient at one layer's output zero and measure what is left before it (Eq. 2)."""
     for job in jobs:
         found = case(job.cell, job.seed)

@@ -3,7 +3,7 @@
 import sys
 
 from common.cli import main
-from common.pipeline import Package
+from common.package import Package
 from papers.freezenet import (
     fig2,
     fig3,

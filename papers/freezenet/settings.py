@@ -6,6 +6,7 @@ The smoke settings are the small counterparts: real 8x8 digits for LeNet-300-100
 
 from dataclasses import dataclass, replace
 
+from common.datasets.transforms import Flip, Translate
 from common.models.architecture import Architecture, architecture
 from common.models.lenet import lenet5_caffe, lenet_300_100
 from common.models.resnet import resnet34, resnet_mini
@@ -13,7 +14,6 @@ from common.models.vgg import vgg16_d, vgg_mini
 from common.train.fit import Recipe
 from common.train.optimizers import SGD
 from common.train.schedules import DropAtEpochs, DropEverySteps
-from common.transforms import Flip, Translate
 
 
 @dataclass(frozen=True)

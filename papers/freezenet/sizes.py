@@ -6,13 +6,14 @@ from fractions import Fraction
 
 import torch
 
-from common.experiment import Environment, Experiment, Grid, Job, Measured, Metric, Metrics, Procedure
+from common.experiment import Experiment, Grid, Job, Measured, Metric, Metrics, Procedure
 from common.models.architecture import Architecture, architecture, build
 from common.models.lenet import lenet5_caffe, lenet_300_100
-from common.models.operations import Work
 from common.models.resnet import resnet34
 from common.models.vgg import vgg16_d
 from common.models.weights import parameter_counts
+from common.run.call import Call
+from common.work import Work
 from papers.freezenet.masks import Rate, exact_rate
 
 
@@ -76,7 +77,7 @@ def network_size(weights: int, biases: int, trainable: int, freezing_rate: Rate)
     )
 
 
-def count(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def count(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Count each network's parameters, and what is left to train and to store at its freezing rate."""
     for job in jobs:
         network = architecture(BUILDERS[job.cell.network], num_classes=job.cell.classes)

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from common.datasets import load
+from common.datasets.resident import Stored
 from common.datasets.splits import train_validation_split
-from common.experiment import Environment, Job, Measured, Metrics
+from common.experiment import Job, Measured, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
 from common.models.weights import weight_tensors
-from common.resident import Stored
+from common.run.call import Call
 from common.seeds import stream
 from common.train.checkpoint import Checkpoint
 from common.train.evaluate import accuracy
@@ -57,17 +58,17 @@ def images_of(name: str, data_dir: Path, device: torch.device) -> Images:
     return Images(train, data.train_labels.to(device), test, data.test_labels.to(device), data.num_classes)
 
 
-def train(jobs: Sequence[Job], environment: Environment, observe: Observer | None = None) -> Iterator[Measured]:
+def train(jobs: Sequence[Job], call: Call, observe: Observer | None = None) -> Iterator[Measured]:
     """Train one network a job and measure it at its early-stopping epoch (Section 4)."""
     setting: Setting = jobs[0].cell.setting
-    data = images_of(setting.dataset, environment.data_dir, environment.device)
-    together = stackable(build(setting.model), environment.device)
+    data = images_of(setting.dataset, call.data_dir, call.device)
+    together = stackable(build(setting.model), call.device)
     if together:
-        yield from _train(jobs, data, environment.checkpoint, observe)
+        yield from _train(jobs, data, call.checkpoint, observe)
         return
     for job in jobs:
-        part = environment.checkpoint.part(job.key)
-        yield from environment.known(job) or _train([job], data, part, observe)
+        part = call.checkpoint.part(job.key)
+        yield from call.known(job) or _train([job], data, part, observe)
         part.clear()
 
 

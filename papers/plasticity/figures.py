@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from common.claims.results import Array, Results
 from common.experiment import Metrics
-from common.pipeline.aggregate import Array, Results
-from common.pipeline.figures import Drawing
+from common.report.figures import Drawing
 from papers.plasticity.settings import Cell
 from papers.plasticity.smooth import RATE
 

@@ -1,7 +1,8 @@
 """How the jobs of this paper run: what they measure, and what one of them asks of a device."""
 
 from common.experiment import Metric, Procedure
-from common.models.operations import Work, architecture_cost
+from common.plan.network_cost import architecture_cost
+from common.work import Work
 from papers.plasticity.settings import Cell
 from papers.plasticity.training import train
 

@@ -3,7 +3,7 @@
 import sys
 
 from common.cli import main
-from common.pipeline import Package
+from common.package import Package
 from papers.plasticity import fig3, fig4, fig5, fig6_11, fig7, warm_start
 from papers.plasticity.figures import drawings
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from common.experiment import Environment, Job, Measured, Metrics
+from common.experiment import Job, Measured, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
+from common.run.call import Call
 from common.seeds import stream
 from common.train.batches import shuffled_epochs
 from common.train.checkpoint import NOWHERE, Checkpoint
@@ -34,15 +35,15 @@ class Run:
     sets: list[Tensor]
 
 
-def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def train(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Train one network a job through its stages; those whose stages are alike train as one program."""
     setting: Setting = jobs[0].cell.setting
-    data = data_of(setting.dataset, environment.data_dir, environment.device)
+    data = data_of(setting.dataset, call.data_dir, call.device)
     runs = [prepare(job.cell, job.seed, data) for job in jobs]
-    if not stackable(runs[0].model, environment.device):
+    if not stackable(runs[0].model, call.device):
         for job, run in zip(jobs, runs, strict=True):
-            part = environment.checkpoint.part(job.key)
-            yield from environment.known(job) or zip([job], together([run], data, part), strict=True)
+            part = call.checkpoint.part(job.key)
+            yield from call.known(job) or zip([job], together([run], data, part), strict=True)
             part.clear()
         return
     programs: dict[object, list[int]] = {}
@@ -50,7 +51,7 @@ def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
         programs.setdefault(_shape(run), []).append(i)
     measured: dict[int, Metrics] = {}
     for number, members in enumerate(programs.values()):
-        part = environment.checkpoint.part(str(number))
+        part = call.checkpoint.part(str(number))
         measured |= zip(members, together([runs[i] for i in members], data, part), strict=True)
     yield from ((job, measured[i]) for i, job in enumerate(jobs))
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from common.claims.results import Array
 from common.experiment import Metrics
-from common.pipeline.aggregate import Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

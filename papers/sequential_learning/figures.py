@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from common.claims.results import Results
 from common.experiment import Metrics
-from common.pipeline.aggregate import Results
-from common.pipeline.figures import Drawing
+from common.report.figures import Drawing
 from papers.sequential_learning.drawing import Plot, points
 from papers.sequential_learning.frozen_weights.figures import PLOTS as FROZEN
 from papers.sequential_learning.negative_pretraining.figures import PLOTS as NEGATIVE

@@ -3,7 +3,7 @@
 import sys
 
 from common.cli import main
-from common.pipeline import Package
+from common.package import Package
 from papers.sequential_learning.figures import drawings
 from papers.sequential_learning.frozen_weights import derivations, fig5_6, table1, table2, table3
 from papers.sequential_learning.frozen_weights import fig3 as frozen_fig3

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from common.datasets.dataset import in_unit
-from common.resident import Resident, Stored
+from common.datasets.resident import Resident, Stored
+from common.datasets.transforms import Flip, blurred, contrasted, shifted
 from common.seeds import stream
-from common.transforms import Flip, blurred, contrasted, shifted
 from papers.sequential_learning.data import data_of
 from papers.sequential_learning.path import Task
 

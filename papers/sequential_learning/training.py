@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from common.datasets.splits import train_validation_split
-from common.experiment import Environment
 from common.models.architecture import Architecture
-from common.models.operations import NetworkCost, architecture_cost
+from common.plan.network_cost import NetworkCost, architecture_cost
+from common.run.call import Call
 from common.seeds import stream
 from common.train.batches import shuffled_epochs
 from common.train.best import Best
@@ -97,29 +97,29 @@ class Passage:
 def follow(
     runs: Sequence[Follower],
     setting: Setting,
-    environment: Environment,
+    call: Call,
     measures: Measures = Measures(),
 ) -> Iterator[list[Passage]]:
     """Train all runs along their paths, in place; yield what each went through, in order.
 
     What several runs of a seed have in common, from the first task on, is trained once. Networks that stack train as
     one program where their paths have the same shape; what a run computes does not depend on its neighbours but for
-    floating-point rounding. What the environment's checkpoint holds is not trained again.
+    floating-point rounding. What the call's checkpoint holds is not trained again.
     """
     counts = Counter(prefix for run in runs for prefix in prefixes(run))
     kept = Kept({prefix for prefix, count in counts.items() if count > 1})
     groups: dict[object, list[int]] = {}
     for i, run in enumerate(runs):
-        alone = None if stackable(run.model, environment.device) else i
+        alone = None if stackable(run.model, call.device) else i
         groups.setdefault((alone, shape(run.path)), []).append(i)
     group_of = {i: members for members in groups.values() for i in members}
     found: dict[int, list[Passage]] = {}
     for i in range(len(runs)):
         if i not in found:
             own = [runs[j] for j in group_of[i]]
-            part = environment.checkpoint.part(str(i))
+            part = call.checkpoint.part(str(i))
             stages = [
-                _stage(own, number, setting, environment, measures, kept, part.part(str(number)))
+                _stage(own, number, setting, call, measures, kept, part.part(str(number)))
                 for number in range(len(own[0].path))
             ]
             found |= zip(group_of[i], map(list, zip(*stages, strict=True)), strict=True)
@@ -152,7 +152,7 @@ def _stage(
     runs: Sequence[Follower],
     number: int,
     setting: Setting,
-    environment: Environment,
+    call: Call,
     measures: Measures,
     kept: Kept,
     checkpoint: Checkpoint,
@@ -163,7 +163,7 @@ def _stage(
     for key, run in zip(keys, runs, strict=True):
         if key not in kept.networks:
             new.setdefault(key, run)
-    trained = _train(list(new.values()), number, setting, environment, measures, checkpoint) if new else []
+    trained = _train(list(new.values()), number, setting, call, measures, checkpoint) if new else []
     passages = dict(zip(new, trained, strict=True))
     for key, passage in passages.items():
         if key in kept.shared:
@@ -195,7 +195,7 @@ def _train(
     runs: Sequence[Follower],
     number: int,
     setting: Setting,
-    environment: Environment,
+    call: Call,
     measures: Measures,
     checkpoint: Checkpoint,
 ) -> list[Passage]:
@@ -206,7 +206,7 @@ def _train(
             intervene(run.model, intervention_draws(run.seed, number, position))
     if checkpoint.result is not None:
         return _again(runs, checkpoint.result)
-    data = image_set(stages[0].task.dataset, environment.data_dir, environment.device, setting.standardise)
+    data = image_set(stages[0].task.dataset, call.data_dir, call.device, setting.standardise)
     seeds = [run.seed for run in runs]
     from_the_end = number - len(runs[0].path)  # so that arms share the order of the target task, however many go before
     return _Training(runs, stages, data, setting, seeds, from_the_end, measures).passages(checkpoint)

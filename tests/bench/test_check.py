@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from common.expectations import Check, Claim, Quantity, Reported
+from common.claims.claim import Check, Claim, Quantity, Reported
+from common.claims.judge import all_at_once, check_claims
+from common.claims.results import Results
 from common.experiment import DECLARED, Experiment, Metrics, Tier
-from common.models.operations import Work
-from common.pipeline.aggregate import Results
-from common.pipeline.check import all_at_once, check_claims
-from common.pipeline.record import Record
+from common.run.record import Record
+from common.work import Work
 
 CLAIMS, SEEDS = 500, 15
 
@@ -27,7 +27,7 @@ class Cell:
     setting: Setting = Setting()
 
 
-def run(jobs, environment):
+def run(jobs, call):
     """Stand for a run function; its numbers are drawn below."""
     raise AssertionError("drawn results are not run")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from common.experiment import Environment
 from common.machine import set_up, workers_on
+from common.run.call import Call
 from common.train.batches import StratifiedBatches
 from papers.fast.anytime import Run, Schedule, adapt
 from papers.fast.by_hand import fine_tune
@@ -26,8 +26,8 @@ SCHEDULE = Schedule(STEPS, ROTATED.batch_size, OPTIMIZERS["sgd"])
 
 def problem():
     """Return source and target; the source model is trained once a process, in the warm-up round."""
-    environment = Environment(torch.device("cpu"), Path("data"))
-    return source_of(ROTATED, environment), task(ROTATED.target, environment.data_dir, environment.device)
+    call = Call(torch.device("cpu"), Path("data"))
+    return source_of(ROTATED, call), task(ROTATED.target, call.data_dir, call.device)
 
 
 def run(source, target, seed):

@@ -10,13 +10,14 @@ from common import machine
 from common.cli import main
 from common.datasets import torchvision_sets
 from common.errors import UsageError
-from common.experiment import Environment, Grid
+from common.experiment import Grid
 from common.machine import device_of
-from common.models.operations import Work
-from common.pipeline import probe
-from common.pipeline.cost import Rate, Speeds
+from common.plan import probe
+from common.plan.cost import Rate, Speeds
+from common.run.call import Environment
+from common.work import Work
 from tests import conftest
-from tests.common.pipeline import test_pipeline
+from tests.common import test_reproduce
 from tests.conftest import Setting
 
 
@@ -246,7 +247,7 @@ def test_a_report_of_records_from_two_devices_names_them(toy_package, tmp_path, 
     main(package, ["--results", str(results)])
     assert "records differ" not in capsys.readouterr().out
     next((results / "smoke" / "toy").glob("*.json")).unlink()
-    monkeypatch.setattr("common.pipeline.run._device", lambda environment: "NVIDIA Slide Rule")
+    monkeypatch.setattr("common.run.run._device", lambda environment: "NVIDIA Slide Rule")
     main(package, ["--results", str(results)])
     line = "records differ in device: cpu (29), NVIDIA Slide Rule (1)"
     assert line in capsys.readouterr().out.splitlines()
@@ -292,7 +293,7 @@ def test_a_part_of_the_run_leaves_the_report_of_the_complete_one_alone(
 ):
     package, path = toy_package
     other = conftest.experiment("other", rates=(0.5,))
-    path.write_text(path.read_text() + test_pipeline.claim_about("other", 0.5))
+    path.write_text(path.read_text() + test_reproduce.claim_about("other", 0.5))
     package = with_lengths(replace(package, experiments=(*package.experiments, other)))
     results = ["--results", str(tmp_path)]
     assert main(package, results) == 0

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from common import code_hash, packages, provenance
+from common import code_hash, provenance
 from common.code_hash import APART, ROOT, canonical, core
+from common.package import find_packages
 
 BODY = """
 async def g(a, /, b=None, *, c, d=1, **k):
@@ -68,7 +69,7 @@ def closure(module):
     return provenance._import_closure(module)
 
 
-@pytest.mark.parametrize("package", packages.find(), ids=lambda package: package.name)
+@pytest.mark.parametrize("package", find_packages(), ids=lambda package: package.name)
 def test_all_that_trains_is_in_the_hash_and_nothing_that_is_apart_is_imported_by_it(package):
     hashed = {path.relative_to(ROOT).as_posix() for path in core()}
     for procedure in {experiment.procedure for experiment in package.experiments}:
@@ -87,8 +88,8 @@ def test_how_jobs_are_run_and_set_up_counts():
     assert {
         "common/machine.py",
         "common/train/precision.py",
-        "common/pipeline/run.py",
-        "common/pipeline/grouping.py",
+        "common/run/run.py",
+        "common/run/group.py",
         "common/models/grouped.py",
     } <= hashed
 

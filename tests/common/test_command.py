@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from common import calibration, cli, coverage, false_alarms, gate
+from common import cli, expectations
 from common.command import Output, Parser, Stopped, exit_code, to_path, whole_number
-from common.datasets import fetch
 from common.errors import UsageError
+from common.tools import calibration, data, false_alarms, gate
 
 
 def raising(error):
@@ -86,8 +86,8 @@ MAINS = {
     "gate": (gate, []),
     "false alarms": (false_alarms, []),
     "calibration": (calibration, []),
-    "coverage": (coverage, ["check"]),
-    "data": (fetch, ["--check"]),
+    "expectations": (expectations, ["check"]),
+    "data": (data, ["--check"]),
 }
 
 
@@ -95,7 +95,7 @@ MAINS = {
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), UsageError("wrong"), OSError(5, "Input/output error", "f")])
 def test_every_command_ends_that_way(name, error, monkeypatch, capsys):
     module, arguments = MAINS[name]
-    monkeypatch.setattr(f"{module.__name__}._run" if name != "gate" else "common.gate._gate", raise_of(error))
+    monkeypatch.setattr(f"{module.__name__}._run" if name != "gate" else "common.tools.gate._gate", raise_of(error))
     assert module.main(arguments) == (130 if isinstance(error, KeyboardInterrupt) else 2)
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 

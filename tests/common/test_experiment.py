@@ -6,8 +6,8 @@ import pytest
 
 from common.errors import UsageError
 from common.experiment import Experiment, Grid, Job, Metric, Metrics, Procedure, Tier
-from common.pipeline import Package
-from common.pipeline.expand import expand
+from common.package import Package
+from common.run.expand import expand
 from tests import conftest
 
 
@@ -172,7 +172,7 @@ BAD = """
 import sys
 from common.cli import main
 from common.experiment import Experiment, Grid
-from common.pipeline import Package
+from common.package import Package
 from tests import conftest
 
 BROKEN = Experiment("table", "Table 9", conftest.TOY, smoke=Grid(["not a cell"]))

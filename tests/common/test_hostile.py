@@ -10,8 +10,8 @@ import pytest
 
 from common.cli import main
 from common.experiment import Job
-from common.pipeline.record import Store
-from common.pipeline.workers import NAME
+from common.run.record import Store
+from common.run.workers import NAME
 from tests import conftest
 
 OPTIONS = (

@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from common import packages
 from common.experiment import Tier
-from common.models import operations
 from common.models.architecture import build
+from common.package import find_packages
+from common.plan import network_cost
 from common.train.stacking import WIDEST, StackedConv2d, stackable
 from common.train.unfolded import unfolded_conv2d
 
@@ -72,16 +72,16 @@ def declared():
 
     What a cell says of its work names its network and the shape of its images.
     """
-    found, cost = defaultdict(set), operations.network_cost
+    found, cost = defaultdict(set), network_cost.network_cost
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(operations, "network_cost", lambda builder, size: cost(lambda: noted(found, builder()), size))
-        operations.architecture_cost.cache_clear()
-        operations.published_cost.cache_clear()
-        for experiment in (own for package in packages.find() for own in package.experiments):
+        patch.setattr(network_cost, "network_cost", lambda builder, size: cost(lambda: noted(found, builder()), size))
+        network_cost.architecture_cost.cache_clear()
+        network_cost.published_cost.cache_clear()
+        for experiment in (own for package in find_packages() for own in package.experiments):
             for cell in {cell for tier in Tier for cell in experiment.grid(tier).cells}:
                 experiment.procedure.work(cell)
                 if hasattr(cell.setting, "shape"):  # properties on random images count no work
-                    operations.network_cost(partial(build, cell.setting.model), cell.setting.shape)
+                    network_cost.network_cost(partial(build, cell.setting.model), cell.setting.shape)
     return dict(found)
 
 

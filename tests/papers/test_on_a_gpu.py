@@ -7,7 +7,7 @@ import pytest
 
 from common import cli
 from common.experiment import DECLARED, Tier
-from common.pipeline.cost import work_of
+from common.plan.cost import work_of
 from tests.fake_gpu import FakeGpu
 
 CHEAP = {"freezenet": "table4", "plasticity": "fig9"}

@@ -7,14 +7,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from common.experiment import Environment, Job, Measured, Metrics
+from common.datasets.transforms import blurred
+from common.experiment import Job, Measured, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
 from common.models.pretrained import ImageNetInput, backbone
+from common.run.call import Call
 from common.seeds import stream
 from common.train.evaluate import evaluation_mode
 from common.train.program import Program
-from common.transforms import blurred
 from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.frozen_weights.counting import count, small_share
 from papers.sequential_learning.frozen_weights.fisher import fisher_score, sensitivity
@@ -101,14 +102,14 @@ class Retrained:
         return Stage(Task(self.source), first, (before,)), Stage(target, process, (between, *reset))
 
 
-def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def train(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Train one network a job along its path, arms of a replicate from the same weights."""
     setting: FrozenSetting = jobs[0].cell.setting
     runs = []
     for job in jobs:
-        model = network(setting, job.seed, environment.weights)
-        runs.append(Follower(model.to(environment.device), job.cell.learning_path(), job.seed))
-    followed = follow(runs, setting, environment, Measures(at_every_epoch, at_both_ends))
+        model = network(setting, job.seed, call.weights)
+        runs.append(Follower(model.to(call.device), job.cell.learning_path(), job.seed))
+    followed = follow(runs, setting, call, Measures(at_every_epoch, at_both_ends))
     for job, run, passages in zip(jobs, runs, followed, strict=True):
         yield job, measure(passages, has_pairs(run))
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from common.experiment import Environment, Experiment, Grid, Job, Measured, Metric, Metrics, Procedure
-from common.models.operations import Work
+from common.experiment import Experiment, Grid, Job, Measured, Metric, Metrics, Procedure
+from common.run.call import Call
 from common.seeds import stream
+from common.work import Work
 from papers.sequential_learning.frozen_weights import dynamics, lemma
 from papers.sequential_learning.frozen_weights.dynamics import Flow
 
@@ -31,7 +32,7 @@ class Theory:
     setting: Exact
 
 
-def derive(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def derive(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Measure every statement on constants and small networks drawn from the job's seed."""
     for job in jobs:
         generator = torch.Generator().manual_seed(stream(job.seed, "theory"))

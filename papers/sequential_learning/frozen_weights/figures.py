@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from common.claims.results import Array
+from common.claims.statistics import rank_correlation
 from common.experiment import Metrics
-from common.pipeline.aggregate import Array
-from common.statistics import rank_correlation
 from papers.sequential_learning.drawing import (
     DOT,
     MARKERS,

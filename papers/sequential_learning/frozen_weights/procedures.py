@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from common.experiment import Experiment, Grid, Metric, Procedure
-from common.models.operations import Work, published_cost
+from common.plan.network_cost import published_cost
+from common.work import Work
 from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.frozen_weights.arms import COUNTED, IMAGENET_SIDE, Retrained, Scratch, train
 from papers.sequential_learning.training import cost_of

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from common.experiment import Environment, Job, Measured, Metrics
+from common.experiment import Job, Measured, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
+from common.run.call import Call
 from common.seeds import stream
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
 from papers.sequential_learning.nuisances import equal_positions, tasks_along
@@ -53,15 +54,15 @@ class Arm:
         return Process(rate, self.epochs, WEIGHT_DECAY, patience=self.patience)
 
 
-def train(jobs: Sequence[Job], environment: Environment) -> Iterator[Measured]:
+def train(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Train one network a job along its path, arms of a replicate from the same weights on the same split."""
     setting: Setting = jobs[0].cell.setting
     runs = []
     for job in jobs:
         model = build(setting.model)
         initialise(model, SCHEME, stream(job.seed, "initialisation"))
-        runs.append(Follower(model.to(environment.device), job.cell.learning_path(), job.seed))
-    for job, passages in zip(jobs, follow(runs, setting, environment), strict=True):
+        runs.append(Follower(model.to(call.device), job.cell.learning_path(), job.seed))
+    for job, passages in zip(jobs, follow(runs, setting, call), strict=True):
         yield job, measure(passages)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from common.experiment import Experiment, Grid, Metric, Procedure
-from common.models.operations import Work
+from common.work import Work
 from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.negative_pretraining.arms import Arm, train
 from papers.sequential_learning.training import cost_of

@@ -6,6 +6,7 @@ Convolutions, and BatchNorm of features that fill no whole registers, round in o
 import pytest
 import torch
 
+from common.datasets.transforms import Flip
 from common.models import lenet_300_100
 from common.models.init import initialise
 from common.models.mlp import bn_mlp
@@ -15,7 +16,6 @@ from common.train.optimizers import SGD, Adam, Nesterov, RAdam, RMSprop
 from common.train.program import Program
 from common.train.schedules import DropAtEpochs
 from common.train.stages import Data, train_stage
-from common.transforms import Flip
 from tests.common.train.kinds import KINDS
 
 STACKS = {

@@ -7,11 +7,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from common.datasets import ImageData
+from common.datasets.transforms import Translate
 from common.train.evaluate import accuracy
 from common.train.fit import Recipe, TrainingRun, fit
 from common.train.optimizers import SGD
 from common.train.schedules import DropAtEpochs
-from common.transforms import Translate
 
 
 class Perceptron(nn.Module):

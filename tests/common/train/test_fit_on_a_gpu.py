@@ -6,14 +6,14 @@ import weakref
 import pytest
 import torch
 
+from common.datasets.resident import Resident
+from common.datasets.transforms import Flip, Translate
 from common.models.init import initialise
-from common.resident import Resident
 from common.train import checkpoint as checkpoint_files
 from common.train.checkpoint import Checkpoint, CheckpointFile, Owner
 from common.train.fit import Recipe, TrainingRun, fit
 from common.train.optimizers import SGD
 from common.train.schedules import DropEverySteps
-from common.transforms import Flip, Translate
 from tests.common.train.kinds import KINDS
 from tests.fake_gpu import CUDA, FakeGpu
 

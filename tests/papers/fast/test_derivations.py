@@ -3,12 +3,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.experiment import Environment, Job, Tier
+from common.experiment import Job, Tier
+from common.run.call import Call
 from papers.fast import by_hand, derivations, sources
 from papers.fast.derivations import ADP, ADP_CHECK, DERIVATION, DERIVATIONS, SHAPES
 from tests.measured import measured
 
-ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+CALL = Call(torch.device("cpu"), Path("no data needed"))
 LARGE = {"small_start", "error_norm_above_zero", "lemma_1", "lemma_2", "prototype_agreement", "random_feedback"}
 """Metrics that a true statement does not bring down to rounding error."""
 
@@ -24,7 +25,7 @@ def _quick(monkeypatch):
 
 def test_every_declared_metric_of_the_derivations_is_measured_and_no_other():
     first, again, other = (
-        next(iter(measured(DERIVATION, [Job(DERIVATION, SHAPES[0], seed)], ENVIRONMENT))) for seed in (0, 0, 1)
+        next(iter(measured(DERIVATION, [Job(DERIVATION, SHAPES[0], seed)], CALL))) for seed in (0, 0, 1)
     )
     assert first.scalars == again.scalars
     assert first.scalars != other.scalars
@@ -38,7 +39,7 @@ def test_shapes_are_those_of_the_papers_target_tasks():
 
 @pytest.mark.usefixtures("_quick")
 def test_the_engine_measures_what_the_definition_says_on_the_digits():
-    (found,) = measured(ADP_CHECK, ADP.jobs(Tier.SMOKE), ENVIRONMENT)
+    (found,) = measured(ADP_CHECK, ADP.jobs(Tier.SMOKE), CALL)
     assert all(value == pytest.approx(0.0, abs=1e-6) for value in found.scalars.values()), found.scalars
 
 
@@ -53,7 +54,7 @@ def test_a_difference_from_the_definition_is_seen(monkeypatch, curve, place):
         return found
 
     monkeypatch.setattr(by_hand, "fine_tune", wrong)
-    (found,) = measured(ADP_CHECK, ADP.jobs(Tier.SMOKE), ENVIRONMENT)
+    (found,) = measured(ADP_CHECK, ADP.jobs(Tier.SMOKE), CALL)
     assert found.scalars["adp_off"] == pytest.approx(0.25, abs=1e-6)
 
 
@@ -68,6 +69,6 @@ def test_a_difference_from_the_definition_is_seen(monkeypatch, curve, place):
 )
 def test_a_schedule_that_is_not_the_papers_is_seen(monkeypatch, name, steps, metric):
     monkeypatch.setattr(f"papers.fast.anytime.{name}", lambda _: steps)
-    (found,) = measured(ADP_CHECK, ADP.jobs(Tier.SMOKE), ENVIRONMENT)
+    (found,) = measured(ADP_CHECK, ADP.jobs(Tier.SMOKE), CALL)
     assert found.scalars[metric] > 0.0
     assert sum(found.scalars[other] > 0.0 for other in ("checkpoints_off", "gaps_off")) == 1

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from common.datasets.transforms import Flip
 from common.models.small_cnn import FEATURES, small_cnn
 from common.train import checkpoint as checkpoint_files
 from common.train.checkpoint import Checkpoint, CheckpointFile, Owner
 from common.train.optimizers import SGD, Adam, Nesterov, RAdam
-from common.transforms import Flip
 from papers.fast.adoption import Start
 from papers.fast.anytime import Run, Schedule, adapt
 from papers.fast.sources import Source, adopt

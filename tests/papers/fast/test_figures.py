@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 
+from common.claims.results import Results
 from common.experiment import Job, Metrics, Replicates, Tier
-from common.pipeline.aggregate import Results
-from common.pipeline.figures import draw
-from common.pipeline.record import Record
+from common.report.figures import draw
+from common.run.record import Record
 from papers.fast import figures
 from papers.fast.figures import PLOTS, drawings, mean_and_band, picture
 from papers.fast.procedures import FINE_TUNING

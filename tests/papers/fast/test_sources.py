@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from common.experiment import Environment
 from common.models.init import initialise
 from common.models.pretrained import ImageNetInput
 from common.models.small_cnn import small_cnn
+from common.run.call import Call
 from common.train.evaluate import accuracy
 from common.train.optimizers import SGD
 from papers.fast import sources
@@ -31,7 +31,7 @@ from papers.fast.settings import (
 from papers.fast.sources import Source, adopt, source_of
 from papers.fast.tasks import task
 
-ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+CALL = Call(torch.device("cpu"), Path("no data needed"))
 
 
 @pytest.fixture(autouse=True)
@@ -76,11 +76,11 @@ def test_an_adopted_extractor_is_a_copy_and_the_source_classifier_is_kept():
 
 
 def test_a_source_model_is_the_state_that_validated_best_on_its_own_task():
-    source = source_of(SAME, ENVIRONMENT)
+    source = source_of(SAME, CALL)
     history = source.history
     assert len(history.target) == 6, "checkpoints 0, 1, 2, 3, 5 and 8"
     assert max(history.validation) > history.validation[0], "it learnt"
-    own = task("digits", ENVIRONMENT.data_dir, ENVIRONMENT.device)
+    own = task("digits", CALL.data_dir, CALL.device)
     assert source.task is own
     whole = nn.Sequential(source.extractor, source.head)
     validated = own.images[own.validation], own.labels[own.validation]
@@ -101,11 +101,11 @@ def test_a_source_model_is_trained_as_section_6_2_1_says(monkeypatch):
 
     fine_tuned = sources.adapt
     monkeypatch.setattr(sources, "adapt", adapt)
-    source_of(SAME, ENVIRONMENT)
+    source_of(SAME, CALL)
     ((run, schedule, target, before, _),) = seen
     assert (run.alpha, run.beta, run.seed) == (0.01, 0.01, sources.ORDER)
     assert schedule == Schedule(8, 100, SGD(0.9, weight_decay=0.0))
-    assert target is task("digits", ENVIRONMENT.data_dir, ENVIRONMENT.device)
+    assert target is task("digits", CALL.data_dir, CALL.device)
     assert before is None
     extractor = small_cnn()
     initialise(extractor, "kaiming_uniform", sources.EXTRACTOR)
@@ -116,7 +116,7 @@ def test_a_source_model_is_trained_as_section_6_2_1_says(monkeypatch):
 
 
 def test_what_is_adopted_still_knows_the_source_task():
-    source = source_of(OTHER_DIGITS, ENVIRONMENT)
+    source = source_of(OTHER_DIGITS, CALL)
     assert source.task.num_classes == 5
     model = adopt(source, 5, ZERO, 0)
     known = accuracy(with_source_head(model), source.task.test_images, source.task.test_labels)
@@ -126,11 +126,11 @@ def test_what_is_adopted_still_knows_the_source_task():
 
 
 def test_settings_of_one_source_task_share_one_source_model_and_it_is_the_same_when_made_again():
-    first = source_of(SAME, ENVIRONMENT)
-    assert source_of(GRATINGS, ENVIRONMENT) is source_of(ROTATED, ENVIRONMENT) is first
-    assert source_of(OTHER_DIGITS, ENVIRONMENT) is not first
+    first = source_of(SAME, CALL)
+    assert source_of(GRATINGS, CALL) is source_of(ROTATED, CALL) is first
+    assert source_of(OTHER_DIGITS, CALL) is not first
     sources._source.cache_clear()
-    again = source_of(SAME, ENVIRONMENT)
+    again = source_of(SAME, CALL)
     assert again is not first
     assert all(
         torch.equal(a, b) for a, b in zip(first.extractor.parameters(), again.extractor.parameters(), strict=True)
@@ -138,12 +138,12 @@ def test_settings_of_one_source_task_share_one_source_model_and_it_is_the_same_w
 
 
 def test_the_plain_network_has_no_batch_norm():
-    plain, normed = source_of(ROTATED_PLAIN, ENVIRONMENT), source_of(ROTATED, ENVIRONMENT)
+    plain, normed = source_of(ROTATED_PLAIN, CALL), source_of(ROTATED, CALL)
     assert [any(isinstance(m, nn.BatchNorm2d) for m in s.extractor.modules()) for s in (plain, normed)] == [False, True]
 
 
 def test_a_network_that_knows_nothing_has_no_source_task():
-    blank = source_of(replace(SAME, source=""), ENVIRONMENT)
+    blank = source_of(replace(SAME, source=""), CALL)
     assert (blank.head, blank.task, blank.history, blank.features) == (None, None, None, 64)
 
 
@@ -157,8 +157,8 @@ def test_a_pretrained_network_keeps_its_own_classifier_and_sees_resized_images(m
         return nn.Flatten(), nn.Linear(7, 1000)
 
     monkeypatch.setattr(sources, "backbone", backbone)
-    source = source_of(setting, replace(ENVIRONMENT, weights_dir=folder))
-    assert asked == [(setting.network, folder or ENVIRONMENT.data_dir / "weights")]
+    source = source_of(setting, replace(CALL, weights_dir=folder))
+    assert asked == [(setting.network, folder or CALL.data_dir / "weights")]
     assert isinstance(source.extractor[0], ImageNetInput)
     assert source.extractor[0].side == side
     assert (source.head.out_features, source.features, source.task) == (1000, 7, None)

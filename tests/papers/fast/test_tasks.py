@@ -6,7 +6,7 @@ import torch
 
 from common.datasets import ImageData
 from common.datasets.splits import stratified_split
-from common.transforms import Flip
+from common.datasets.transforms import Flip
 from papers.fast import tasks
 from papers.fast.tasks import digits_only, gratings, rotated, task
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from common.experiment import Environment, Job
+from common.experiment import Job
+from common.run.call import Call
 from common.seeds import stream
 from common.train.evaluate import accuracy
 from common.train.optimizers import SGD
@@ -39,7 +40,7 @@ from papers.fast.training import (
 from tests.measured import measured
 from tests.papers.fast.test_anytime import TARGET, adopted, runs
 
-ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+CALL = Call(torch.device("cpu"), Path("no data needed"))
 SHORT = replace(SAME, name="short", steps=34)
 SHORT_WARM_UP = replace(WARM_UP, name="short/warm-up", steps=34)
 
@@ -97,10 +98,10 @@ def test_jobs_are_measured_in_their_order_and_alike_alone_and_together():
         Cell(SHORT, FAN_IN, 0.01, 0.01),
     )
     every = jobs(*cells)
-    together = measured(FINE_TUNING, every, ENVIRONMENT)
+    together = measured(FINE_TUNING, every, CALL)
     assert len(together) == 3
     for job, found in zip(every, together, strict=True):
-        (alone,) = measured(FINE_TUNING, [job], ENVIRONMENT)
+        (alone,) = measured(FINE_TUNING, [job], CALL)
         assert found.scalars.keys() == alone.scalars.keys()
         for name in ("target_adp_3", "target_adp_end", "source_adp_end", "validation_adp", "norm_end", "distance"):
             assert found.scalars[name] == pytest.approx(alone.scalars[name], abs=0.02), name
@@ -110,14 +111,14 @@ def test_jobs_are_measured_in_their_order_and_alike_alone_and_together():
 
 def test_an_arm_is_trained_with_its_own_optimizer():
     setting = replace(SHORT, steps=5)
-    found = measured(FINE_TUNING, jobs(*(Cell(setting, ZERO, 0.01, 0.001, name) for name in OPTIMIZERS)), ENVIRONMENT)
+    found = measured(FINE_TUNING, jobs(*(Cell(setting, ZERO, 0.01, 0.001, name) for name in OPTIMIZERS)), CALL)
     norms = [metrics.scalars["norm_5"] for metrics in found]
     assert len({round(norm, 3) for norm in norms}) == len(OPTIMIZERS), norms
 
 
 def test_the_same_job_twice_is_the_same_bit_by_bit():
     every = jobs(Cell(SHORT, ZERO, 0.05, 0.005), seeds=(0, 1))
-    first, second = (measured(FINE_TUNING, every, ENVIRONMENT) for _ in range(2))
+    first, second = (measured(FINE_TUNING, every, CALL) for _ in range(2))
     for a, b in zip(first, second, strict=True):
         assert (a.scalars, a.curves) == (b.scalars, b.curves)
     assert first[0].curves != first[1].curves
@@ -125,9 +126,9 @@ def test_the_same_job_twice_is_the_same_bit_by_bit():
 
 def test_every_seed_starts_from_a_classifier_of_its_own():
     setting = replace(SHORT, steps=1)
-    first, second = measured(FINE_TUNING, jobs(Cell(setting, FAN_IN, 0.01, 0.01), seeds=(0, 1)), ENVIRONMENT)
+    first, second = measured(FINE_TUNING, jobs(Cell(setting, FAN_IN, 0.01, 0.01), seeds=(0, 1)), CALL)
     assert first.scalars["norm_0"] != second.scalars["norm_0"]
-    (again,) = measured(FINE_TUNING, jobs(Cell(setting, NEARLY_ZERO, 0.01, 0.01), seeds=(1,)), ENVIRONMENT)
+    (again,) = measured(FINE_TUNING, jobs(Cell(setting, NEARLY_ZERO, 0.01, 0.01), seeds=(1,)), CALL)
     assert again.scalars["norm_0"] / NEARLY_ZERO.spread == pytest.approx(
         second.scalars["norm_0"] / FAN_IN.deviation(10, 64)
     ), "all starts of a seed have the same numbers"
@@ -135,20 +136,20 @@ def test_every_seed_starts_from_a_classifier_of_its_own():
 
 def test_a_network_that_does_not_stack_is_trained_one_job_after_another(monkeypatch):
     every = jobs(Cell(SHORT, ZERO, 0.05, 0.005), Cell(SHORT, FAN_IN, 0.01, 0.01))
-    stacked = measured(FINE_TUNING, every, ENVIRONMENT)
-    source = source_of(SHORT, ENVIRONMENT)
+    stacked = measured(FINE_TUNING, every, CALL)
+    source = source_of(SHORT, CALL)
     loose = replace(source, extractor=nn.Sequential(source.extractor, nn.Dropout(0.0)))
     monkeypatch.setattr(training, "source_of", lambda *_: loose)
-    for alone, expected in zip(measured(FINE_TUNING, every, ENVIRONMENT), stacked, strict=True):
+    for alone, expected in zip(measured(FINE_TUNING, every, CALL), stacked, strict=True):
         for name in ("target_adp_3", "target_adp_end", "source_adp_end", "norm_end", "distance"):
             assert alone.scalars[name] == pytest.approx(expected.scalars[name], abs=0.02), name
 
 
 def test_fast_starts_at_chance_knows_the_source_task_and_leaves_theta_alone_at_first():
     cell = Cell(replace(OTHER_DIGITS, steps=1), ZERO, 0.05, 0.05)
-    (found,) = measured(FINE_TUNING, jobs(cell), ENVIRONMENT)
-    source = source_of(cell.setting, ENVIRONMENT)
-    target = task("digits-5-9", ENVIRONMENT.data_dir, ENVIRONMENT.device)
+    (found,) = measured(FINE_TUNING, jobs(cell), CALL)
+    source = source_of(cell.setting, CALL)
+    target = task("digits-5-9", CALL.data_dir, CALL.device)
     assert found.scalars["norm_0"] == 0.0 < found.scalars["norm_1"]
     assert found.scalars["target_adp_0"] == pytest.approx(float((target.test_labels == 0).float().mean()))
     whole = nn.Sequential(source.extractor, source.head)
@@ -158,9 +159,9 @@ def test_fast_starts_at_chance_knows_the_source_task_and_leaves_theta_alone_at_f
 
 
 def test_training_leaves_the_source_model_as_it_was():
-    source = source_of(SHORT, ENVIRONMENT)
+    source = source_of(SHORT, CALL)
     before = copy.deepcopy((source.extractor.state_dict(), source.head.state_dict()))
-    list(train(jobs(Cell(SHORT, FAN_IN, 0.1, 0.1), seeds=(0, 1)), ENVIRONMENT))
+    list(train(jobs(Cell(SHORT, FAN_IN, 0.1, 0.1), seeds=(0, 1)), CALL))
     after = source.extractor.state_dict(), source.head.state_dict()
     for old, new in zip(before, after, strict=True):
         assert all(torch.equal(new[name], value) for name, value in old.items())
@@ -171,7 +172,7 @@ def test_warm_up_is_measured_where_it_ends():
         Cell(SHORT_WARM_UP, FAN_IN, 0.0, 0.05, warm_up="inference"),
         Cell(SHORT_WARM_UP, FAN_IN, 0.05, 0.05),
     )
-    switching, without = measured(FINE_TUNING, jobs(*cells), ENVIRONMENT)
+    switching, without = measured(FINE_TUNING, jobs(*cells), CALL)
     assert switching.scalars["switched_at"] == 10.0, "nothing moved until then"
     curve = switching.curves["validation_accuracy"]
     assert len(curve) == 35
@@ -276,11 +277,11 @@ def test_a_validation_accuracy_is_the_best_one():
 
 
 def test_a_source_model_is_measured_on_its_own_test_images(monkeypatch):
-    source = source_of(SAME, ENVIRONMENT)
+    source = source_of(SAME, CALL)
     last_is_worse = replace(source, history=replace(source.history, validation=[0.1, 0.8, 0.6], best_step=1))
     monkeypatch.setattr(training, "source_of", lambda *_: last_is_worse)
-    (found,) = measured(SOURCE_TEST, [Job(SOURCE_TEST, Cell(SAME, FAN_IN, 0.01, 0.01), 0)], ENVIRONMENT)
-    digits = task("digits", ENVIRONMENT.data_dir, ENVIRONMENT.device)
+    (found,) = measured(SOURCE_TEST, [Job(SOURCE_TEST, Cell(SAME, FAN_IN, 0.01, 0.01), 0)], CALL)
+    digits = task("digits", CALL.data_dir, CALL.device)
     whole = nn.Sequential(source.extractor, source.head).eval()
     right = (whole(digits.test_images).argmax(1) == digits.test_labels).double().mean().item()
     assert found.scalars == {"test_accuracy": pytest.approx(right), "validation_accuracy": 0.8, "best_step": 1}
@@ -288,16 +289,16 @@ def test_a_source_model_is_measured_on_its_own_test_images(monkeypatch):
 
 def test_the_source_model_is_tested_once_for_all_seeds():
     cell = Cell(SAME, FAN_IN, 0.01, 0.01)
-    first, second = measured(SOURCE_TEST, [Job(SOURCE_TEST, cell, seed) for seed in (0, 1)], ENVIRONMENT)
+    first, second = measured(SOURCE_TEST, [Job(SOURCE_TEST, cell, seed) for seed in (0, 1)], CALL)
     assert first.scalars == second.scalars
-    history = source_of(SAME, ENVIRONMENT).history
+    history = source_of(SAME, CALL).history
     assert first.scalars["validation_accuracy"] == max(history.validation)
     assert first.curves["target_adp"] == history.target
 
 
 @pytest.mark.parametrize("name", [name for name in IMAGES if name.startswith(("digits", "gratings"))])
 def test_the_plan_counts_the_images_there_are(name):
-    made = task(name, ENVIRONMENT.data_dir, ENVIRONMENT.device)
+    made = task(name, CALL.data_dir, CALL.device)
     assert IMAGES[name] == (len(made.validation), len(made.test_labels))
 
 

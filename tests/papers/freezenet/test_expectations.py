@@ -1,10 +1,10 @@
 import pytest
 
-from common.expectations import Claim, path_of
-from common.expectations_file import read
+from common.claims.claim import Claim, path_of
+from common.claims.declared import require_fit
+from common.claims.read import read
 from common.experiment import Tier
-from common.pipeline import aggregate_nothing
-from common.pipeline.declared import require_fit
+from common.reproduce import aggregate_nothing
 from papers.freezenet.reproduce import PACKAGE
 
 

@@ -1,9 +1,9 @@
 import pytest
 
+from common.claims.results import Results
 from common.experiment import Metrics, Replicates, Tier
-from common.pipeline.aggregate import Results
-from common.pipeline.figures import draw
-from common.pipeline.record import Record
+from common.report.figures import draw
+from common.run.record import Record
 from papers.freezenet.figures import FIGURES, Plot, drawings
 from papers.freezenet.reproduce import EXPERIMENTS
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.experiment import Environment, Job
+from common.experiment import Job
 from common.models.architecture import architecture, build
 from common.models.init import initialise
 from common.models.vgg import vgg_mini
+from common.run.call import Call
 from papers.freezenet import gradient_flow, storage, training
 from papers.freezenet.masks import apply_pruning, freezing_mask, freezing_rates, random_mask
 from papers.freezenet.procedures import TRACED_TRAINING
@@ -85,7 +86,7 @@ def test_every_arm_measures_what_it_measures_on_the_cpu(setting, shape, methods,
         data = tiny(device, shape)
         for module in (training, gradient_flow):
             monkeypatch.setattr(module, "images_of", lambda *_: data)
-        return [metrics for _, metrics in gradient_flow.along_training(jobs, Environment(device, Path("none")))]
+        return [metrics for _, metrics in gradient_flow.along_training(jobs, Call(device, Path("none")))]
 
     with FakeGpu() as gpu:
         there = measured(CUDA)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.experiment import Environment, Job
+from common.experiment import Job
 from common.models.weights import weight_tensors
+from common.run.call import Call
 from papers.freezenet import properties, storage
 from papers.freezenet.properties import (
     ALGORITHM1,
@@ -29,7 +30,7 @@ from papers.freezenet.properties import (
 )
 from tests.measured import measured as measured_by
 
-ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+CALL = Call(torch.device("cpu"), Path("no data needed"))
 CELL = PropertyCell(LENET_300_100, "freezenet", 0.99)
 
 
@@ -167,7 +168,7 @@ def test_frozen_weights_that_move_and_biases_that_do_not_are_seen(found, monkeyp
 def measured(experiment, **fields):
     cells = experiment.smoke.cells
     cell = next(cell for cell in cells if all(getattr(cell, name) == value for name, value in fields.items()))
-    (metrics,) = measured_by(experiment.procedure, [Job(experiment.procedure, cell, 0)], ENVIRONMENT)
+    (metrics,) = measured_by(experiment.procedure, [Job(experiment.procedure, cell, 0)], CALL)
     return metrics.scalars
 
 

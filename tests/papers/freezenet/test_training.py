@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from common.datasets import load
-from common.experiment import Environment, Job, Metrics, Tier
+from common.experiment import Job, Metrics, Tier
 from common.models.weights import weight_tensors
+from common.run.call import Call
 from common.train.fit import History, fit
 from papers.freezenet import gradient_flow, training
 from papers.freezenet.gradient_flow import gradient_norms
@@ -18,9 +19,9 @@ from papers.freezenet.settings import DIGITS, TEXTURES_10, Cell
 from papers.freezenet.training import find_mask, images_of, measure, prepare
 from tests.measured import measured as measured_by
 
-ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+CALL = Call(torch.device("cpu"), Path("no data needed"))
 SHORT = replace(DIGITS, name="short", recipe=replace(DIGITS.recipe, epochs=2))
-DATA = images_of("digits", ENVIRONMENT.data_dir, ENVIRONMENT.device)
+DATA = images_of("digits", CALL.data_dir, CALL.device)
 
 
 def cell(method, rate=0.9, **fields):
@@ -82,7 +83,7 @@ def test_a_run_trains_at_the_learning_rate_of_its_cell():
 
 
 def test_images_are_standardised():
-    for images in (DATA.images[:], images_of("procedural10", ENVIRONMENT.data_dir, ENVIRONMENT.device).images[:]):
+    for images in (DATA.images[:], images_of("procedural10", CALL.data_dir, CALL.device).images[:]):
         assert images.mean((0, 2, 3)).abs().max() < 1e-4
         assert images.std((0, 2, 3)).sub(1.0).abs().max() < 1e-3
 
@@ -160,7 +161,7 @@ def test_grasp_keeps_the_highest_signed_scores(monkeypatch):
 @pytest.fixture(scope="module")
 def measured():
     cells = [cell(m) for m in ("baseline", "freezenet", "freezenet-wd", "snip", "grasp", "random")]
-    results = measured_by(TRAINING, [Job(TRAINING, c, 0) for c in cells], ENVIRONMENT)
+    results = measured_by(TRAINING, [Job(TRAINING, c, 0) for c in cells], CALL)
     return {c.method: m for c, m in zip(cells, results, strict=True)}
 
 
@@ -210,7 +211,7 @@ def test_counts_of_the_digits_network(measured):
 
 
 def test_the_trace_is_measured_before_training_and_after_every_epoch():
-    (metrics,) = measured_by(TRACED_TRAINING, [Job(TRACED_TRAINING, cell("freezenet"), 0)], ENVIRONMENT)
+    (metrics,) = measured_by(TRACED_TRAINING, [Job(TRACED_TRAINING, cell("freezenet"), 0)], CALL)
     assert len(metrics.curves["gradient_norm"]) == 3
     assert metrics.scalars["first_gradient_norm"] == metrics.curves["gradient_norm"][0] > 0
 
@@ -220,7 +221,7 @@ def test_a_trace_is_summarised_by_its_first_least_largest_and_last_norm(monkeypa
     traced = Metrics({"test_accuracy": 0.5}, {"gradient_norm": norms}, 0.0)
     job = Job(TRACED_TRAINING, cell("freezenet"), 0)
     monkeypatch.setattr(gradient_flow, "train", lambda *_: iter([(job, traced)]))
-    ((found, metrics),) = gradient_flow.along_training([job], ENVIRONMENT)
+    ((found, metrics),) = gradient_flow.along_training([job], CALL)
     assert found is job
     assert metrics.scalars == {
         "test_accuracy": 0.5,
@@ -236,7 +237,7 @@ def test_a_trace_is_summarised_by_its_first_least_largest_and_last_norm(monkeypa
 def test_gradients_at_initialisation_are_those_of_every_jobs_own_seed_and_method():
     cells = [(m, s) for m in ("baseline", "freezenet", "snip") for s in (0, 1)]
     jobs = [Job(GRADIENT_NORMS, cell(method), seed) for method, seed in cells]
-    found = measured_by(GRADIENT_NORMS, jobs, ENVIRONMENT)
+    found = measured_by(GRADIENT_NORMS, jobs, CALL)
     for (method, seed), metrics in zip(cells, found, strict=True):
         expected = gradient_norms(start(method, seed=seed).run, DATA, 100)
         assert metrics.scalars == {name: pytest.approx(float(value)) for name, value in expected.items()}
@@ -275,7 +276,7 @@ def test_gradient_norms_against_several_batches_by_hand():
 
 
 def test_measuring_gradients_leaves_running_statistics_alone():
-    data = images_of("procedural10", ENVIRONMENT.data_dir, ENVIRONMENT.device)
+    data = images_of("procedural10", CALL.data_dir, CALL.device)
     run = prepare(Cell(TEXTURES_10, "freezenet", 0.9), 0, data).run
     before = {name: value.clone() for name, value in run.model.state_dict().items()}
     gradient_norms(run, data, 540)
@@ -333,7 +334,7 @@ def test_training_accuracy_is_that_on_the_training_images_alone():
 def test_decoded_bytes_are_what_the_device_holds(monkeypatch):
     toy = load("procedural10")
     monkeypatch.setattr(training, "load", lambda name, data_dir: toy)
-    data = images_of.__wrapped__("toy", ENVIRONMENT.data_dir, ENVIRONMENT.device)
+    data = images_of.__wrapped__("toy", CALL.data_dir, CALL.device)
     for images, source in ((data.images, toy.train_images), (data.test_images, toy.test_images)):
         before = images[:]
         source.bitwise_not_()  # there is no other copy
@@ -352,7 +353,7 @@ def test_work_of_lenet_300_100_on_digits():
 
 def test_data_sets_are_as_large_as_the_plan_takes_them_for():
     for name in ("digits", "digits28", "procedural10", "procedural40"):
-        data = images_of(name, ENVIRONMENT.data_dir, ENVIRONMENT.device)
+        data = images_of(name, CALL.data_dir, CALL.device)
         assert SIZES[name] == (len(data.images), len(data.test_images), tuple(data.images.shape[1:]))
 
 
@@ -362,7 +363,7 @@ SMALLEST = {e.name: e for e in EXPERIMENTS if e.procedure is not TRAINING}
 @pytest.mark.parametrize("name", [n for n in SMALLEST if n not in ("masks", "fig4_right")])
 def test_experiments_that_train_nothing_measure_what_they_declare(name):
     experiment = SMALLEST[name]
-    (metrics,) = measured_by(experiment.procedure, experiment.jobs(Tier.SMOKE)[:1], ENVIRONMENT)
+    (metrics,) = measured_by(experiment.procedure, experiment.jobs(Tier.SMOKE)[:1], CALL)
     assert all(math.isfinite(value) for value in metrics.scalars.values())
 
 
@@ -370,7 +371,7 @@ def test_experiments_that_train_nothing_measure_what_they_declare(name):
 def test_every_training_experiment_prepares_every_smoke_arm(experiment):
     """Arms differ in method, initialisation and rate; each must find its mask and its first weights."""
     for c in {replace(c, freezing_rate=0.5 if c.freezing_rate else 0.0) for c in experiment.smoke.cells}:
-        data = images_of(c.setting.dataset, ENVIRONMENT.data_dir, ENVIRONMENT.device)
+        data = images_of(c.setting.dataset, CALL.data_dir, CALL.device)
         prepared = prepare(c, 0, data)
         assert (c.method == "baseline") == (not prepared.run.mask)
         assert prepared.run.model(data.images[:2]).isfinite().all()

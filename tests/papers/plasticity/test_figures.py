@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from matplotlib.patches import Polygon, Rectangle
 
+from common.claims.results import Results
 from common.experiment import Job, Metrics, Replicates, Tier
-from common.pipeline.aggregate import Results
-from common.pipeline.figures import draw
-from common.pipeline.record import Record
+from common.report.figures import draw
+from common.run.record import Record
 from papers.plasticity.figures import PLOTS, biased_epochs, drawings, keeping_first, mean_and_deviation, picture
 from papers.plasticity.procedures import TRAINING
 from papers.plasticity.reproduce import PACKAGE

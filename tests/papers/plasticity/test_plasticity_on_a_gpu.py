@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from common.experiment import Environment, Job
+from common.experiment import Job
 from common.models.architecture import architecture, register
 from common.models.grouped import grouped_cnn, grouped_mlp
+from common.run.call import Call
 from common.train.stages import Data
 from papers.plasticity import training
 from papers.plasticity.procedures import TRAINING
@@ -72,7 +73,7 @@ def test_every_arm_measures_what_it_measures_on_the_cpu(setting, chosen, monkeyp
     def measured(device):
         data = tiny(device)
         monkeypatch.setattr(training, "data_of", lambda *_: data)
-        found = train(jobs, Environment(device, Path("none")))
+        found = train(jobs, Call(device, Path("none")))
         return [replace(metrics, seconds=None) for _, metrics in found]
 
     with FakeGpu() as gpu:

@@ -5,10 +5,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.experiment import Environment, Job
+from common.experiment import Job
 from common.models.architecture import architecture, build
 from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
 from common.models.init import initialise
+from common.run.call import Call
 from common.seeds import stream
 from common.train.batches import shuffled_epochs
 from common.train.stages import Data, train_stage
@@ -20,7 +21,7 @@ from papers.plasticity.training import Stage, measure, prepare
 from papers.plasticity.warm_start import control
 from tests.measured import measured as measured_by
 
-ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+CALL = Call(torch.device("cpu"), Path("no data needed"))
 TINY = replace(
     DIGITS,
     name="tiny/mlp",
@@ -71,7 +72,7 @@ def stages_seen(monkeypatch):
 
 
 def measured(*cells, seed=0):
-    return measured_by(TRAINING, [Job(TRAINING, cell, seed) for cell in cells], ENVIRONMENT)
+    return measured_by(TRAINING, [Job(TRAINING, cell, seed) for cell in cells], CALL)
 
 
 def accuracy(model, images, labels):
@@ -171,9 +172,9 @@ def test_an_arm_is_what_a_textbook_loop_does(arm):
 def test_each_job_is_measured_in_its_place_as_it_would_be_alone():
     cells = [cell for cell in ARMS.values() if cell.setting is TINY]
     jobs = [Job(TRAINING, cell, seed) for seed in (0, 1) for cell in cells]
-    together = measured_by(TRAINING, jobs, ENVIRONMENT)
+    together = measured_by(TRAINING, jobs, CALL)
     for job, found in zip(jobs, together, strict=True):
-        (alone,) = measured_by(TRAINING, [job], ENVIRONMENT)
+        (alone,) = measured_by(TRAINING, [job], CALL)
         assert found.scalars == pytest.approx(alone.scalars, rel=1e-5)
         assert found.curves["training_loss"] == pytest.approx(alone.curves["training_loss"], rel=1e-5)
     assert len({tuple(metrics.curves["training_loss"]) for metrics in together}) == len(jobs)

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.experiment import Environment, Job
-from common.models.operations import Work
+from common.experiment import Job
+from common.run.call import Call
+from common.work import Work
 from papers.sequential_learning.frozen_weights import derivations, dynamics, lemma
 from papers.sequential_learning.frozen_weights.derivations import DERIVATION, FROZEN_THEORY, draw_flow
 from tests.measured import measured
 
-ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+CALL = Call(torch.device("cpu"), Path("no data needed"))
 ONES = {"triple_basin_outside", "double_escape"}
 CLEAR = {
     "mono_gradient": 0.1,
@@ -26,7 +27,7 @@ CLEAR = {
 @pytest.fixture(scope="module")
 def scalars():
     (cell,) = FROZEN_THEORY.smoke.cells
-    return [measured(DERIVATION, [Job(DERIVATION, cell, seed)], ENVIRONMENT)[0].scalars for seed in (0, 1, 0)]
+    return [measured(DERIVATION, [Job(DERIVATION, cell, seed)], CALL)[0].scalars for seed in (0, 1, 0)]
 
 
 def test_what_is_zero_in_theory_is_zero_and_what_escapes_comes_to_rest(scalars):

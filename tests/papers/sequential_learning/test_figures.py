@@ -8,10 +8,10 @@ from matplotlib.colors import to_rgba
 from matplotlib.text import Text
 from scipy.stats import spearmanr
 
+from common.claims.results import Results
 from common.experiment import Metrics, Replicates, Tier
-from common.pipeline.aggregate import Results
-from common.pipeline.figures import draw
-from common.pipeline.record import Record
+from common.report.figures import draw
+from common.run.record import Record
 from papers.sequential_learning.drawing import colours, swarm
 from papers.sequential_learning.figures import PLOTS, drawings, named, picture
 from papers.sequential_learning.frozen_weights.figures import number

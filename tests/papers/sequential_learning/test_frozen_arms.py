@@ -7,14 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from common.experiment import Environment, Job, Tier
+from common.datasets.transforms import blurred
+from common.experiment import Job, Tier
 from common.models.all_cnn import all_cnn_small
 from common.models.architecture import architecture, architecture_of
 from common.models.init import initialise
 from common.models.mlp import bn_mlp
+from common.run.call import Call
 from common.seeds import stream
 from common.train.program import Program
-from common.transforms import blurred
 from papers.sequential_learning.data import FACTS
 from papers.sequential_learning.frozen_weights import arms
 from papers.sequential_learning.frozen_weights.arms import (
@@ -51,7 +52,7 @@ from papers.sequential_learning.shown import Shown, image_set
 from papers.sequential_learning.training import Follower, Passage
 from tests.measured import measured
 
-ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+CALL = Call(torch.device("cpu"), Path("no data needed"))
 LENGTHS = {"source_epochs": 3, "epochs": 2, "source_decay": 0.9, "decay": 0.8}
 TINY = FrozenSetting("tiny/bn_mlp", architecture(bn_mlp, hidden=8), "digits-250", 16, **LENGTHS)
 TINY_CNN = replace(TINY, name="tiny/cnn", model=architecture(all_cnn_small, width=2))
@@ -385,7 +386,7 @@ CELLS = [
 def test_arms_of_a_replicate_begin_with_the_same_weights_drawn_as_the_framework_draws_them(monkeypatch):
     seen = []
 
-    def noting(runs, setting, environment, measures):
+    def noting(runs, setting, call, measures):
         seen.extend(runs)
         assert (setting, measures.every_epoch, measures.at_ends) == (TINY, arms.at_every_epoch, arms.at_both_ends)
         for number, _ in enumerate(runs):
@@ -393,7 +394,7 @@ def test_arms_of_a_replicate_begin_with_the_same_weights_drawn_as_the_framework_
 
     monkeypatch.setattr(arms, "follow", noting)
     jobs = [Job(TRAINING, cell, seed) for seed in (5, 6) for cell in CELLS]
-    found = list(arms.train(jobs, ENVIRONMENT))
+    found = list(arms.train(jobs, CALL))
     assert [job for job, _ in found] == jobs
     assert [metrics.scalars["test_loss"] for _, metrics in found] == list(range(len(jobs)))
     assert [run.path for run in seen] == [job.cell.learning_path() for job in jobs]
@@ -423,7 +424,7 @@ def test_ends_are_measured_for_each_run_as_it_would_be_alone():
         models[1][1].weight[:, :32] = 1e-3
         models[1][4].weight[0] = 1e-5
     copies = copy.deepcopy(models)
-    data = image_set("digits-250", ENVIRONMENT.data_dir, ENVIRONMENT.device, True)
+    data = image_set("digits-250", CALL.data_dir, CALL.device, True)
     tasks = [Task("digits-250"), Task("digits-250", blur=0.25)]
     program, shown = Program(models), Shown(data, tasks, [0, 1])
     program.module.train()
@@ -455,7 +456,7 @@ def test_ends_are_measured_for_each_run_as_it_would_be_alone():
         assert ends["sensitivity"][run].item() == pytest.approx(slope, rel=1e-3)
 
 
-WEIGHTS = replace(ENVIRONMENT, weights_dir=Path("weights of ImageNet"))
+WEIGHTS = replace(CALL, weights_dir=Path("weights of ImageNet"))
 
 
 @pytest.fixture
@@ -495,7 +496,7 @@ def test_a_network_with_published_weights_is_tuned_on_images_as_they_are(publish
 
 def test_tiny_arms_train_and_are_the_same_again():
     jobs = [Job(TRAINING, cell, 0) for cell in CELLS]
-    first, second = measured(TRAINING, jobs, ENVIRONMENT), measured(TRAINING, jobs, ENVIRONMENT)
+    first, second = measured(TRAINING, jobs, CALL), measured(TRAINING, jobs, CALL)
     for job, metrics, again in zip(jobs, first, second, strict=True):
         assert metrics.scalars == again.scalars
         assert metrics.curves == again.curves
@@ -518,9 +519,7 @@ def test_tiny_arms_train_and_are_the_same_again():
 def test_a_reset_lies_between_the_counts_before_and_those_at_the_start():
     shrinking = replace(TINY, source_epochs=30, source_decay=1.0)
     frozen = Retrained(shrinking, "blur", source_rate=0.1, source_weight_decay=0.05)
-    plain, reset = measured(
-        TRAINING, [Job(TRAINING, cell, 0) for cell in (frozen, replace(frozen, reset=True))], ENVIRONMENT
-    )
+    plain, reset = measured(TRAINING, [Job(TRAINING, cell, 0) for cell in (frozen, replace(frozen, reset=True))], CALL)
     counts = [plain.scalars[f"double_pairs{moment}"] for moment in ("_before", "_start")]
     assert counts[0] == counts[1] == reset.scalars["double_pairs_before"] > 0
     assert reset.scalars["double_pairs_start"] == 0
@@ -531,7 +530,7 @@ def test_pairs_are_followed_from_their_start():
     cells = [
         Scratch(TINY_CNN, 0.05, 1e-3, start=PairStart(start)) for start in ("reference", "exact_zero", "near_zero")
     ]
-    reference, zero, near = measured(TRAINING, [Job(TRAINING, cell, 0) for cell in cells], ENVIRONMENT)
+    reference, zero, near = measured(TRAINING, [Job(TRAINING, cell, 0) for cell in cells], CALL)
     for metrics in (reference, zero, near):
         assert set(metrics.scalars) == set(MEASURED)
         assert len(metrics.curves["norm_at_1"]) == 3

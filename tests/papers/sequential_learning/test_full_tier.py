@@ -8,7 +8,8 @@ import torch
 from torchvision import datasets
 
 from common.errors import UsageError
-from common.experiment import Environment, Job
+from common.experiment import Job
+from common.run.call import Call
 from papers.sequential_learning.frozen_weights import arms as frozen
 from papers.sequential_learning.frozen_weights import table2, table3
 from papers.sequential_learning.frozen_weights.procedures import TRAINING as FROZEN
@@ -34,10 +35,10 @@ def fresh(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def environment(tmp_path):
+def call(tmp_path):
     for name in ("MNIST", "FashionMNIST"):
         write_mnist(tmp_path / name / "raw", train=16, test=20)
-    return Environment(torch.device("cpu"), tmp_path)
+    return Call(torch.device("cpu"), tmp_path)
 
 
 @pytest.fixture
@@ -53,8 +54,8 @@ def short(cell):
     return replace(cell, setting=replace(setting, epochs=1, source_epochs=1))
 
 
-def scalars_of(procedure, cells, environment):
-    found = measured(procedure, [Job(procedure, short(cell), 0) for cell in cells], environment)
+def scalars_of(procedure, cells, call):
+    found = measured(procedure, [Job(procedure, short(cell), 0) for cell in cells], call)
     for metrics in found:
         assert math.isfinite(metrics.scalars["test_loss"])
     return [metrics.scalars for metrics in found]
@@ -67,24 +68,24 @@ def of(experiment, **fields):
     return [cell for cell in cells if all(getattr(cell, key) == value for key, value in fields.items())]
 
 
-def test_a_path_of_blurred_tasks_on_fashion_mnist(environment):
+def test_a_path_of_blurred_tasks_on_fashion_mnist(call):
     (arm,) = of(fig4.FIG4, name="fashion_mnist/resnet18", path="blur", tasks=4)
-    (scalars,) = scalars_of(NEGATIVE, [arm], environment)
+    (scalars,) = scalars_of(NEGATIVE, [arm], call)
     assert scalars["all_epochs"] == 4.0
 
 
 def test_cifar_with_and_without_bias_resets(tmp_path, monkeypatch):
     write_cifar(tmp_path, monkeypatch, datasets.CIFAR10, per_batch=3)
-    environment = Environment(torch.device("cpu"), tmp_path)
+    call = Call(torch.device("cpu"), tmp_path)
     plain, both = scalars_of(
-        NEGATIVE, [of(fig6.FIG6, name="cifar10/resnet18", tasks=2, reset=r)[0] for r in ("", "12")], environment
+        NEGATIVE, [of(fig6.FIG6, name="cifar10/resnet18", tasks=2, reset=r)[0] for r in ("", "12")], call
     )
     assert plain["test_loss"] != both["test_loss"]
 
 
-def test_from_mnist_to_fashion_mnist_in_colour(environment):
+def test_from_mnist_to_fashion_mnist_in_colour(call):
     cells = of(table2.TABLE2, name="fashion_mnist-rgb32/grouped_resnet", source="mnist-rgb32")
-    kept, reset = scalars_of(FROZEN, cells, environment)
+    kept, reset = scalars_of(FROZEN, cells, call)
     assert kept["double_tuples_before"] == reset["double_tuples_before"], "before any reset"
     assert reset["double_pairs_start"] == 0.0
     assert kept["test_loss"] != reset["test_loss"]
@@ -92,25 +93,25 @@ def test_from_mnist_to_fashion_mnist_in_colour(environment):
 
 def test_alexnet_and_all_cnn_from_blurred_to_sharp(tmp_path, monkeypatch):
     write_cifar(tmp_path, monkeypatch, datasets.CIFAR10, per_batch=3)
-    environment = Environment(torch.device("cpu"), tmp_path)
+    call = Call(torch.device("cpu"), tmp_path)
     for name in ("cifar10/alexnet32", "cifar10/all_cnn"):
-        (scalars,) = scalars_of(FROZEN, of(table3.TABLE3, name=name, source="blur", reset=True), environment)
+        (scalars,) = scalars_of(FROZEN, of(table3.TABLE3, name=name, source="blur", reset=True), call)
         assert scalars["double_pairs_start"] == 0.0
         assert scalars["triple_tuples"] >= 0.0
 
 
-def test_from_imagenet_weights(environment, weights):
+def test_from_imagenet_weights(call, weights):
     cells = of(table2.TABLE2, name="fashion_mnist/resnet50")
-    kept, reset = scalars_of(FROZEN, cells, environment)
+    kept, reset = scalars_of(FROZEN, cells, call)
     assert kept["double_tuples_before"] == kept["double_tuples_start"]
     assert reset["double_pairs_start"] == 0.0
     assert kept["test_loss"] != reset["test_loss"]
 
 
-def test_missing_images_and_weights_are_named_with_how_to_get_them(tmp_path, environment):
+def test_missing_images_and_weights_are_named_with_how_to_get_them(tmp_path, call):
     (cell, _) = of(table2.TABLE2, name="kmnist/resnet50")
     with pytest.raises(UsageError, match="no ImageNet weights for 'resnet50'"):
-        list(frozen.train([Job(FROZEN, cell, 0)], environment))
+        list(frozen.train([Job(FROZEN, cell, 0)], call))
     (arm,) = of(fig4.FIG4, name="mnist/resnet18", tasks=1)
     with pytest.raises(UsageError, match="mnist"):
-        list(negative.train([Job(NEGATIVE, arm, 0)], Environment(torch.device("cpu"), tmp_path / "nowhere")))
+        list(negative.train([Job(NEGATIVE, arm, 0)], Call(torch.device("cpu"), tmp_path / "nowhere")))

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.experiment import Environment, Job, Tier
+from common.experiment import Job, Tier
 from common.models.architecture import architecture, architecture_of
 from common.models.grouped import grouped_mlp
 from common.models.init import initialise
+from common.run.call import Call
 from common.seeds import stream
 from papers.sequential_learning.negative_pretraining import arms
 from papers.sequential_learning.negative_pretraining.arms import Arm, measure
@@ -30,7 +31,7 @@ from papers.sequential_learning.path import Process, Stage, Task
 from papers.sequential_learning.training import Passage, Setting
 from tests.measured import measured
 
-ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+CALL = Call(torch.device("cpu"), Path("no data needed"))
 TINY = Setting("tiny/mlp", architecture(grouped_mlp, hidden=8), "digits-250", 32, "1/5")
 EXPERIMENTS = (FIG3, FIG4, FIG5, FIG6)
 RESET = (BiasReset(),)
@@ -246,7 +247,7 @@ def arm(path="blur", tasks=2, reset="", setting=TINY, **fields):
 def test_arms_of_a_replicate_begin_with_the_same_weights_drawn_as_the_framework_draws_them(monkeypatch):
     seen = []
 
-    def noting(runs, setting, environment):
+    def noting(runs, setting, call):
         seen.extend(runs)
         assert setting is TINY
         for number, _ in enumerate(runs):
@@ -255,7 +256,7 @@ def test_arms_of_a_replicate_begin_with_the_same_weights_drawn_as_the_framework_
     monkeypatch.setattr(arms, "follow", noting)
     cells = [arm(), arm(tasks=1, path="none"), arm(reset="12", rate=0.3), arm("shift", 4)]
     jobs = [Job(TRAINING, cell, seed) for seed in (5, 6) for cell in cells]
-    found = measured(TRAINING, jobs, ENVIRONMENT)
+    found = measured(TRAINING, jobs, CALL)
     assert [metrics.scalars["test_loss"] for metrics in found] == list(range(8))
     assert [run.path for run in seen] == [job.cell.learning_path() for job in jobs]
     assert [run.seed for run in seen] == [job.seed for job in jobs]
@@ -279,7 +280,7 @@ def test_tiny_arms_train_and_are_the_same_again():
         arm("none", 1, epochs=6),
     ]
     jobs = [Job(TRAINING, cell, seed) for cell in cells for seed in (0, 1)]
-    first, second = measured(TRAINING, jobs, ENVIRONMENT), measured(TRAINING, jobs, ENVIRONMENT)
+    first, second = measured(TRAINING, jobs, CALL), measured(TRAINING, jobs, CALL)
     for job, metrics, again in zip(jobs, first, second, strict=True):
         assert metrics.scalars == again.scalars
         assert metrics.curves == again.curves
@@ -290,7 +291,7 @@ def test_tiny_arms_train_and_are_the_same_again():
     losses = [metrics.scalars["test_loss"] for metrics in first]
     assert len(set(losses)) == len(jobs)  # no arm is another one
     longer = arm("none", 1, epochs=25, patience=25)
-    (trained,) = measured(TRAINING, [Job(TRAINING, longer, 0)], ENVIRONMENT)
+    (trained,) = measured(TRAINING, [Job(TRAINING, longer, 0)], CALL)
     assert trained.scalars["test_loss"] < losses[0]
     assert trained.scalars["test_accuracy"] > 0.5  # of ten classes
     # the last two arms of a replicate begin with the same weights and order: three epochs of six are those of three
@@ -298,7 +299,7 @@ def test_tiny_arms_train_and_are_the_same_again():
 
 
 def test_a_reset_shows_in_the_loss_that_the_sharp_task_begins_with():
-    plain, before_sharp = measured(TRAINING, [Job(TRAINING, arm(reset=reset), 0) for reset in ("", "2")], ENVIRONMENT)
+    plain, before_sharp = measured(TRAINING, [Job(TRAINING, arm(reset=reset), 0) for reset in ("", "2")], CALL)
     assert plain.curves["training_loss"][:3] == pytest.approx(before_sharp.curves["training_loss"][:3])
     assert plain.scalars["initial_loss"] != before_sharp.scalars["initial_loss"]
     assert replace(arm(), reset="2") == arm(reset="2")

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from common.experiment import Environment, Job
+from common.experiment import Job
 from common.models.all_cnn import all_cnn_small
 from common.models.architecture import architecture, build
 from common.models.init import initialise
 from common.models.mlp import bn_mlp
 from common.models.resnet import ResidualBlock
+from common.run.call import Call
 from common.train import checkpoint
 from common.train.checkpoint import Checkpoint, CheckpointFile, Owner
 from papers.sequential_learning import training
@@ -70,11 +71,11 @@ def followed(kind, path, device, monkeypatch, part=None):
         model = (BUILDERS | DROPOUT)[kind]()
         initialise(model, "framework_uniform", seed)
         runs.append(Follower(model.to(device), path, seed))
-    environment = Environment(device, Path("none"))
+    call = Call(device, Path("none"))
     if part is not None:
-        environment = replace(environment, checkpoint=part)
+        call = replace(call, checkpoint=part)
     setting = replace(MLP, validation="1/5")
-    passages = list(follow(runs, setting, environment, Measures(at_every_epoch, at_both_ends)))
+    passages = list(follow(runs, setting, call, Measures(at_every_epoch, at_both_ends)))
     states = [value.cpu() for run in runs for value in run.model.state_dict().values()]
     return [replace(passage, seconds=0.0) for own in passages for passage in own], states
 
@@ -176,7 +177,7 @@ def test_arms_measure_what_they_measure_on_the_cpu(monkeypatch):
     def measured(device):
         data = tiny(device)
         monkeypatch.setattr(training, "image_set", lambda *_: data)
-        found = arms.train([Job(TRAINING, cell, 0) for cell in cells], Environment(device, Path("none")))
+        found = arms.train([Job(TRAINING, cell, 0) for cell in cells], Call(device, Path("none")))
         return [replace(metrics, seconds=None) for _, metrics in found]
 
     with FakeGpu():

@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 
 from common.datasets.splits import train_validation_split
-from common.experiment import Environment
 from common.models.architecture import architecture, build
 from common.models.grouped import grouped_mlp, grouped_resnet
 from common.models.init import initialise
 from common.models.mlp import bn_mlp
+from common.run.call import Call
 from common.seeds import stream
 from common.train.batches import shuffled_epochs
 from common.train.stacking import stackable
@@ -22,7 +22,7 @@ from papers.sequential_learning.path import Process, Stage, Task
 from papers.sequential_learning.shown import ImageSet, Shown
 from papers.sequential_learning.training import Follower, Measures, Setting, follow, intervention_draws
 
-ENVIRONMENT = Environment(torch.device("cpu"), Path("no data needed"))
+CALL = Call(torch.device("cpu"), Path("no data needed"))
 MLP = Setting("tiny/mlp", architecture(bn_mlp, inputs=48, hidden=5, num_classes=3), "tiny", 4, "1/5")
 UNHELD = replace(MLP, validation="0")
 CLASSES, IMAGES, TESTS, SIDE = 3, 26, 17, 4
@@ -152,7 +152,7 @@ def textbook(model, path, seed, setting):
 def require_textbook(runs, setting):
     """Follow the paths of all runs, and each alone as a textbook would; return the passages."""
     alone = [copy.deepcopy(run.model) for run in runs]
-    found = list(follow(runs, setting, ENVIRONMENT))
+    found = list(follow(runs, setting, CALL))
     assert len(found) == len(runs)
     for run, model, passages in zip(runs, alone, found, strict=True):
         expected = textbook(model, run.path, run.seed, setting)
@@ -248,7 +248,7 @@ def test_results_come_in_the_order_of_the_runs_whatever_the_shapes_of_their_path
 @pytest.mark.parametrize(("width", "together"), [(2, [2, 2]), (5, [1, 1, 1, 1])])
 def test_residual_networks_narrow_in_a_stack_or_wide_on_their_own(programs, width, together):
     model = architecture(grouped_resnet, num_classes=CLASSES, width=width, depth=1)
-    assert stackable(build(model), ENVIRONMENT.device) is (width == 2)
+    assert stackable(build(model), CALL.device) is (width == 2)
     setting = replace(MLP, model=model, batch_size=7)  # BatchNorm on single pixels magnifies rounding in smaller ones
     short, again = replace(STOPPED, rate=0.01, epochs=4, patience=2), replace(AGAIN, rate=0.01, epochs=2)
     paths = [two(short, again, before=before) for before in ((), (BiasReset(),))]
@@ -258,9 +258,9 @@ def test_residual_networks_narrow_in_a_stack_or_wide_on_their_own(programs, widt
 
 def test_what_a_run_computes_does_not_depend_on_its_neighbours():
     for paths in (PLAIN, STOPPING):
-        together = list(follow(followers(paths), MLP, ENVIRONMENT))
+        together = list(follow(followers(paths), MLP, CALL))
         for seed, path in enumerate(paths):
-            (alone,) = follow(followers([path], seeds=[seed]), MLP, ENVIRONMENT)
+            (alone,) = follow(followers([path], seeds=[seed]), MLP, CALL)
             for passage, expected in zip(together[seed], alone, strict=True):
                 assert passage.loss == pytest.approx(expected.loss)
                 assert passage.validation_loss == pytest.approx(expected.validation_loss)
@@ -270,7 +270,7 @@ def test_what_a_run_computes_does_not_depend_on_its_neighbours():
 
 def test_the_same_runs_are_the_same_to_the_last_bit():
     paths = [*PLAIN, *STOPPING]
-    first, second = (list(follow(followers(paths), MLP, ENVIRONMENT)) for _ in range(2))
+    first, second = (list(follow(followers(paths), MLP, CALL)) for _ in range(2))
     for passages, again in zip(first, second, strict=True):
         for passage, other in zip(passages, again, strict=True):
             assert {**vars(passage), "seconds": 0} == {**vars(other), "seconds": 0}
@@ -305,7 +305,7 @@ def test_arms_of_a_replicate_that_begin_alike_are_textbook_runs(first):
 def test_what_arms_of_a_replicate_have_in_common_is_trained_once(programs):
     first = Stage(BLUR, QUICK)
     paths = arms_of_a_replicate(first)
-    list(follow(followers(paths * 2, seeds=[3] * len(paths) + [4] * len(paths)), MLP, ENVIRONMENT))
+    list(follow(followers(paths * 2, seeds=[3] * len(paths) + [4] * len(paths)), MLP, CALL))
     # of each seed two beginnings and four ends of two tasks, one task alone, then one, two and three of three tasks
     assert programs == [2 * 2, 2 * 4, 2 * 1, 2 * 1, 2 * 2, 2 * 3]
 
@@ -313,7 +313,7 @@ def test_what_arms_of_a_replicate_have_in_common_is_trained_once(programs):
 def test_shared_training_is_counted_once_and_its_runs_go_their_own_ways():
     paths = [(Stage(SHARP, QUICK), Stage(SHARP, LONG, before)) for before in ((), (BiasReset(),), ())]
     runs = followers(paths, seeds=[3] * 3)
-    found = list(follow(runs, MLP, ENVIRONMENT, Measures(weights_of, weights_of)))
+    found = list(follow(runs, MLP, CALL, Measures(weights_of, weights_of)))
     assert [passages[0].seconds > 0 for passages in found] == [True, False, False]
     assert [passages[1].seconds > 0 for passages in found] == [True, True, False]
     for name in ("seen", "ends"):
@@ -368,7 +368,7 @@ def test_the_target_task_has_the_same_split_order_and_draws_however_many_tasks_g
     last, splits = [], []
     for path in paths:
         batches.clear()
-        list(follow(followers([path], seeds=[7]), MLP, ENVIRONMENT))
+        list(follow(followers([path], seeds=[7]), MLP, CALL))
         last.append(batches[-1])
         splits += [stage[1:3] for stage in batches]
     for found in last[1:]:
@@ -382,8 +382,8 @@ def test_the_target_task_has_the_same_split_order_and_draws_however_many_tasks_g
 
 def test_other_stages_and_other_seeds_have_an_order_of_their_own(batches):
     path = (Stage(SHARP, LONG),) * 3
-    list(follow(followers([path], seeds=[7]), MLP, ENVIRONMENT))
-    list(follow(followers([path], seeds=[8]), MLP, ENVIRONMENT))
+    list(follow(followers([path], seeds=[7]), MLP, CALL))
+    list(follow(followers([path], seeds=[8]), MLP, CALL))
     orders = [epochs.flatten().tolist() for epochs, *_ in batches]
     assert len(set(map(tuple, orders))) == 6
     assert not torch.equal(batches[0][1], batches[3][1])
@@ -391,7 +391,7 @@ def test_other_stages_and_other_seeds_have_an_order_of_their_own(batches):
 
 def test_every_run_of_a_program_has_the_split_and_order_of_its_seed(batches):
     paths = [(Stage(SHARP, replace(LONG, rate=rate)),) for rate in (0.01, 0.02, 0.03)]
-    list(follow(followers(paths, seeds=[7, 8, 7]), MLP, ENVIRONMENT))
+    list(follow(followers(paths, seeds=[7, 8, 7]), MLP, CALL))
     epochs, own, *_ = batches[0]
     assert torch.equal(epochs[:, :, 0], epochs[:, :, 2])
     assert torch.equal(own[0], own[2])
@@ -402,8 +402,8 @@ def test_every_run_of_a_program_has_the_split_and_order_of_its_seed(batches):
 
 @pytest.mark.parametrize(("share", "count"), [(1.0, 21), (0.5, 10), (0.2, 4)])
 def test_a_share_of_the_training_images_is_used_and_the_same_ones_are_held_out(batches, share, count):
-    list(follow(followers([(Stage(replace(SHARP, share=share), LONG),)], seeds=[3]), MLP, ENVIRONMENT))
-    list(follow(followers([(Stage(SHARP, LONG),)], seeds=[3]), MLP, ENVIRONMENT))
+    list(follow(followers([(Stage(replace(SHARP, share=share), LONG),)], seeds=[3]), MLP, CALL))
+    list(follow(followers([(Stage(SHARP, LONG),)], seeds=[3]), MLP, CALL))
     (epochs, own, held_out, *_), (_, everything, all_held_out, *_) = batches
     assert own.shape == (1, count)
     assert torch.equal(own, everything[:, :count])  # a part of what the whole task trains on
@@ -423,7 +423,7 @@ def weights_of(program, shown, runs):
 def test_observations_are_made_before_training_after_every_epoch_and_at_both_ends():
     runs = followers(STOPPING)
     begun = [copy.deepcopy(run.model.state_dict()["1.weight"]) for run in runs]
-    found = list(follow(runs, MLP, ENVIRONMENT, Measures(weights_of, weights_of)))
+    found = list(follow(runs, MLP, CALL, Measures(weights_of, weights_of)))
     for run, weight, (first, second) in zip(runs, begun, found, strict=True):
         for passage in (first, second):
             seen, ends = passage.seen["weight"], passage.ends["weight"]
@@ -449,7 +449,7 @@ def test_interventions_come_in_order_before_the_first_look_and_change_their_own_
     paths = [(Stage(SHARP, LONG, (Fill(1.0), Fill(2.0))),), (Stage(SHARP, LONG),), (Stage(SHARP, LONG, (Fill(3.0),)),)]
     runs = followers(paths)
     untouched = runs[1].model[1].weight.detach().clone()
-    found = list(follow(runs, MLP, ENVIRONMENT, Measures(weights_of, weights_of)))
+    found = list(follow(runs, MLP, CALL, Measures(weights_of, weights_of)))
     firsts = [passages[0].seen["weight"][0] for passages in found]
     assert firsts[0].unique().tolist() == [2.0]
     assert torch.equal(firsts[1], untouched)
@@ -482,7 +482,7 @@ def test_training_shows_new_draws_and_evaluation_fixed_ones(monkeypatch):
             return super().to_test(index)
 
     monkeypatch.setattr(training, "Shown", Noted)
-    list(follow(followers([(Stage(BLUR, replace(AGAIN, epochs=2)),)]), MLP, ENVIRONMENT))
+    list(follow(followers([(Stage(BLUR, replace(AGAIN, epochs=2)),)]), MLP, CALL))
     epoch = ["training"] * 5 + [("fixed", 5)]
     assert calls == [("fixed", 21), *epoch, *epoch, ("fixed", 21), ("test", TESTS)]
 
@@ -491,7 +491,7 @@ def test_a_run_that_diverges_keeps_its_last_weights_and_spares_its_neighbours():
     wild = replace(STOPPED, rate=1e30, patience=2)
     runs = followers([(Stage(SHARP, wild),), (Stage(SHARP, replace(STOPPED, patience=2)),)])
     expected = copy.deepcopy(runs[1].model)
-    (diverged,), (sound,) = follow(runs, MLP, ENVIRONMENT)
+    (diverged,), (sound,) = follow(runs, MLP, CALL)
     assert diverged.best_epoch <= 1
     (fields,) = textbook(expected, runs[1].path, 1, MLP)
     assert sound.loss == pytest.approx(fields["loss"], rel=2e-6)
@@ -500,8 +500,8 @@ def test_a_run_that_diverges_keeps_its_last_weights_and_spares_its_neighbours():
 
 def test_patience_without_images_to_validate_on_is_refused():
     with pytest.raises(ValueError, match="early stopping needs images to validate on"):
-        next(follow(followers([(Stage(SHARP, STOPPED),)], UNHELD), UNHELD, ENVIRONMENT))
-    next(follow(followers([(Stage(SHARP, LONG),)], UNHELD), UNHELD, ENVIRONMENT))
+        next(follow(followers([(Stage(SHARP, STOPPED),)], UNHELD), UNHELD, CALL))
+    next(follow(followers([(Stage(SHARP, LONG),)], UNHELD), UNHELD, CALL))
 
 
 def test_a_program_shares_what_its_paths_have_in_common():
@@ -543,8 +543,8 @@ def with_dropout(seed):
 def test_dropout_depends_on_the_seed_alone():
     single, pair = [with_dropout(1)], [with_dropout(2), with_dropout(1)]
     before = torch.get_rng_state()
-    (alone,) = follow(single, UNHELD, ENVIRONMENT)
-    other, again = follow(pair, UNHELD, ENVIRONMENT)
+    (alone,) = follow(single, UNHELD, CALL)
+    other, again = follow(pair, UNHELD, CALL)
     assert torch.equal(torch.get_rng_state(), before)
     assert again[0].loss == alone[0].loss
     assert other[0].loss != alone[0].loss

@@ -1,0 +1,65 @@
+"""Records that no command of the present code reads: they were made with other settings."""
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+
+from common import atomic
+from common.errors import UsageError
+from common.experiment import Experiment, Replicates, Tier
+from common.run.expand import expand, scaled
+from common.run.lock import held
+from common.run.record import Store
+
+
+def stale(experiments: Sequence[Experiment], tier: Tier, store: Store) -> list[Path]:
+    """Return the records of other settings; `experiments` are all of the package.
+
+    Other seeds and scales of what is declared count as settings of today. A file that cannot be read, or is damaged, is
+    no record.
+    """
+
+    @cache
+    def keys(seed: int, scale: float | None) -> frozenset[str]:
+        own = experiments if scale is None else scaled(experiments, scale)
+        return frozenset(job.key for job in expand(own, tier, Replicates(seed, 1)))
+
+    paths = sorted(store.folder.glob("*.json"))
+    known = {job.key for job in expand(experiments, tier)} if paths else set()
+    unknown = [path for path in paths if path.stem not in known]
+    return [path for path, seed, scale in _records(unknown) if path.stem not in keys(seed, scale)]
+
+
+def _records(paths: Sequence[Path]) -> Iterator[tuple[Path, int, float | None]]:
+    """Yield every record with its seed, and its scale where it has one."""
+    for path in paths:
+        try:
+            content = json.loads(atomic.read(path))
+            seed, scale = content["seed"], content["cell"].get("scale")
+        except (FileNotFoundError, UsageError, *atomic.DAMAGED):
+            continue
+        if type(seed) is int and (scale is None or (type(scale) is float and 0.0 < scale <= 1.0)):
+            yield path, seed, scale
+
+
+def mention(paths: Sequence[Path], folder: Path) -> str:
+    """Return a sentence about stale records and what can be done about them, "" for none."""
+    if not paths:
+        return ""
+    one = len(paths) == 1
+    return (
+        f"{len(paths)} {'record' if one else 'records'} in {folder} {'has' if one else 'have'} other settings; "
+        f"{'it stays' if one else 'they stay'}, unread; this command with --prune deletes {'it' if one else 'them'}"
+    )
+
+
+def prune(experiments: Sequence[Experiment], tier: Tier, store: Store) -> str:
+    """Delete the records of other settings, and return a sentence that says how many."""
+    if not store.folder.is_dir():
+        return f"there are no records in {store.folder}"
+    with held(store.folder):
+        paths = stale(experiments, tier, store)
+        for path in paths:
+            path.unlink(missing_ok=True)
+    return f"{len(paths)} records of other settings deleted in {store.folder}"
