@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
@@ -73,22 +73,29 @@ class Metric:
             raise UsageError(f"unknown unit '{self.unit}' of a metric; there are: {', '.join(UNITS)}")
 
 
+def as_it_is(cell: Any, share: float) -> Any:
+    """Return a cell that trains nothing, and so has no length."""
+    return cell
+
+
 @dataclass(frozen=True)
 class Procedure:
     """How jobs of a paper run, what they measure, and what one asks of a device.
 
     `name` is the procedure's own within its package, and part of every job's key: it outlives moves and renames of the
     code. `metrics` declares all scalars that `run` measures; what a job cannot measure it withholds with a reason.
-    `work` estimates one job by its cell, for the plan. Raises UsageError where the declaration is not sound.
+    `work` estimates one job by its cell, for the plan. `shorten` returns the cell as it is trained
+    for a share of its declared length. Raises UsageError where the declaration is not sound.
     """
 
     name: str
     run: Run
     metrics: Mapping[str, Metric] = field(compare=False)
     work: Callable[[Any], Work] = field(compare=False)
+    shorten: Callable[[Any, float], Any] = field(default=as_it_is, compare=False)
 
     def __post_init__(self) -> None:
-        for function in (self.run, self.work):
+        for function in (self.run, self.work, self.shorten):
             if function.__module__ == "__main__" or "<" in function.__qualname__:
                 raise UsageError(
                     f"procedure '{self.name}': worker processes do not find {function.__qualname__}: it must be a "
@@ -119,13 +126,15 @@ class Procedure:
 class Job:
     """A cell and a seed. Equal jobs of two experiments are the same job and run once.
 
-    The key hashes every field of the cell, defaults included, so a changed default never meets an old result. The code
-    that the job rests on stands in its record: a record of other code is older, never current.
+    The key hashes every field of the cell, defaults included, so a changed default never meets an old result. `scale`
+    is the share of its declared length that the cell is trained for. The code that the job rests on stands in its record: a
+    record of other code is older, never current.
     """
 
     procedure: Procedure
     cell: Any
     seed: int
+    scale: float = 1.0
 
     @cached_property
     def key(self) -> str:
@@ -136,7 +145,19 @@ class Job:
     @cached_property
     def fields(self) -> dict[str, Any]:
         """Return the plain fields behind the key."""
-        return {"procedure": self.procedure.name, "cell": plain(self.cell), "seed": self.seed}
+        return {
+            "procedure": self.procedure.name,
+            "cell": plain(self.cell),
+            "seed": self.seed,
+            "scale": self.scale,
+        }
+
+    @property
+    def trained(self) -> "Job":
+        """Return the job with its cell as it is trained; several jobs may become the same one."""
+        if self.scale == 1.0:
+            return self
+        return replace(self, cell=self.procedure.shorten(self.cell, self.scale))
 
     def __str__(self) -> str:
         return f"{describe(self.cell)}, seed {self.seed} ({self.key})"
@@ -190,13 +211,17 @@ NOTHING = Grid(())
 
 @dataclass(frozen=True)
 class Experiment:
-    """One table or figure: its source, the procedure that its jobs run, and a grid of cells and seeds for each tier."""
+    """One table or figure: its source, the procedure that its jobs run, and a grid of cells and seeds for each tier.
+
+    `scale` is the share of the declared length that its cells train for.
+    """
 
     name: str
     source: str
     procedure: Procedure
     smoke: Grid = NOTHING
     full: Grid = NOTHING
+    scale: float = 1.0
 
     def grid(self, tier: Tier) -> Grid:
         """Return the grid of a tier."""
@@ -205,7 +230,15 @@ class Experiment:
     def jobs(self, tier: Tier, replicates: Replicates = DECLARED) -> list[Job]:
         """Return cells x seeds."""
         grid = self.grid(tier)
-        return [Job(self.procedure, cell, seed) for cell in grid.cells for seed in replicates.of(grid.seeds)]
+        return [self.job(cell, seed) for cell in grid.cells for seed in replicates.of(grid.seeds)]
+
+    def job(self, cell: Any, seed: int) -> Job:
+        """Return the job of a cell and a seed."""
+        return Job(self.procedure, cell, seed, self.scale)
+
+    def at_scale(self, share: float) -> "Experiment":
+        """Return the experiment shortened to a share of its length; what trains nothing stays as it is."""
+        return self if self.procedure.shorten is as_it_is else replace(self, scale=share)
 
 
 def _problems_of(cell: Any) -> Iterator[str]:

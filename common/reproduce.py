@@ -21,7 +21,7 @@ from common.report import report
 from common.report.figures import draw
 from common.run import together
 from common.run.call import Environment
-from common.run.expand import expand, scaled, select
+from common.run.expand import expand, select
 from common.run.lock import held
 from common.run.older import mention as mention_older
 from common.run.older import note
@@ -33,18 +33,19 @@ from common.run.stale import mention, stale
 
 
 def at_scale(package: Package, scale: float) -> Package:
-    """Return a package whose training is shortened to a share of its length, where its cells have a `scale`.
+    """Return a package whose training is shortened to a share of its length, where its procedures have one.
 
     The scale is part of every job's key and of every verdict. Raises UsageError for a scale outside (0, 1], and where
-    no cell of the package has one.
+    nothing in the package has a length.
     """
     if not 0.0 < scale <= 1.0:
         raise UsageError(f"--scale {scale:g}: a share of the declared length, above 0 and at most 1")
     if scale == 1.0:
         return package
-    if not any(hasattr(cell, "scale") for e in package.experiments for tier in Tier for cell in e.grid(tier).cells):
+    short = replace(package, experiments=[experiment.at_scale(scale) for experiment in package.experiments])
+    if all(experiment.scale == 1.0 for experiment in short.experiments):
         raise UsageError(f"--scale: the lengths of papers/{package.name} cannot be scaled")
-    return replace(package, experiments=scaled(package.experiments, scale))
+    return short
 
 
 @dataclass(frozen=True)

@@ -81,12 +81,10 @@ def judge(claim: Claim, check: Check, results: Results, kinds: Mapping[str, Judg
 
 def _at_scale(finding: Finding, check: Check, results: Results) -> Finding:
     """Let the sentence say where training was shorter than declared."""
-    experiments = {quantity.experiment for quantity in check.quantities}
-    cells = [cell for name in experiments for cell in results.grid(name).cells]
-    scales = {scale for cell in cells if (scale := getattr(cell, "scale", 1.0)) != 1.0}
-    if not scales:
+    scale = min(results.experiments[quantity.experiment].scale for quantity in check.quantities)
+    if scale == 1.0:
         return finding
-    return replace(finding, sentence=f"at {min(scales):g} of the declared length: {finding.sentence}")
+    return replace(finding, sentence=f"at {scale:g} of the declared length: {finding.sentence}")
 
 
 def all_at_once(judged: Sequence[Judged]) -> list[Judged]:

@@ -64,7 +64,7 @@ ASSUMED = {  # one core of a common server; a common GPU that replays captured s
 
 def work_of(experiments: Sequence[Experiment], tier: Tier, replicates: Replicates) -> dict[str, Work]:
     """Return the work of every job, by key."""
-    return {job.key: e.procedure.work(job.cell) for e in experiments for job in e.jobs(tier, replicates)}
+    return {job.key: e.procedure.work(job.trained.cell) for e in experiments for job in e.jobs(tier, replicates)}
 
 
 def predicted(jobs: Sequence[Job], work: Mapping[str, Work], speeds: Speeds, device: torch.device) -> dict[str, float]:

@@ -1,10 +1,9 @@
 """Step 1: experiments into jobs. Pure, so a plan needs neither a device nor data."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from common.errors import UsageError
-from common.experiment import DECLARED, Experiment, Grid, Job, Replicates, Tier
+from common.experiment import DECLARED, Experiment, Job, Replicates, Tier
 
 
 def select(experiments: Sequence[Experiment], only: Sequence[str]) -> list[Experiment]:
@@ -30,12 +29,3 @@ def expand(experiments: Sequence[Experiment], tier: Tier, replicates: Replicates
                     "what differs a name"
                 )
     return list(jobs.values())
-
-
-def scaled(experiments: Sequence[Experiment], scale: float) -> list[Experiment]:
-    """Return experiments whose cells have another scale in both tiers, where they have one."""
-    return [replace(e, smoke=_scaled(e.smoke, scale), full=_scaled(e.full, scale)) for e in experiments]
-
-
-def _scaled(grid: Grid, scale: float) -> Grid:
-    return replace(grid, cells=[replace(cell, scale=scale) if hasattr(cell, "scale") else cell for cell in grid.cells])

@@ -201,21 +201,29 @@ def _parts(jobs: Sequence[Job], failure: Failure) -> list[Sequence[Job]]:
 def _run_together(group: Sequence[Job], store: Store, call: Call, done: Callable[[Job], None]) -> None:
     precision = getattr(group[0].cell.setting, "precision", "fp32")
     where = {"device": _device(call.device), "precision": used(precision, call.device)}
-    procedure, left = group[0].procedure, set(group)
+    procedure, left = group[0].procedure, _as_trained(group)
     started = time.perf_counter()
     with multiplying(precision, call.device):
-        for job, metrics in procedure.run(group, call):
-            _require_sound(job, metrics, left)
-            left.remove(job)
+        for trained, metrics in procedure.run(list(left), call):
+            _require_sound(trained, metrics, left)
             now = time.perf_counter()
             seconds = now - started if metrics.seconds is None else metrics.seconds
-            if job.key not in call.measured:
-                store.write(job, Record(metrics, seconds, provenance() | where | {"together": together(group)}))
-                done(job)
+            for job in left.pop(trained):
+                if trained.key not in call.measured:
+                    store.write(job, Record(metrics, seconds, provenance() | where | {"together": together(group)}))
+                    done(job)
             started = now
     if left:
         missing = ", ".join(sorted(str(job) for job in left))
         raise UnsoundError(f"procedure '{procedure.name}' measured nothing of {len(left)} jobs: {missing}")
+
+
+def _as_trained(group: Sequence[Job]) -> dict[Job, list[Job]]:
+    """Return jobs by what they are trained as: one that was shortened may be the same as another."""
+    found: dict[Job, list[Job]] = {}
+    for job in group:
+        found.setdefault(job.trained, []).append(job)
+    return found
 
 
 class UnsoundError(Exception):
@@ -231,8 +239,9 @@ def _require_sound(job: Job, metrics: Metrics, left: Collection[Job]) -> None:
 
 
 def _measured(group: Sequence[Job], store: Store) -> dict[str, Metrics]:
-    records = {job.key: store.read(job) for job in group}
-    return {key: record.metrics for key, record in records.items() if record is not None}
+    """Return what is recorded of jobs that are trained, by the keys of what they are trained as."""
+    found = {trained.key: [store.read(job) for job in jobs] for trained, jobs in _as_trained(group).items()}
+    return {key: records[0].metrics for key, records in found.items() if records[0] is not None and None not in records}
 
 
 def together(group: Sequence[Job]) -> str:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from common import atomic
 from common.errors import UsageError
 from common.experiment import Experiment, Replicates, Tier
-from common.run.expand import expand, scaled
+from common.run.expand import expand
 from common.run.lock import held
 from common.run.record import Store
 
@@ -21,8 +22,8 @@ def stale(experiments: Sequence[Experiment], tier: Tier, store: Store) -> list[P
     """
 
     @cache
-    def keys(seed: int, scale: float | None) -> frozenset[str]:
-        own = experiments if scale is None else scaled(experiments, scale)
+    def keys(seed: int, scale: float) -> frozenset[str]:
+        own = [replace(experiment, scale=1.0).at_scale(scale) for experiment in experiments]
         return frozenset(job.key for job in expand(own, tier, Replicates(seed, 1)))
 
     paths = sorted(store.folder.glob("*.json"))
@@ -31,15 +32,15 @@ def stale(experiments: Sequence[Experiment], tier: Tier, store: Store) -> list[P
     return [path for path, seed, scale in _records(unknown) if path.stem not in keys(seed, scale)]
 
 
-def _records(paths: Sequence[Path]) -> Iterator[tuple[Path, int, float | None]]:
-    """Yield every record with its seed, and its scale where it has one."""
+def _records(paths: Sequence[Path]) -> Iterator[tuple[Path, int, float]]:
+    """Yield every record with its seed and its scale."""
     for path in paths:
         try:
             content = json.loads(atomic.read(path))
-            seed, scale = content["seed"], content["cell"].get("scale")
+            seed, scale = content["seed"], content["scale"]
         except (FileNotFoundError, UsageError, *atomic.DAMAGED):
             continue
-        if type(seed) is int and (scale is None or (type(scale) is float and 0.0 < scale <= 1.0)):
+        if type(seed) is int and type(scale) is float and 0.0 < scale <= 1.0:
             yield path, seed, scale
 
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from common.datasets.splits import train_validation_split
 from common.models.architecture import Architecture
-from common.plan.network_cost import NetworkCost, architecture_cost
 from common.run.call import Call
 from common.seeds import stream
 from common.train.batches import shuffled_epochs
@@ -22,7 +21,6 @@ from common.train.optimizers import SGD, PerRunUpdate
 from common.train.program import Program
 from common.train.stacking import stackable
 from common.train.tape import Tape
-from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.path import LearningPath, Stage, Task
 from papers.sequential_learning.shown import ImageSet, Shown, image_set
 
@@ -329,8 +327,3 @@ class _Training:
                 )
             )
         return passages
-
-
-def cost_of(model: Architecture, dataset: str) -> NetworkCost:
-    """Return what a network costs on the images of a data set, for the plan."""
-    return architecture_cost(model, facts_of(dataset).shape)

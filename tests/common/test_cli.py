@@ -197,13 +197,18 @@ class LongCell:
     method: str
     rate: float
     setting: Setting = SETTING
-    scale: float = 1.0
+    epochs: int = 8
+
+
+def shorten(cell, share):
+    return replace(cell, epochs=max(1, round(share * cell.epochs)))
 
 
 def with_lengths(package):
     def long(experiment):
         grid = Grid([LongCell(cell.method, cell.rate) for cell in experiment.smoke.cells], experiment.smoke.seeds)
-        return replace(experiment, smoke=grid, full=grid)
+        procedure = replace(experiment.procedure, shorten=shorten)
+        return replace(experiment, smoke=grid, full=grid, procedure=procedure)
 
     return replace(package, experiments=tuple(long(experiment) for experiment in package.experiments))
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from common.experiment import Experiment, Grid, Metric, Procedure
 from common.work import Work
+from papers.sequential_learning.cost import cost_of
 from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.negative_pretraining.arms import Arm, train
-from papers.sequential_learning.training import cost_of
 
 MEASURED = {
     "test_loss": Metric("none", "Mean loss on the test images, with the weights of the best validation loss."),

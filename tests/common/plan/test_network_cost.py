@@ -11,7 +11,7 @@ from torch import nn
 from torchvision import models
 
 from common.models import architecture_of, grouped, lenet5_caffe, lenet_300_100, vgg16_d
-from common.plan.network_cost import architecture_cost, network_cost
+from common.plan.network_cost import _shaped, architecture_cost, network_cost
 from common.work import Work
 
 LENET_300_100 = 784 * 300 + 300 * 100 + 100 * 10
@@ -152,7 +152,7 @@ def odd():
     ],
 )
 def test_shapes_that_are_not_computed_are_those_that_are(builder, size, monkeypatch):
-    found, shaped = [], network_cost._shaped
+    found, shaped = [], _shaped
 
     def noted(layer, inputs):
         output = shaped(layer, inputs)

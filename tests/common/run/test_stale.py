@@ -51,12 +51,11 @@ def test_records_of_other_settings_are_found_and_no_others(store, monkeypatch):
 def test_records_of_another_length_are_of_today(store):
     package = with_lengths(_package())
     (table,) = package.experiments
-    lengths = [Job(table.procedure, LongCell("a", 0.1, scale=scale), 0) for scale in (1.0, 0.5, 0.25)]
+    lengths = [Job(table.procedure, LongCell("a", 0.1), 0, scale) for scale in (1.0, 0.5, 0.25)]
     write(store, *lengths)
-    old = write(store, Job(table.procedure, LongCell("c", 0.1, scale=0.5), 0))
+    old = write(store, Job(table.procedure, LongCell("c", 0.1), 0, 0.5))
     assert stale([table], "smoke", store) == old
-    half = replace(table, smoke=replace(table.smoke, cells=[replace(c, scale=0.5) for c in table.smoke.cells]))
-    assert stale([half], "smoke", store) == old
+    assert stale([table.at_scale(0.5)], "smoke", store) == old
 
 
 def _package():

@@ -15,7 +15,7 @@ from common.tools import accepted
 from common.tools.accepted import Accepted, Numbers, last, pinned, read, text, write
 
 HERE = {"torch": "2.15.0", "device": "cpu"}
-PINNED = Path(__file__).resolve().parents[2] / "ci" / "baselines" / "smoke.json"
+PINNED = Path(__file__).resolve().parents[3] / "ci" / "baselines" / "smoke.json"
 
 
 def numbers(*values, name="value", place=HERE, company="c0"):

@@ -592,7 +592,7 @@ def test_check_calls_a_whole_cache_of_other_images_damaged(tmp_path, capsys):
     data = load("patch_camelyon", tmp_path)
     other = replace(data, train_images=255 - data.train_images)
     file = tmp_path / "cache" / "patch_camelyon.safetensors"
-    cache._write(other, file, data.ON_DISK["patch_camelyon"].made_from(tmp_path))
+    cache._write(other, file, ON_DISK["patch_camelyon"].made_from(tmp_path))
     code, out, _ = run(capsys, "patch_camelyon", "--check", "--data-dir", tmp_path)
     assert code == 0
     assert out.splitlines()[2].endswith("damaged")

@@ -17,6 +17,7 @@ from common.seeds import stream
 from common.train.batches import shuffled_epochs
 from common.train.stacking import stackable
 from papers.sequential_learning import training
+from papers.sequential_learning.cost import cost_of
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
 from papers.sequential_learning.path import Process, Stage, Task
 from papers.sequential_learning.shown import ImageSet, Shown
@@ -529,7 +530,7 @@ def test_a_program_shares_what_its_paths_have_in_common():
 
 def test_operations_of_a_network_are_counted_on_images_of_the_data_set():
     # 64 x 100 + 100 x 100 + 100 x 10 products and sums
-    assert training.cost_of(architecture(grouped_mlp), "digits-250").operations == 2 * (6_400 + 10_000 + 1_000)
+    assert cost_of(architecture(grouped_mlp), "digits-250").operations == 2 * (6_400 + 10_000 + 1_000)
 
 
 def with_dropout(seed):
