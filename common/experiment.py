@@ -127,8 +127,8 @@ class Job:
     """A cell and a seed. Equal jobs of two experiments are the same job and run once.
 
     The key hashes every field of the cell, defaults included, so a changed default never meets an old result. `scale`
-    is the share of its declared length that the cell is trained for. The code that the job rests on stands in its record: a
-    record of other code is older, never current.
+    is the share of its declared length that the cell is trained for. The code that the job rests on stands in its
+    record: a record of other code is older, never current.
     """
 
     procedure: Procedure

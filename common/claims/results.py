@@ -87,8 +87,7 @@ class Results:
 
     def jobs(self, experiment: str, cell: Any) -> list[Job]:
         """Return one cell's jobs, one a seed."""
-        procedure = self.experiments[experiment].procedure
-        return [Job(procedure, cell, seed) for seed in self.seeds(experiment)]
+        return [self.experiments[experiment].job(cell, seed) for seed in self.seeds(experiment)]
 
     def of(self, experiment: str, cell: Any) -> list[Record]:
         """Return one cell's records, one a seed; raise KeyError where one is missing."""

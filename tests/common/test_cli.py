@@ -1,6 +1,7 @@
 import json
 import os
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -204,11 +205,15 @@ def shorten(cell, share):
     return replace(cell, epochs=max(1, round(share * cell.epochs)))
 
 
+@cache
+def long_procedure(procedure):
+    return replace(procedure, shorten=shorten)
+
+
 def with_lengths(package):
     def long(experiment):
         grid = Grid([LongCell(cell.method, cell.rate) for cell in experiment.smoke.cells], experiment.smoke.seeds)
-        procedure = replace(experiment.procedure, shorten=shorten)
-        return replace(experiment, smoke=grid, full=grid, procedure=procedure)
+        return replace(experiment, smoke=grid, full=grid, procedure=long_procedure(experiment.procedure))
 
     return replace(package, experiments=tuple(long(experiment) for experiment in package.experiments))
 
