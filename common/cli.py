@@ -14,10 +14,10 @@ from common.machine import MOST_WORKERS, device_of, fastest_device, require, set
 from common.package import Package
 from common.plan.plan import plan
 from common.plan.probe import probe
-from common.reproduce import Request, at_scale, reproduce
+from common.reproduce import Request, reproduce
 from common.run.call import Environment
-from common.run.record import Store
 from common.run.stale import prune
+from common.study import study
 
 one_line_hook()  # a reproduce.py imports its declarations, which are checked as they are made, before it calls `main`
 
@@ -39,17 +39,17 @@ def _run(package: Package, arguments: Sequence[str] | None) -> int:
     if options.list:
         print("\n".join(f"{e.name:16} {e.source}" for e in package.experiments))
         return 0
-    package, request = at_scale(package, options.scale), _request(options)
+    request = _request(package, options)
     if options.prune:
-        print(prune(package.experiments, request.tier, Store(request.results / request.tier / package.name)))
+        print(prune(request.study, request.store))
         return 0
     set_up()
     if options.probe:
         probe(request.environment, request.results)
     if options.plan:
-        print(plan(package, request))
+        print(plan(request))
         return 0
-    return reproduce(package, request)
+    return reproduce(request)
 
 
 def _parser(package: Package) -> Parser:
@@ -77,11 +77,12 @@ def _parser(package: Package) -> Parser:
     return parser
 
 
-def _request(options: argparse.Namespace) -> Request:
+def _request(package: Package, options: argparse.Namespace) -> Request:
     if options.tier not in list(Tier):
         raise UsageError(f"unknown tier '{options.tier}'; there are: {', '.join(Tier)}")
     data = options.data_dir or default_folder()
     tier = Tier(options.tier)
+    asked = study(package, tier, options.only, Replicates(options.first_seed, options.seeds), options.scale)
     chosen = device_of(options.device or "cpu")
     device = fastest_device() if tier is Tier.FULL and not options.device else chosen
     if options.probe and not options.plan:
@@ -96,11 +97,9 @@ def _request(options: argparse.Namespace) -> Request:
             if folder is not None:
                 require_readable(option, folder)
     return Request(
-        tier=tier,
-        only=tuple(options.only),
-        replicates=Replicates(options.first_seed, options.seeds),
-        results=options.results,
-        environment=Environment(
+        asked,
+        options.results,
+        Environment(
             device,
             data,
             options.workers or workers_on(device),
@@ -108,5 +107,4 @@ def _request(options: argparse.Namespace) -> Request:
             checkpoint_seconds=CHECKPOINT_SECONDS[tier],
         ),
         train=not options.report,
-        scale=options.scale,
     )

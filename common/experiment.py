@@ -152,6 +152,11 @@ class Job:
             "scale": self.scale,
         }
 
+    @cached_property
+    def work(self) -> Work:
+        """What the job asks of a device."""
+        return self.procedure.work(self.trained.cell)
+
     @property
     def trained(self) -> "Job":
         """Return the job with its cell as it is trained; several jobs may become the same one."""

@@ -4,6 +4,7 @@ import signal
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import torch
@@ -11,8 +12,10 @@ import torch
 from common.datasets import load
 from common.experiment import DECLARED, Experiment, Grid, Metric, Metrics, Procedure, Tier
 from common.package import Package
+from common.report.report import Report
 from common.reproduce import Request
 from common.run.call import Environment
+from common.study import Study, study
 from common.train import stacking
 from common.work import Work
 
@@ -112,19 +115,25 @@ claims:
 """
 
 
+def package_of(*experiments):
+    return Package("toy", experiments, lambda results: [])
+
+
+def study_of(*experiments, tier=Tier.SMOKE, replicates=DECLARED):
+    return Study(package_of(*experiments), tier, experiments, replicates)
+
+
+def told(judged, claims, tier=Tier.SMOKE, name="toy", origins=MappingProxyType({}), notes=()):
+    """Return the report of findings."""
+    return Report(name, tier, claims, judged, origins, notes)
+
+
 @pytest.fixture
 def request_for(tmp_path):
-    def make(**fields):
-        return Request(
-            **{
-                "tier": Tier.SMOKE,
-                "only": (),
-                "replicates": DECLARED,
-                "results": tmp_path / "results",
-                "environment": Environment(torch.device("cpu"), Path("data")),
-                **fields,
-            }
-        )
+    def make(package=None, tier=Tier.SMOKE, only=(), replicates=DECLARED, scale=1.0, **fields):
+        asked = study(package or package_of(experiment()), tier, only, replicates, scale)
+        here = {"results": tmp_path / "results", "environment": Environment(torch.device("cpu"), Path("data"))}
+        return Request(asked, **here | fields)
 
     return make
 
@@ -144,7 +153,7 @@ def toy_package(tmp_path, monkeypatch):
     path = tmp_path / "expectations.yaml"
     path.write_text(CLAIMS)
     monkeypatch.setattr("common.reproduce.path_of", lambda name: path)
-    package = Package("toy", (experiment(),), lambda results: [])
+    package = package_of(experiment())
     return package, path
 
 

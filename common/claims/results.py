@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from common.claims import cells
 from common.claims.strict_yaml import Scalar
-from common.experiment import Experiment, Grid, Job, Replicates, Tier
+from common.experiment import Experiment, Grid, Job, Tier
 from common.run.record import DamagedError, Record, Store
+from common.study import Study
 
 Array = NDArray[np.float64]
 
@@ -23,18 +24,25 @@ class Failed(Exception):  # noqa: N818
 class Results:
     """Everything measured so far.
 
-    `experiments` and `tier` say what should exist, `records` what does, and `errors` holds the message of each job
-    that failed in this run, `damaged` what is wrong with each record that is not whole. `replicates` are the seeds
-    asked for.
+    `study` says what should exist, `records` what does, and `errors` holds the message of each job that failed in this
+    run, `damaged` what is wrong with each record that is not whole.
     """
 
-    experiments: Mapping[str, Experiment]
-    tier: Tier
-    replicates: Replicates
-    records: Mapping[Job, Record]
-    errors: Mapping[Job, str]
+    study: Study
+    records: Mapping[Job, Record] = field(default_factory=dict)
+    errors: Mapping[Job, str] = field(default_factory=dict)
     damaged: Mapping[Job, str] = field(default_factory=dict)
     _indices: dict[tuple[str, ...], cells.Index] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def experiments(self) -> Mapping[str, Experiment]:
+        """The experiments asked for, by name."""
+        return self.study.experiments
+
+    @property
+    def tier(self) -> Tier:
+        """The tier of all of it."""
+        return self.study.tier
 
     def cell(self, experiment: str, where: Mapping[str, Scalar]) -> Any:
         """Return the one cell of an experiment whose fields have the given values; else raise Failed and say why."""
@@ -74,12 +82,12 @@ class Results:
     def complete(self, experiment: str) -> bool:
         """Tell whether an experiment was asked for and has all its records."""
         declared = self.experiments.get(experiment)
-        jobs = declared.jobs(self.tier, self.replicates) if declared else []
+        jobs = declared.jobs(self.tier, self.study.replicates) if declared else []
         return bool(jobs) and all(job in self.records for job in jobs)
 
     def seeds(self, experiment: str) -> range:
         """Return the seeds asked for of an experiment."""
-        return self.replicates.of(self.grid(experiment).seeds)
+        return self.study.replicates.of(self.grid(experiment).seeds)
 
     def grid(self, experiment: str) -> Grid:
         """Return what an experiment declares in this tier."""
@@ -110,14 +118,7 @@ class Results:
         return scalars[metric]
 
 
-def aggregate(
-    experiments: Sequence[Experiment],
-    tier: Tier,
-    replicates: Replicates,
-    jobs: Sequence[Job],
-    store: Store,
-    errors: Mapping[str, str],
-) -> Results:
+def aggregate(study: Study, jobs: Sequence[Job], store: Store, errors: Mapping[str, str]) -> Results:
     """Read the records of all jobs and leave their files as they are; `errors` are those of jobs that failed, by key.
 
     Raises UsageError where a record cannot be read.
@@ -132,4 +133,4 @@ def aggregate(
             if record is not None:
                 records[job] = record
     failed = {job: errors[job.key] for job in jobs if job.key in errors}
-    return Results({e.name: e for e in experiments}, tier, replicates, records, failed, damaged)
+    return Results(study, records, failed, damaged)

@@ -5,12 +5,12 @@ Matrix products and convolutions have a rate each, which grows with the size of 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
-from common.experiment import Experiment, Job, Replicates, Tier
+from common.experiment import Job
 from common.run.group import groups
 from common.train.stacking import unfolds
 from common.work import Work
@@ -62,20 +62,15 @@ ASSUMED = {  # one core of a common server; a common GPU that replays captured s
 }
 
 
-def work_of(experiments: Sequence[Experiment], tier: Tier, replicates: Replicates) -> dict[str, Work]:
-    """Return the work of every job, by key."""
-    return {job.key: e.procedure.work(job.trained.cell) for e in experiments for job in e.jobs(tier, replicates)}
-
-
-def predicted(jobs: Sequence[Job], work: Mapping[str, Work], speeds: Speeds, device: torch.device) -> dict[str, float]:
+def predicted(jobs: Sequence[Job], speeds: Speeds, device: torch.device) -> dict[str, float]:
     """Return the time of every job on a device in seconds, by key.
 
     Jobs of a group that stack and have equal work are taken to train as one program.
     """
     seconds: dict[str, float] = {}
-    for group in groups(jobs, work, device):
-        company = Counter(work[job.key] for job in group if device.type in work[job.key].stacks)
-        seconds |= {job.key: _seconds(work[job.key], company[work[job.key]], speeds, device) for job in group}
+    for group in groups(jobs, device):
+        beside = Counter(job.work for job in group if device.type in job.work.stacks)
+        seconds |= {job.key: _seconds(job.work, beside[job.work], speeds, device) for job in group}
     return seconds
 
 

@@ -8,23 +8,22 @@ from tabulate import SEPARATING_LINE, tabulate
 
 from common.experiment import Job
 from common.machine import device_name
-from common.package import Package
-from common.plan.cost import ASSUMED, predicted, work_of
+from common.plan.cost import ASSUMED, predicted
 from common.plan.probe import cached
 from common.reproduce import Request
 from common.run.call import Environment
-from common.run.expand import expand, select
+from common.run.expand import expand
 from common.run.group import groups
 from common.run.origins import device_of
+from common.run.progress import duration
 from common.run.record import DamagedError, Record, Store
 from common.run.resume import left_behind, whole
-from common.run.run import duration
 from common.run.stale import mention, stale
 
 HEADERS = ("experiment", "source", "jobs", "done", "shared", "to run", "begun", "time", "times from")
 
 
-def plan(package: Package, request: Request) -> str:
+def plan(request: Request) -> str:
     """Return a table with one row for each experiment, and the total time.
 
     A job that an earlier row has already is counted as shared: it runs once. Of the jobs to run, those are begun whose
@@ -32,22 +31,20 @@ def plan(package: Package, request: Request) -> str:
     `common.plan.cost`; where this device has finished jobs of an experiment, by the measured time of these as a
     multiple of the predicted one.
     """
-    experiments = select(package.experiments, request.only)
-    tier, replicates, environment = request.tier, request.replicates, request.environment
-    store, jobs = Store(request.results / tier / package.name), expand(experiments, tier, replicates)
+    asked, store, environment = request.study, request.store, request.environment
+    jobs = expand(asked)
     found = {job.key: _record(store, job) for job in jobs}
     device, probe = device_name(environment.device), cached(environment, request.results)
     speeds = probe.speeds if probe else ASSUMED[environment.device.type]
-    work = work_of(experiments, tier, replicates)
     measured = {key: record.wall_seconds for key, record in found.items() if record and device_of(record) == device}
-    whole = predicted(jobs, work, speeds, environment.device)
+    whole = predicted(jobs, speeds, environment.device)
     missing = [job for job in jobs if found[job.key] is None]
-    left = predicted(missing, work, speeds, environment.device)
+    left = predicted(missing, speeds, environment.device)
     begun = _begun(jobs, missing, store, environment)
     rows: list[list[object] | str] = []
     owner: dict[str, str] = {}
-    for experiment in experiments:
-        own = experiment.jobs(tier, replicates)
+    for experiment in asked.chosen:
+        own = experiment.jobs(asked.tier, asked.replicates)
         correction = Correction.of([job.key for job in own], whole, measured)
         new = [job for job in own if owner.setdefault(job.key, experiment.name) == experiment.name]
         to_run = [job.key for job in new if found[job.key] is None]
@@ -56,7 +53,7 @@ def plan(package: Package, request: Request) -> str:
         counts = (len(own), len(new) - len(to_run), len(own) - len(new), len(to_run), len(begun & {*to_run}))
         basis = "its records" if correction.jobs else "the probe" if probe else "assumed speeds"
         rows.append([experiment.name, experiment.source, *counts, time, basis if to_run else ""])
-    lengths = [sum(left[job.key] for job in group) for group in groups(missing, work, environment.device)]
+    lengths = [sum(left[job.key] for job in group) for group in groups(missing, environment.device)]
     total = makespan(lengths, environment.workers)
     rows += [
         SEPARATING_LINE,
@@ -68,7 +65,7 @@ def plan(package: Package, request: Request) -> str:
         if probe
         else f"speeds assumed of any {environment.device.type}; --plan --probe measures this one in 20 s"
     )
-    unread = mention(stale(package.experiments, tier, store), store.folder)
+    unread = mention(stale(asked, store), store)
     return (
         f"{tabulate(rows, HEADERS, disable_numparse=True, colalign=_ALIGNED)}\n\n"
         f"times: {at_once} on {device}, from {source}\n"

@@ -4,11 +4,13 @@ import os
 from collections.abc import Sequence
 from itertools import accumulate
 
-from common.claims.claim import Claim
 from common.claims.judge import Judged
 from common.errors import UsageError
-from common.experiment import Tier
-from common.report.report import HEADERS, emphasis, row, summary, table_cell, worst_first
+from common.report.console import summary
+from common.report.markdown import emphasis, table_cell
+from common.report.report import Report
+from common.report.table import HEADERS, row, worst_first
+from common.run.origins import mixed
 
 _DATA = {ord(character): f"%{ord(character):02X}" for character in "%\r\n"}
 _PROPERTY = _DATA | {ord(character): f"%{ord(character):02X}" for character in ":,"}
@@ -43,31 +45,25 @@ def warning(title: str, sentence: str) -> str:
     return f"::warning title={title.translate(_PROPERTY)}::{sentence.translate(_DATA)}"
 
 
-def job_summary(
-    judged: Sequence[Judged],
-    claims: Sequence[Claim],
-    tier: Tier,
-    name: str,
-    notes: Sequence[str] = (),
-    limit: int = 1_000_000,
-) -> str:
+def job_summary(report: Report, limit: int = 1_000_000) -> str:
     """Return notes, the account of all claims and the table of findings as Markdown of at most `limit` bytes.
 
     GitHub refuses more than 1 MiB from a step. Where the table is too long, its last rows are left out and counted;
     the account stays whole, however low the limit.
     """
+    notes = "".join(map(emphasis, (*report.notes, *mixed(report.origins))))
     head = (
-        f"## {name}, {tier.value} tier\n\n{''.join(map(emphasis, notes))}```\n{summary(judged, claims, tier)}\n```\n\n"
+        f"## {report.name}, {report.tier.value} tier\n\n{notes}```\n{summary(report)}\n```\n\n"
         f"{_line(HEADERS)}{_line(['---'] * len(HEADERS))}"
     )
-    rows = [_line([table_cell(text) for text in row(j)]) for j in worst_first(judged)]
+    rows = [_line([table_cell(text) for text in row(j)]) for j in worst_first(report.judged)]
     sizes = list(accumulate(map(_size, rows), initial=_size(head)))
     last = ""
     for kept in range(len(rows), -1, -1):
         if kept < len(rows):
             last = (
                 f"\n{len(rows) - kept} of {len(rows)} rows are left out; all are in "
-                f"`{tier.value}/{name}-report/report.md` in the folder of results.\n"
+                f"`{report.tier.value}/gate-report/report.md` in the folder of results.\n"
             )
         if sizes[kept] + _size(last) <= limit:
             break

@@ -2,40 +2,38 @@
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
 
-from common.claims.claim import Claim
 from common.claims.judge import Judged
 from common.claims.verdict import Verdict
-from common.experiment import Tier
+from common.report.report import Report
+from common.run.origins import mixed
 
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 REPLACEMENT = "\ufffd"
 
 
-def junit(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier, name: str, note: str = "") -> str:
+def junit(report: Report) -> str:
     """Return the document, with one test case for every declared claim, in the order of declaration.
 
     A case's package is the paper and its class the table or figure, the first two parts of a claim's id. What blocks is
     an error or a failure; what was not run or cannot be tested in this tier is skipped. Judging takes no time to speak
-    of, but readers expect one. Characters that XML forbids are replaced. A note about all of them stands below the
-    cases.
+    of, but readers expect one. Characters that XML forbids are replaced. Notes about all of them stand below the cases.
     """
-    found = {j.claim.id: j for j in judged}
-    top = ET.Element("testsuites", name=name)
-    suite = ET.SubElement(top, "testsuite", name=f"{name}, {tier.value} tier")
-    for claim in claims:
+    tier, found = report.tier, {j.claim.id: j for j in report.judged}
+    top = ET.Element("testsuites", name=report.name)
+    suite = ET.SubElement(top, "testsuite", name=f"{report.name}, {tier.value} tier")
+    for claim in report.claims:
         case = ET.SubElement(suite, "testcase", classname=_class(claim.id), name=claim.id, time="0")
         if tier in claim.untestable:
             ET.SubElement(case, "skipped", message=claim.untestable[tier])
         else:
             _outcome(case, found[claim.id])
-    counts = {"tests": len(claims)}
+    counts = {"tests": len(report.claims)}
     counts |= {f"{kind}s": len(suite.findall(f"testcase/{kind}")) for kind in ("failure", "error")}
     for counted in (top, suite):
         counted.attrib.update({key: str(count) for key, count in counts.items()} | {"time": "0"})
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
-    if note:
+    if note := "\n".join(filter(None, ("; ".join(report.notes), *mixed(report.origins)))):
         ET.SubElement(suite, "system-out").text = note
     for element in top.iter():
         element.attrib.update({key: _allowed(text) for key, text in element.items()})

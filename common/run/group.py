@@ -1,6 +1,6 @@
 """Which jobs run in one call: those that may train as one program, as many as a device takes."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -13,7 +13,7 @@ MANY = 200  # jobs that a GPU trains as one program: their steps cost one launch
 SHARE = 0.6  # of a GPU's memory for them; the rest is for images, and for what the estimate leaves out
 
 
-def groups(jobs: Sequence[Job], work: Mapping[str, Work], device: torch.device) -> Iterator[list[Job]]:
+def groups(jobs: Sequence[Job], device: torch.device) -> Iterator[list[Job]]:
     """Yield jobs of one procedure and one setting together, no more than fit the device's memory by their work.
 
     A job that does not fit even alone is yielded alone.
@@ -22,7 +22,7 @@ def groups(jobs: Sequence[Job], work: Mapping[str, Work], device: torch.device) 
     for job in jobs:
         together.setdefault((job.procedure, job.cell.setting), []).append(job)
     for members in together.values():
-        most = _most([work[job.key] for job in members], device)
+        most = _most([job.work for job in members], device)
         for start in range(0, len(members), most):
             yield members[start : start + most]
 

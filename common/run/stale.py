@@ -8,14 +8,15 @@ from pathlib import Path
 
 from common import atomic
 from common.errors import UsageError
-from common.experiment import Experiment, Replicates, Tier
+from common.experiment import Replicates
 from common.run.expand import expand
 from common.run.lock import held
 from common.run.record import Store
+from common.study import Study
 
 
-def stale(experiments: Sequence[Experiment], tier: Tier, store: Store) -> list[Path]:
-    """Return the records of other settings; `experiments` are all of the package.
+def stale(study: Study, store: Store) -> list[Path]:
+    """Return the records of settings other than those of the study's whole package.
 
     Other seeds and scales of what is declared count as settings of today. A file that cannot be read, or is damaged, is
     no record.
@@ -23,11 +24,11 @@ def stale(experiments: Sequence[Experiment], tier: Tier, store: Store) -> list[P
 
     @cache
     def keys(seed: int, scale: float) -> frozenset[str]:
-        own = [replace(experiment, scale=1.0).at_scale(scale) for experiment in experiments]
-        return frozenset(job.key for job in expand(own, tier, Replicates(seed, 1)))
+        own = [replace(experiment, scale=1.0).at_scale(scale) for experiment in study.package.experiments]
+        return frozenset(job.key for job in expand(Study(study.package, study.tier, own, Replicates(seed, 1))))
 
     paths = sorted(store.folder.glob("*.json"))
-    known = {job.key for job in expand(experiments, tier)} if paths else set()
+    known = {job.key for job in expand(study.whole)} if paths else set()
     unknown = [path for path in paths if path.stem not in known]
     return [path for path, seed, scale in _records(unknown) if path.stem not in keys(seed, scale)]
 
@@ -44,23 +45,23 @@ def _records(paths: Sequence[Path]) -> Iterator[tuple[Path, int, float]]:
             yield path, seed, scale
 
 
-def mention(paths: Sequence[Path], folder: Path) -> str:
+def mention(paths: Sequence[Path], store: Store) -> str:
     """Return a sentence about stale records and what can be done about them, "" for none."""
     if not paths:
         return ""
     one = len(paths) == 1
     return (
-        f"{len(paths)} {'record' if one else 'records'} in {folder} {'has' if one else 'have'} other settings; "
+        f"{len(paths)} {'record' if one else 'records'} in {store.folder} {'has' if one else 'have'} other settings; "
         f"{'it stays' if one else 'they stay'}, unread; this command with --prune deletes {'it' if one else 'them'}"
     )
 
 
-def prune(experiments: Sequence[Experiment], tier: Tier, store: Store) -> str:
+def prune(study: Study, store: Store) -> str:
     """Delete the records of other settings, and return a sentence that says how many."""
     if not store.folder.is_dir():
         return f"there are no records in {store.folder}"
     with held(store.folder):
-        paths = stale(experiments, tier, store)
+        paths = stale(study, store)
         for path in paths:
             path.unlink(missing_ok=True)
     return f"{len(paths)} records of other settings deleted in {store.folder}"

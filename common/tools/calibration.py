@@ -21,7 +21,9 @@ from common.claims.statistics import Array
 from common.claims.strict_yaml import Scalar
 from common.claims.verdict import Verdict
 from common.command import Parser, exit_code, whole_number
-from common.experiment import DECLARED, Experiment, Grid, Procedure, Tier
+from common.experiment import Experiment, Grid, Procedure, Tier
+from common.package import Package
+from common.study import study
 
 SEEDS = (3, 5, 10, 15)
 PAPER_SEEDS = 5
@@ -114,7 +116,7 @@ def simulate(world: World, seeds: int, offset: float, rng: Generator, shares: bo
             claims.append(_claim(cell, kind="rate", quantity=_cell(cell), event_above=0.5, at_least=0.5))
     experiment = Experiment("drawn", "", Procedure("drawn", _never, {}, _never), smoke=Grid((), seeds))
     return all_at_once(
-        check_claims(claims, Drawn({"drawn": experiment}, Tier.SMOKE, DECLARED, {}, {}, numbers=numbers))
+        check_claims(claims, Drawn(study(Package("drawn", [experiment], _never), Tier.SMOKE), numbers=numbers))
     )
 
 

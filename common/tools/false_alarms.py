@@ -27,6 +27,7 @@ from common.package import Package, find_packages
 from common.reproduce import Request, declared_claims, read_results, train
 from common.run.call import Environment
 from common.run.record import Record
+from common.study import study
 
 STRIDE = 100  # between the first seeds of two runs: more than any experiment declares
 
@@ -58,9 +59,8 @@ def fresh_run(package: Package, first: int, folder: Path) -> Results:
     """Run what has no record yet of smoke on seeds from `first` on, and return the results."""
     device = torch.device("cpu")
     environment = Environment(device, default_folder(), workers_on(device))
-    request = Request(Tier.SMOKE, (), Replicates(first), folder, environment)
-    errors = train(package, package.experiments, request)
-    return read_results(package, package.experiments, Tier.SMOKE, request.replicates, folder, errors)
+    request = Request(study(package, Tier.SMOKE, replicates=Replicates(first)), folder, environment)
+    return read_results(request.study, folder, train(request))
 
 
 Pools = Mapping[Job, Sequence[Record | None]]
@@ -69,7 +69,9 @@ Pools = Mapping[Job, Sequence[Record | None]]
 def pools(runs: Sequence[Results]) -> Pools:
     """Return for every declared job the records that the fresh runs have in its place."""
     jobs = [job for experiment in runs[0].experiments.values() for job in experiment.jobs(Tier.SMOKE)]
-    return {job: [run.records.get(replace(job, seed=run.replicates.first + job.seed)) for run in runs] for job in jobs}
+    return {
+        job: [run.records.get(replace(job, seed=run.study.replicates.first + job.seed)) for run in runs] for job in jobs
+    }
 
 
 def draw(runs: Sequence[Results], among: Pools, rng: np.random.Generator) -> Results:
@@ -77,7 +79,7 @@ def draw(runs: Sequence[Results], among: Pools, rng: np.random.Generator) -> Res
     drawn = rng.integers(len(runs), size=1 + max(job.seed for job in among))
     records = {job: records[drawn[job.seed]] for job, records in among.items()}
     found = {job: record for job, record in records.items() if record is not None}
-    return Results(runs[0].experiments, Tier.SMOKE, DECLARED, found, {})
+    return Results(replace(runs[0].study, replicates=DECLARED), found)
 
 
 def failing(claims: Sequence[Claim], results: Results) -> list[str]:

@@ -16,13 +16,17 @@ from common.claims.judge import Judged, all_at_once, check_claims, fails
 from common.claims.verdict import Verdict
 from common.command import Parser, exit_code, to_path
 from common.errors import UsageError
-from common.experiment import DECLARED, Tier
+from common.experiment import Tier
 from common.package import find_packages
 from common.provenance import provenance
-from common.report import github, report
+from common.report import github
+from common.report.console import console, summary
+from common.report.files import write as write_report
+from common.report.report import Report
 from common.reproduce import declared_claims, read_results
-from common.run.origins import Origins, mixed, origins_of
+from common.run.origins import mixed, origins_of
 from common.run.record import Record
+from common.study import study
 from common.tools import baseline
 from common.tools.accepted import Accepted, Numbers, last, pinned, read, write
 from common.tools.baseline import Change, Comparison
@@ -52,25 +56,25 @@ def _gate(options: argparse.Namespace) -> int:
     tier = Tier(options.tier)
     accepted = _accepted(options.baseline, tier, reason is not None)
     run = judge_all(tier, options.results, options.papers)
-    folder = options.results / tier / "gate-report"
-    print(report.console(run.judged))
-    print(f"\n{report.summary(run.judged, run.claims, tier)}")
-    for line in run.notes:
+    report, folder = run.report, options.results / tier / "gate-report"
+    print(console(report.judged))
+    print(f"\n{summary(report)}")
+    for line in (*report.notes, *mixed(report.origins)):
         print(line)
-    report.write(run.judged, run.claims, tier, run.name, folder, run.origins)
+    write_report(report, folder)
     print(f"report: {folder / 'report.md'}")
     if reason is not None:
-        return _accept(options.baseline, tier, accepted, run, reason)
-    text, failed = github.job_summary(run.judged, run.claims, tier, "gate", run.notes), fails(run.judged)
-    warnings = _warning("mixed records", mixed(run.origins))
-    marks = github.annotations(run.judged)
+        return _accept(options.baseline, accepted, run, reason)
+    text, failed = github.job_summary(report), fails(report.judged)
+    warnings = _warning("mixed records", mixed(report.origins))
+    marks = github.annotations(report.judged)
     if options.baseline is not None:
-        comparison = baseline.compare(run.judged, run.numbers, accepted, run.among)
+        comparison = baseline.compare(run.report.judged, run.numbers, accepted, run.among)
         against = _against(accepted, run, comparison, options.baseline)
         print(f"\n{against}")
         text += f"\n```\n{against}\n```\n"
         warnings += _warning("other circumstances", comparison.elsewhere)
-        marks += _marks(run.judged, comparison.changes)
+        marks += _marks(run.report.judged, comparison.changes)
         failed = failed or comparison.blocks
     github.publish(text, [*warnings, *marks][:MOST_MARKS])
     return 1 if failed else 0
@@ -78,15 +82,13 @@ def _gate(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: claims, findings under one false-alarm rate, numbers behind them by package, and origins.
+    """A finished run: its findings under one false-alarm rate, and the numbers behind them by package.
 
     `part` tells whether packages were named, so that it is not the run of all.
     """
 
-    claims: Sequence[Claim]
-    judged: Sequence[Judged]
+    report: Report
     packages: Mapping[str, Mapping[str, Numbers]]
-    origins: Origins
     part: bool
 
     @property
@@ -99,17 +101,6 @@ class Run:
         """Return the packages to compare; None for all, also such as are no longer there."""
         return list(self.packages) if self.part else None
 
-    @property
-    def name(self) -> str:
-        """Return what its report is called."""
-        return f"gate of {_papers(self.packages)}" if self.part else "gate"
-
-    @property
-    def notes(self) -> list[str]:
-        """Return what is to be said about the whole run: which packages it leaves out, what its records differ in."""
-        part = f"judged in part: {_papers(self.packages)} alone, no other paper" if self.part else ""
-        return [*([part] if part else []), *mixed(self.origins)]
-
 
 def judge_all(tier: Tier, folder: Path, named: Sequence[str] = ()) -> Run:
     """Judge the records of the packages named, or of all, under one false-alarm rate."""
@@ -119,7 +110,7 @@ def judge_all(tier: Tier, folder: Path, named: Sequence[str] = ()) -> Run:
     records: list[Record] = []
     for package in find_packages(named):
         declared = declared_claims(package, tier)
-        results = read_results(package, package.experiments, tier, DECLARED, folder, {})
+        results = read_results(study(package, tier), folder)
         found = check_claims(declared, results)
         twice = {claim.id for claim in claims} & {claim.id for claim in declared}
         if twice:
@@ -128,7 +119,11 @@ def judge_all(tier: Tier, folder: Path, named: Sequence[str] = ()) -> Run:
         judged += found
         numbers[package.name] = {j.claim.id: baseline.numbers_of(j, results) for j in found}
         records += results.records.values()
-    return Run(claims, all_at_once(judged), numbers, origins_of(records), bool(named))
+    name, notes = "gate", []
+    if named:
+        name = f"gate of {_papers(numbers)}"
+        notes = [f"judged in part: {_papers(numbers)} alone, no other paper"]
+    return Run(Report(name, tier, claims, all_at_once(judged), origins_of(records), notes), numbers, bool(named))
 
 
 def _papers(names: Iterable[str]) -> str:
@@ -174,7 +169,7 @@ def _accepted(path: Path | None, tier: Tier, new: bool) -> list[Accepted]:
     return [] if path is None or (new and not os.path.lexists(path)) else read(path, tier)
 
 
-def _accept(path: Path, tier: Tier, accepted: Sequence[Accepted], run: Run, reason: str) -> int:
+def _accept(path: Path, accepted: Sequence[Accepted], run: Run, reason: str) -> int:
     errors = [id for id, numbers in run.numbers.items() if numbers.verdict is Verdict.ERROR or not numbers.finite]
     if errors:
         raise UsageError(f"a run with errors cannot be accepted: {', '.join(errors[:5])}")
@@ -183,12 +178,13 @@ def _accept(path: Path, tier: Tier, accepted: Sequence[Accepted], run: Run, reas
     source = provenance()
     commit = source["commit"] + ("+changes" if source["dirty"] is True else "")
     today = datetime.now(UTC).date().isoformat()
-    write(path, tier, [*accepted, Accepted(today, commit, reason, run.origins, {**run.packages, **gone})])
+    origins = run.report.origins
+    write(path, run.report.tier, [*accepted, Accepted(today, commit, reason, origins, {**run.packages, **gone})])
     print(f"\naccepted as {path}: {reason}")
     if run.part:
         print(f"accepted in part: {_papers(run.packages)}; pinned as before: {_papers(others) or 'no other paper'}")
     if accepted:
-        for line in baseline.compare(run.judged, run.numbers, accepted, run.among).elsewhere:
+        for line in baseline.compare(run.report.judged, run.numbers, accepted, run.among).elsewhere:
             print(line)
     before = pinned(accepted, run.among)
     flipped = baseline.flips(run.numbers, before) if before else []

@@ -8,11 +8,12 @@ import pytest
 from common.claims.claim import Check, Claim, Quantity, Reported
 from common.claims.judge import all_at_once, check_claims
 from common.claims.results import Results
-from common.experiment import DECLARED, Experiment, Metrics, Tier
+from common.experiment import Experiment, Metrics, Tier
 from common.run.record import Record
 from common.work import Work
 
 CLAIMS, SEEDS = 500, 15
+from tests.conftest import study_of
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def results():
         job: Record(Metrics({"accuracy": 0.9 + 0.002 * job.cell.point + float(rng.normal(0, 0.005))}), 0.0, {})
         for job in experiment.jobs(Tier.SMOKE)
     }
-    return Results({"drawn": experiment}, Tier.SMOKE, DECLARED, records, {})
+    return Results(study_of(experiment), records)
 
 
 def test_verdicts(benchmark, claims, results):

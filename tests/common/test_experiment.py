@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from common.errors import UsageError
-from common.experiment import Experiment, Grid, Job, Metric, Metrics, Procedure, Tier
+from common.experiment import Experiment, Grid, Job, Metric, Metrics, Procedure
 from common.package import Package
 from common.run.expand import expand
 from tests import conftest
@@ -165,7 +165,7 @@ class Tuned:
 def test_cells_that_differ_in_a_class_alone_are_refused_for_they_would_share_a_record():
     experiment = Experiment("table", "Table 9", conftest.TOY, smoke=Grid([Tuned(Adam()), Tuned(Nadam())]))
     with pytest.raises(UsageError, match="differs from another job in its classes alone"):
-        expand([experiment], Tier.SMOKE)
+        expand(conftest.study_of(experiment))
 
 
 BAD = """

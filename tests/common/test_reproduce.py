@@ -35,8 +35,8 @@ def records(request):
 
 def test_everything_from_declaration_to_exit_code(toy_package, request_for, capsys):
     package, _ = toy_package
-    request = request_for()
-    assert reproduce(package, request) == 0
+    request = request_for(package)
+    assert reproduce(request) == 0
     out = capsys.readouterr().out
     assert "3 claims declared = 2 evaluated + 0 not run + 1 untestable in smoke" in out
     assert "gate: passes, none of 2 gating claims fails" in out
@@ -51,10 +51,10 @@ def test_everything_from_declaration_to_exit_code(toy_package, request_for, caps
 
 def test_a_second_run_recomputes_nothing_and_says_so(toy_package, request_for, capsys):
     package, _ = toy_package
-    reproduce(package, request_for())
+    reproduce(request_for(package))
     before = {path: path.read_bytes() for path in records(request_for())}
     conftest.CALLS.clear()
-    assert reproduce(package, request_for()) == 0
+    assert reproduce(request_for(package)) == 0
     assert conftest.CALLS == []
     assert "30 jobs, 30 already done" in capsys.readouterr().err
     assert before == {path: path.read_bytes() for path in records(request_for())}
@@ -63,8 +63,8 @@ def test_a_second_run_recomputes_nothing_and_says_so(toy_package, request_for, c
 @pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "foreign", "other job"])
 def test_a_corrupt_record_is_named_set_aside_and_run_again(toy_package, request_for, capsys, damage):
     package, _ = toy_package
-    request = request_for()
-    reproduce(package, request)
+    request = request_for(package)
+    reproduce(request)
     first, second = records(request)[:2]
     good = first.read_text()
     bad = {
@@ -76,7 +76,7 @@ def test_a_corrupt_record_is_named_set_aside_and_run_again(toy_package, request_
     }[damage]
     first.write_text(bad)
     conftest.CALLS.clear()
-    assert reproduce(package, request) == 0
+    assert reproduce(request) == 0
     assert len(conftest.CALLS) == 1
     assert json.loads(first.read_text())["scalars"] == json.loads(good)["scalars"]
     assert first.with_suffix(".corrupt").read_text() == bad
@@ -86,12 +86,12 @@ def test_a_corrupt_record_is_named_set_aside_and_run_again(toy_package, request_
 @pytest.mark.parametrize("damage", [lambda good: good[: len(good) // 2], lambda good: good.replace("0.", "1.", 1)])
 def test_what_only_judges_says_which_record_is_damaged_and_leaves_it(toy_package, request_for, capsys, damage):
     package, _ = toy_package
-    reproduce(package, request_for())
+    reproduce(request_for(package))
     first = next(path for path in records(request_for()) if json.loads(path.read_text())["cell"]["rate"] == 0.1)
     first.write_text(damage(first.read_text()))
     before = {path: path.read_bytes() for path in first.parent.rglob("*") if path.is_file()}
     capsys.readouterr()
-    assert reproduce(package, request_for(train=False)) == 1
+    assert reproduce(request_for(package, train=False)) == 1
     captured = capsys.readouterr()
     assert f"({first.stem}) is damaged (" in " ".join(captured.out.split())
     assert "run it again" in captured.out
@@ -101,7 +101,7 @@ def test_what_only_judges_says_which_record_is_damaged_and_leaves_it(toy_package
 
 def test_a_record_that_cannot_be_read_ends_a_report_and_is_left_alone(toy_package, request_for, monkeypatch):
     package, _ = toy_package
-    reproduce(package, request_for())
+    reproduce(request_for(package))
     first, real = records(request_for())[0], Path.read_bytes
 
     def read_bytes(self):
@@ -112,15 +112,15 @@ def test_a_record_that_cannot_be_read_ends_a_report_and_is_left_alone(toy_packag
     monkeypatch.setattr(Path, "read_bytes", read_bytes)
     for train in (False, True):
         with pytest.raises(UsageError, match=f"^{first} cannot be read: Input/output error; it is left as it is$"):
-            reproduce(package, request_for(train=train))
+            reproduce(request_for(package, train=train))
     assert len(records(request_for())) == 30
 
 
 def test_a_failing_job_is_an_error_with_its_name_and_takes_no_other_down(toy_package, request_for, capsys):
     package, _ = toy_package
     conftest.BROKEN.add(("b", 3))
-    request = request_for()
-    assert reproduce(package, request) == 1
+    request = request_for(package)
+    assert reproduce(request) == 1
     captured = capsys.readouterr()
     assert len(records(request)) == 30 - 3
     assert "broken on purpose" in captured.out
@@ -128,7 +128,7 @@ def test_a_failing_job_is_an_error_with_its_name_and_takes_no_other_down(toy_pac
     assert "error" in captured.out
     conftest.BROKEN.clear()
     conftest.CALLS.clear()
-    assert reproduce(package, request) == 0
+    assert reproduce(request) == 0
     assert len(conftest.CALLS) == 3
 
 
@@ -142,7 +142,7 @@ def test_a_diverged_job_is_an_error_verdict_and_a_finished_job(toy_package, requ
 
     broken = conftest.experiment(run=diverging)
     package = type(package)("toy", (broken,), package.figures)
-    assert reproduce(package, request_for()) == 1
+    assert reproduce(request_for(package)) == 1
     assert "diverged: score is nan" in capsys.readouterr().out
     assert len(records(request_for())) == 30
 
@@ -168,7 +168,7 @@ def test_only_what_was_asked_for_is_run_and_the_rest_counts_as_not_run(toy_packa
     path.write_text(path.read_text() + claim_about("other", 0.5))
     other = conftest.experiment("other", rates=(0.5,))
     package = type(package)("toy", (*package.experiments, other), package.figures)
-    assert reproduce(package, request_for(only=("other",))) == 0
+    assert reproduce(request_for(package, only=("other",))) == 0
     assert len(records(request_for())) == 10
     assert "4 claims declared = 1 evaluated + 2 not run + 1 untestable" in capsys.readouterr().out
 
@@ -178,7 +178,7 @@ def test_a_run_of_which_nothing_can_be_judged_fails(toy_package, request_for, ca
     path.write_text(path.read_text() + claim_about("other", 0.5, tier="full", other="smoke"))
     nothing = conftest.experiment("other", rates=())
     package = type(package)("toy", (*package.experiments, nothing), package.figures)
-    assert reproduce(package, request_for(only=("other",))) == 1
+    assert reproduce(request_for(package, only=("other",))) == 1
     out = capsys.readouterr().out
     assert "0 evaluated + 2 not run + 2 untestable" in out
     assert "gate: FAILS, for nothing was judged" in out
@@ -197,7 +197,7 @@ def test_a_folder_that_cannot_be_written_is_refused(toy_package, request_for, tm
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     with pytest.raises(UsageError, match="cannot be written"):
-        reproduce(package, request_for(results=blocked))
+        reproduce(request_for(package, results=blocked))
     assert conftest.CALLS == []
 
 
@@ -216,7 +216,7 @@ def test_a_claim_about_what_does_not_exist_is_refused_before_anything_runs(toy_p
     assert path.read_text().count(change[0]) == 1
     path.write_text(path.read_text().replace(*change))
     with pytest.raises(UsageError, match=message):
-        reproduce(package, request_for())
+        reproduce(request_for(package))
     assert conftest.CALLS == []
     assert not request_for().results.exists()
 
@@ -226,7 +226,7 @@ def test_a_gate_that_cannot_be_decided_is_refused_before_anything_runs(toy_packa
     few = type(package)("toy", (conftest.experiment(seeds=4),), package.figures)
     place = rf"^{path.parent.name}/expectations\.yaml:10:7: toy/order: 4 seeds can never show this claim"
     with pytest.raises(UsageError, match=place):
-        reproduce(few, request_for())
+        reproduce(request_for(few))
     assert conftest.CALLS == []
 
 
@@ -234,13 +234,13 @@ def test_an_experiment_that_no_claim_reads_is_refused_before_anything_runs(toy_p
     package, _ = toy_package
     more = type(package)("toy", (*package.experiments, conftest.experiment("other")), package.figures)
     with pytest.raises(UsageError, match="no claim reads the smoke experiment 'other'"):
-        reproduce(more, request_for(only=("table",)))
+        reproduce(request_for(more, only=("table",)))
     assert conftest.CALLS == []
 
 
 def test_fewer_seeds_than_declared_run_and_are_shown_but_decide_nothing(toy_package, request_for, capsys):
     package, _ = toy_package
-    assert reproduce(package, request_for(replicates=Replicates(count=2))) == 1
+    assert reproduce(request_for(package, replicates=Replicates(count=2))) == 1
     out = capsys.readouterr().out
     assert "too few seeds (2 of 5 declared): ours 80.05 % ± 0.07 points (2 seeds), paper 80.00 %" in out
     assert "gate: FAILS on toy/order, toy/value" in out
@@ -249,28 +249,28 @@ def test_fewer_seeds_than_declared_run_and_are_shown_but_decide_nothing(toy_pack
 
 def test_more_seeds_than_declared_can_be_asked_for(toy_package, request_for, capsys):
     package, _ = toy_package
-    assert reproduce(package, request_for(replicates=Replicates(count=7))) == 0
+    assert reproduce(request_for(package, replicates=Replicates(count=7))) == 0
     assert "(7 paired seeds, p = 0.008)" in capsys.readouterr().out
 
 
 def test_records_can_be_judged_again_without_training(toy_package, request_for, capsys):
     package, _ = toy_package
-    assert reproduce(package, request_for()) == 0
+    assert reproduce(request_for(package)) == 0
     conftest.CALLS.clear()
     first = capsys.readouterr().out
-    assert reproduce(package, request_for(train=False)) == 0
+    assert reproduce(request_for(package, train=False)) == 0
     assert capsys.readouterr().out == first
     next(path for path in records(request_for()) if json.loads(path.read_text())["cell"]["rate"] == 0.1).unlink()
-    assert reproduce(package, request_for(train=False)) == 1
+    assert reproduce(request_for(package, train=False)) == 1
     assert "has no record of the present code and settings; run it first" in capsys.readouterr().out
     assert conftest.CALLS == []
 
 
 def test_fresh_seeds_leave_the_declared_ones_alone(toy_package, request_for):
     package, _ = toy_package
-    reproduce(package, request_for(replicates=Replicates(first=5)))
+    reproduce(request_for(package, replicates=Replicates(first=5)))
     assert sorted({call.rsplit("/")[-1] for call in conftest.CALLS}) == ["5", "6", "7", "8", "9"]
-    reproduce(package, request_for())
+    reproduce(request_for(package))
     assert len(records(request_for())) == 60
 
 
@@ -297,5 +297,5 @@ def test_a_withheld_number_makes_its_claims_errors_with_the_reason(toy_package, 
     (experiment,) = package.experiments
     package = replace(package, experiments=(replace(experiment, procedure=conftest.procedure(withholding)),))
     for _ in range(2):  # the second time from the records
-        assert reproduce(package, request_for()) == 1
+        assert reproduce(request_for(package)) == 1
         assert "training accuracy ended at 12.00 %" in capsys.readouterr().out

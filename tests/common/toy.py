@@ -30,7 +30,7 @@ def results(numbers, *, validation=None, replicates=DECLARED, errors=(), also=No
                 elif value is not None:
                     score = (validation or {}).get((method, rate), values)[seed]
                     records[job] = Record(Metrics({"score": value, "validation_accuracy": score}), 1.0, {})
-    return Results(experiments, Tier.SMOKE, replicates, records, failed)
+    return Results(conftest.study_of(*experiments.values(), replicates=replicates), records, failed)
 
 
 def _most(numbers):

@@ -6,8 +6,9 @@ from importlib import import_module
 import pytest
 
 from common import cli
-from common.experiment import DECLARED, Tier
-from common.plan.cost import work_of
+from common.experiment import Tier
+from common.run.expand import expand
+from common.study import study
 from tests.fake_gpu import FakeGpu
 
 CHEAP = {"freezenet": "table4", "plasticity": "fig9"}
@@ -17,7 +18,8 @@ CHEAP = {"freezenet": "table4", "plasticity": "fig9"}
 def test_an_experiment_runs_on_a_gpu_from_the_command_to_the_report(package, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cli, "require", lambda device: None)
     reproduce = import_module(f"papers.{package}.reproduce")
-    work_of(reproduce.PACKAGE.experiments, Tier.SMOKE, DECLARED)  # counted on torch's own device without memory
+    for job in expand(study(reproduce.PACKAGE, Tier.SMOKE)):
+        assert job.work  # counted on torch's own device without memory
     with FakeGpu() as gpu:
         command = ["--tier", "smoke", "--device", "cuda", "--seeds", "1", "--only", CHEAP[package]]
         code = cli.main(reproduce.PACKAGE, [*command, "--results", str(tmp_path)])

@@ -10,7 +10,7 @@ from common.claims.read import read
 from common.claims.results import Results
 from common.claims.verdict import Verdict
 from common.errors import UsageError
-from common.experiment import DECLARED, NOTHING, Tier
+from common.experiment import NOTHING, Tier
 from tests import conftest
 from tests.common.claims.test_judge import DEVIATIONS
 from tests.common.toy import ALONG, claim, exact, find, one, order, quantity, rate, trend, value
@@ -20,7 +20,7 @@ def declarations(seeds=5, also=()):
     """Return Results without records of `table` and of other experiments by name."""
     experiments = {"table": conftest.experiment(seeds=seeds)}
     experiments |= {name: conftest.experiment(name) for name in also}
-    return Results(experiments, Tier.SMOKE, DECLARED, {}, {})
+    return Results(conftest.study_of(*experiments.values()))
 
 
 def placed(read, line, column):

@@ -11,7 +11,7 @@ from common.claims.judge import Judged, all_at_once, check_claims, fails
 from common.claims.results import Results
 from common.claims.statistics import _t_nodes
 from common.claims.verdict import Finding, Verdict
-from common.experiment import DECLARED, Metrics, Replicates, Tier
+from common.experiment import Metrics, Replicates, Tier
 from common.run.record import Record
 from tests import conftest
 from tests.common.toy import (
@@ -120,7 +120,7 @@ def test_a_bad_number_of_one_claim_leaves_its_family_alone():
 def test_a_sentence_says_by_how_much_training_was_shortened(scale, words):
     table = replace(conftest.experiment(seeds=2), scale=scale)
     records = {job: Record(Metrics({"score": 0.5}), 1.0, {}) for job in table.jobs(Tier.SMOKE)}
-    finding = find(exact(equals=0.5), Results({"table": table}, Tier.SMOKE, DECLARED, records, {}))
+    finding = find(exact(equals=0.5), Results(conftest.study_of(table), records))
     assert finding.verdict is Verdict.REPRODUCED
     assert finding.sentence.startswith(words)
 

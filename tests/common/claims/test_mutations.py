@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save
 
 from common.claims.results import aggregate
-from common.experiment import DECLARED, Metrics, Tier
+from common.experiment import Metrics, Tier
 from common.plan import probe
 from common.plan.cost import Rate, Speeds
 from common.provenance import provenance
@@ -95,8 +95,8 @@ def test_no_record_of_another_kind_ends_in_a_traceback(store):
     for mutant in mutants(good):
         signed = mutant | {"checksum": _checksum(mutant)} if isinstance(mutant, dict) else mutant
         store.path(job).write_text(json.dumps(signed))
-        stale([EXPERIMENT], Tier.SMOKE, store)
-        results = aggregate([EXPERIMENT], Tier.SMOKE, DECLARED, [job], store, {})
+        stale(conftest.study_of(EXPERIMENT), store)
+        results = aggregate(conftest.study_of(EXPERIMENT), [job], store, {})
         assert len(results.records) + len(results.damaged) + len(store.older([job])) == 1
         for record in results.records.values():
             kept += 1

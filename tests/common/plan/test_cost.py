@@ -3,10 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from common.experiment import DECLARED, Tier
-from common.plan.cost import Rate, Speeds, predicted, work_of
+from common.experiment import Tier
+from common.plan.cost import Rate, Speeds, predicted
 from common.work import Work
 from tests import conftest
+from tests.common.run.test_group import with_work
 
 FLAT = Rate(1.0, 100.0, 10.0, 100.0)
 SPEEDS = Speeds(FLAT, Rate(1.0, 50.0, 10.0, 50.0), bandwidth=10.0, call=0.5)
@@ -41,12 +42,11 @@ def test_jobs_of_a_group_with_equal_work_train_together():
     experiment = conftest.experiment()
     jobs = experiment.jobs(Tier.SMOKE)
     counted = Work(calls=60.0, stacks=frozenset({"cpu"}))
-    work = {job.key: counted for job in jobs}
-    times = predicted(jobs, work, SPEEDS, CPU)
+    times = predicted(with_work(jobs, counted), SPEEDS, CPU)
     assert sorted(set(times.values())) == [1.5, 3.0], "a group of 20, and one of 10"
-    assert set(predicted(jobs, work, SPEEDS, GPU).values()) == {30.0}, "each on its own"
-    other = {key: replace(counted, calls=20.0) for key in list(work)[:10]}
-    assert [predicted(jobs, work | other, SPEEDS, CPU)[key] for key in (jobs[0].key, jobs[10].key)] == [1.0, 3.0]
+    assert set(predicted(jobs, SPEEDS, GPU).values()) == {30.0}, "each on its own"
+    with_work(jobs[:10], replace(counted, calls=20.0))
+    assert [predicted(jobs, SPEEDS, CPU)[key] for key in (jobs[0].key, jobs[10].key)] == [1.0, 3.0]
 
 
 def test_windows_cost_time_where_they_are_unfolded():
@@ -54,7 +54,7 @@ def test_windows_cost_time_where_they_are_unfolded():
 
     def seconds(device, *stacks, **fields):
         work = Work(**{"bytes": 50.0, "unfolded": 100.0} | fields, stacks=frozenset(stacks))
-        return predicted(jobs, {job.key: work for job in jobs}, SPEEDS, device)[jobs[0].key]
+        return predicted(with_work(jobs, work), SPEEDS, device)[jobs[0].key]
 
     assert seconds(GPU, "cpu", "cuda") == 15.0
     assert seconds(GPU, "cpu") == seconds(CPU, "cpu", "cuda") == 5.0
@@ -63,7 +63,5 @@ def test_windows_cost_time_where_they_are_unfolded():
     assert seconds(CPU, "cpu", **convolutions) == seconds(GPU, "cpu", **convolutions) == 100.0
 
 
-def test_the_work_of_all_jobs_is_found_by_key():
-    experiment = conftest.experiment()
-    found = work_of([experiment], Tier.SMOKE, DECLARED)
-    assert found == {job.key: Work(1e9, products=1e3) for job in experiment.jobs(Tier.SMOKE)}
+def test_the_work_of_a_job_is_that_of_its_cell():
+    assert {job.work for job in conftest.experiment().jobs(Tier.SMOKE)} == {Work(1e9, products=1e3)}

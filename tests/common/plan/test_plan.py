@@ -56,26 +56,29 @@ def test_without_a_probe_the_plan_says_what_it_assumes(toy_package, request_for,
 
 
 def test_finished_jobs_of_this_device_correct_their_experiment(toy_package, request_for, probed):
-    package, request = toy_package[0], request_for()
+    package = toy_package[0]
+    request = request_for(package)
     finish(package, request, package.experiments[0].jobs(Tier.SMOKE)[:10], seconds=3.0)
-    text = plan.plan(package, request)
+    text = plan.plan(request)
     assert rows(text)["table"] == ["table", "Table 9", "30", "10", "0", "20", "0", "60 s", "its records"]
     assert rows(text)["total"] == ["total", "30", "10", "20", "0", "60 s"]
 
 
 def test_finished_jobs_of_another_device_correct_nothing(toy_package, request_for, probed):
-    package, request = toy_package[0], request_for()
+    package = toy_package[0]
+    request = request_for(package)
     finish(package, request, package.experiments[0].jobs(Tier.SMOKE)[:10], seconds=3.0, device="NVIDIA Slide Rule")
-    found = rows(plan.plan(package, request))
+    found = rows(plan.plan(request))
     assert found["table"] == ["table", "Table 9", "30", "10", "0", "20", "0", "20 s", "the probe"]
 
 
 def test_one_experiment_corrects_no_other(toy_package, request_for, probed):
-    package, request = toy_package[0], request_for()
+    package = toy_package[0]
+    request = request_for(package)
     another = conftest.experiment("another", rates=(0.4, 0.5))
     both = replace(package, experiments=(*package.experiments, another))
     finish(both, request, package.experiments[0].jobs(Tier.SMOKE), seconds=3.0)
-    found = rows(plan.plan(both, request))
+    found = rows(plan.plan(request_for(both)))
     assert found["table"] == ["table", "Table 9", "30", "30", "0", "0", "0", "0 s"]
     assert found["another"] == ["another", "Table 9", "20", "0", "0", "20", "0", "20 s", "the probe"]
 
@@ -83,14 +86,14 @@ def test_one_experiment_corrects_no_other(toy_package, request_for, probed):
 def test_a_shared_job_is_planned_once(toy_package, request_for, probed):
     package = toy_package[0]
     twice = replace(package, experiments=(*package.experiments, conftest.experiment("again", rates=(0.1, 0.9))))
-    found = rows(plan.plan(twice, request_for()))
+    found = rows(plan.plan(request_for(twice)))
     assert found["again"] == ["again", "Table 9", "20", "0", "10", "10", "0", "10 s", "the probe"]
     assert found["total"] == ["total", "40", "0", "40", "0", "40 s"]
 
 
 def test_several_processes_share_the_rows_and_the_longest_group_bounds_the_total(toy_package, request_for, probed):
-    request = request_for(environment=Environment(torch.device("cpu"), request_for().environment.data_dir, workers=3))
-    text = plan.plan(toy_package[0], request)
+    environment = Environment(torch.device("cpu"), request_for().environment.data_dir, workers=3)
+    text = plan.plan(request_for(toy_package[0], environment=environment))
     assert rows(text)["table"][-2] == "10 s"
     assert rows(text)["total"][-1] == "20 s", "groups of 20 and 10 jobs"
     assert "times: 3 processes on" in text
@@ -131,7 +134,8 @@ def files(folder):
 
 
 def test_jobs_without_a_record_whose_group_has_a_checkpoint_are_begun(toy_package, request_for, probed):
-    package, request = toy_package[0], request_for()
+    package = toy_package[0]
+    request = request_for(package)
     jobs = package.experiments[0].jobs(Tier.SMOKE)
     finish(package, request, jobs[:3], seconds=1.0)
     leave(package, request, jobs[:7])
@@ -143,13 +147,14 @@ def test_jobs_without_a_record_whose_group_has_a_checkpoint_are_begun(toy_packag
     assert rows(text)["total"] == ["total", "40", "3", "37", "5", "37 s"]
     assert "jobs that were begun count in full, however far they came" in text
     leave(package, request, jobs[20:])
-    assert rows(plan.plan(package, request))["table"][6] == "15"
+    assert rows(plan.plan(request))["table"][6] == "15"
 
 
 def test_checkpoints_that_nothing_goes_on_from_are_not_begun_and_a_plan_leaves_all_files_alone(
     toy_package, request_for, probed, capsys
 ):
-    package, request = toy_package[0], request_for()
+    package = toy_package[0]
+    request = request_for(package)
     jobs = package.experiments[0].jobs(Tier.SMOKE)
     finish(package, request, jobs[:2], seconds=1.0)
     Store(request.results / "smoke" / "toy").path(jobs[2]).write_text("half a rec")
@@ -163,12 +168,12 @@ def test_checkpoints_that_nothing_goes_on_from_are_not_begun_and_a_plan_leaves_a
     torn.write_bytes(content.replace(rb"{\"mapping\": {}}", rb"{\"mapping\":{ }}"))
     before = files(request.results)
     assert len(before) == 8
-    assert rows(plan.plan(package, request))["table"][3:7] == ["2", "0", "28", "0"]
+    assert rows(plan.plan(request))["table"][3:7] == ["2", "0", "28", "0"]
     assert files(request.results) == before
     assert capsys.readouterr().err == ""
 
 
 def test_a_plan_writes_nothing(toy_package, request_for):
-    request = request_for()
-    plan.plan(toy_package[0], request)
+    request = request_for(toy_package[0])
+    plan.plan(request)
     assert not request.results.exists()

@@ -10,8 +10,9 @@ from common.claims.judge import Judged
 from common.claims.verdict import Finding, Verdict
 from common.errors import UsageError
 from common.experiment import Tier
-from common.report import report
 from common.report.github import annotations, job_summary, publish, warning
+from common.report.table import row, worst_first
+from tests.conftest import told
 
 FILE = "expectations/toy.yaml"
 
@@ -123,31 +124,31 @@ gate: FAILS on toy/low, toy/broken
 
 
 def test_the_summary_accounts_for_all_claims_and_lists_findings_worst_first():
-    assert job_summary(JUDGED, CLAIMS, Tier.SMOKE, "toy") == GOLDEN
+    assert job_summary(told(JUDGED, CLAIMS)) == GOLDEN
 
 
 def test_a_summary_without_findings_has_an_empty_table():
-    text = job_summary([], CLAIMS[-1:], Tier.SMOKE, "toy", limit=0)
+    text = job_summary(told([], CLAIMS[-1:]), limit=0)
     assert text.endswith("gate: FAILS, for nothing was judged\n```\n\n" + "\n".join(GOLDEN.splitlines()[9:11]) + "\n")
 
 
 def test_rows_that_do_not_fit_are_left_out_whole_and_counted():
     whole = GOLDEN.splitlines(keepends=True)
-    last = "\n2 of 6 rows are left out; all are in `smoke/toy-report/report.md` in the folder of results.\n"
+    last = "\n2 of 6 rows are left out; all are in `smoke/gate-report/report.md` in the folder of results.\n"
     shorter = "".join(whole[:-2]) + last
     size = len(shorter.encode())
-    assert job_summary(JUDGED, CLAIMS, Tier.SMOKE, "toy", limit=size) == shorter
-    assert "\n3 of 6 rows" in job_summary(JUDGED, CLAIMS, Tier.SMOKE, "toy", limit=size - 1)
+    assert job_summary(told(JUDGED, CLAIMS), limit=size) == shorter
+    assert "\n3 of 6 rows" in job_summary(told(JUDGED, CLAIMS), limit=size - 1)
     size = len(GOLDEN.encode())
-    assert job_summary(JUDGED, CLAIMS, Tier.SMOKE, "toy", limit=size) == GOLDEN
-    assert "rows are left out" in job_summary(JUDGED, CLAIMS, Tier.SMOKE, "toy", limit=size - 1)
+    assert job_summary(told(JUDGED, CLAIMS), limit=size) == GOLDEN
+    assert "rows are left out" in job_summary(told(JUDGED, CLAIMS), limit=size - 1)
 
 
 def test_ten_thousand_long_rows_in_any_script_stay_below_what_github_takes():
     sentence = "größer als 100 % — 実験は再現されました 🧪 " * 20
     judged = [judge(f"toy/{i}", Verdict.DEVIATES_LOW, sentence, gate="none") for i in range(10_000)]
     claims = [j.claim for j in judged]
-    text = job_summary(judged, claims, Tier.FULL, "toy")
+    text = job_summary(told(judged, claims, Tier.FULL, "toy"))
     row = f" | Table 9 | - | 1 ± 0.5 (3) | deviates-low |  | {sentence.strip()} |"
     lines = [line for line in text.splitlines() if line.startswith("| toy/")]
     assert lines == [f"| toy/{i}{row}" for i in range(len(lines))]
@@ -171,10 +172,10 @@ MARKUP = st.text(st.sampled_from("|\\`*_~<>&[]$# \r\n\v\x85\u2028é€🧪") | s
 def test_the_rows_that_stay_are_the_worst_and_show_their_text_within_the_limit(found, room):
     judged = [judge(f"toy/{i}", verdict, sentence, gate="reproduced") for i, (sentence, verdict) in enumerate(found)]
     claims = [j.claim for j in judged]
-    head = len(job_summary(judged, claims, Tier.SMOKE, "toy", limit=0).encode())
-    text = job_summary(judged, claims, Tier.SMOKE, "toy", limit=head + room)
+    head = len(job_summary(told(judged, claims), limit=0).encode())
+    text = job_summary(told(judged, claims), limit=head + room)
     assert len(text.encode()) <= head + room
-    expected = [[" ".join(cell.split()) for cell in report.row(j)] for j in report.worst_first(judged)]
+    expected = [[" ".join(cell.split()) for cell in row(j)] for j in worst_first(judged)]
     shown = table(text)
     assert shown == expected[: len(shown)]
     left = re.findall(r"^(\d+) of (\d+) rows are left out", text, re.MULTILINE)

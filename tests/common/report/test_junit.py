@@ -13,6 +13,7 @@ from common.claims.verdict import Finding, Verdict
 from common.experiment import Tier
 from common.package import find_packages
 from common.report.junit import REPLACEMENT, junit
+from tests.conftest import told
 
 FILE = "expectations/toy.yaml"
 
@@ -77,23 +78,23 @@ def test_the_document_has_one_test_case_a_declared_claim():
         judge(harmless, Verdict.ERROR, "no record either"),
     ]
     claims = [holds, low, never, broken, elsewhere, harmless, watched]
-    assert junit(judged, claims, Tier.SMOKE, "toy") == GOLDEN
+    assert junit(told(judged, claims)) == GOLDEN
 
 
 def test_a_claim_that_is_untestable_in_another_tier_only_is_a_test_case_of_this_one():
     there = Claim("toy/a", "p", "s", "t", "none", None, {Tier.SMOKE: Check("value", "none", "r")}, {Tier.FULL: "no"})
-    (case,) = cases(junit([judge(there, Verdict.REPRODUCED)], [there], Tier.SMOKE, "toy"))
+    (case,) = cases(junit(told([judge(there, Verdict.REPRODUCED)], [there])))
     assert [child.tag for child in case] == ["system-out"]
 
 
 def test_without_claims_the_document_is_empty():
-    top = ET.fromstring(junit([], [], Tier.FULL, "toy"))
+    top = ET.fromstring(junit(told([], [], Tier.FULL, "toy")))
     assert [(e.tag, e.get("tests")) for e in top.iter()] == [("testsuites", "0"), ("testsuite", "0")]
 
 
 def test_a_finding_that_is_missing_is_no_pass():
     with pytest.raises(KeyError):
-        junit([], [claim("lost")], Tier.SMOKE, "toy")
+        junit(told([], [claim("lost")]))
 
 
 @pytest.mark.parametrize(
@@ -107,14 +108,14 @@ def test_a_finding_that_is_missing_is_no_pass():
 )
 def test_a_package_is_the_paper_and_a_class_the_table_or_figure(id, classname):
     never = Claim(id, "p", "Sec. 4.1; Fig. 2 left", "t", "none", None, {}, {Tier.FULL: "no"})
-    (case,) = cases(junit([], [never], Tier.FULL, "toy"))
+    (case,) = cases(junit(told([], [never], Tier.FULL, "toy")))
     assert (case.get("classname"), case.get("name")) == (classname, id)
 
 
 def test_the_papers_of_this_suite_are_the_only_packages():
     claims = [claim for package in find_packages() for claim in read(path_of(package.name))]
     untested = [replace(one, checks={}, untestable=dict.fromkeys(Tier, "not here")) for one in claims]
-    found = [case.get("classname").split(".") for case in cases(junit([], untested, Tier.FULL, "gate"))]
+    found = [case.get("classname").split(".") for case in cases(junit(told([], untested, Tier.FULL, "gate")))]
     assert {package for package, _ in found} == {claim.id.split("/")[0] for claim in claims}
     assert ["freezenet", "table2"] in found
 
@@ -147,7 +148,7 @@ def test_the_document_has_what_every_reader_expects_and_nothing_else():
     claims = [claim(name) for name in ("holds", "low", "broken", "elsewhere")]
     verdicts = (Verdict.REPRODUCED, Verdict.DEVIATES_LOW, Verdict.ERROR, Verdict.NOT_RUN)
     judged = [judge(one, verdict, adjusted=0.0, against=0.0) for one, verdict in zip(claims, verdicts, strict=True)]
-    top = ET.fromstring(junit(judged, [*claims, claim("never", why="cannot be")], Tier.SMOKE, "toy", "a note"))
+    top = ET.fromstring(junit(told(judged, [*claims, claim("never", why="cannot be")], notes=["a note"])))
     fits(top)
     assert (top[0][-1].tag, top[0][-1].text) == ("system-out", "a note")
     assert [child.tag for case in top.iter("testcase") for child in case] == [
@@ -176,7 +177,7 @@ def test_counts_are_those_of_the_test_cases_and_failures_those_that_block(outcom
         for c, (_, verdict, (against, adjusted), watch) in zip(claims, outcomes, strict=True)
     ]
     claims += [claim(f"never-{i}", why="cannot be") for i in range(untestable)]
-    document = junit(judged, claims, Tier.SMOKE, "toy")
+    document = junit(told(judged, claims))
     top = ET.fromstring(document)
     (suite,) = top
     assert [case.get("name") for case in suite] == [c.id for c in claims]
@@ -199,7 +200,7 @@ def document_of(text):
         judge(passes, Verdict.REPRODUCED, text),
         judge(claims[2], Verdict.NOT_RUN, text),
     ]
-    return junit(judged, claims, Tier.SMOKE, text)
+    return junit(told(judged, claims, name=text))
 
 
 def forbidden(character):

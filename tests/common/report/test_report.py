@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+from common.console import console, summary
+from common.markdown import markdown, table_cell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -11,12 +13,14 @@ from common.claims.judge import Judged, all_at_once, check_claims, fails
 from common.claims.results import Results
 from common.claims.verdict import Finding, Verdict
 from common.errors import UsageError
-from common.experiment import DECLARED, Job, Metrics, Tier
+from common.experiment import Job, Metrics, Tier
 from common.provenance import provenance
-from common.report import report
+from common.report.files import write
 from common.report.junit import junit
+from common.report.table import HEADERS, ORDER, compares, row, worst_first
 from common.run.record import Record
 from tests import conftest
+from tests.conftest import told
 
 
 def claim(name, check=None, reported=None, unit="fraction"):
@@ -47,7 +51,7 @@ def judged():
         for cell, scores in SCORES.items()
         for seed, score in enumerate(scores)
     }
-    results = Results({"table": conftest.experiment(seeds=2)}, Tier.SMOKE, DECLARED, records, {})
+    results = Results(conftest.study_of(conftest.experiment(seeds=2)), records)
     return all_at_once(check_claims(CLAIMS, results))
 
 
@@ -63,20 +67,20 @@ LOW = (
 
 
 def test_the_summary_accounts_for_every_claim(judged):
-    assert report.summary(judged, CLAIMS, Tier.SMOKE) == SUMMARY
+    assert summary(told(judged, CLAIMS)) == SUMMARY
     assert fails(judged)
 
 
 def test_the_console_lists_what_was_judged_worst_first(judged):
-    lines = report.console(judged, width=400).splitlines()
-    assert lines[0].split() == list(report.HEADERS)
+    lines = console(judged, width=400).splitlines()
+    assert lines[0].split() == list(HEADERS)
     assert [line.split()[0] for line in lines[2:]] == ["toy/broken", "toy/low", "toy/holds", "toy/weak"]
     assert lines[3] == f"toy/low     Table 9   -        50.00 % ± 0.00 points (2)   deviates-low  BLOCKS  {LOW}"
     assert lines[2].split()[:8] == ["toy/broken", "Table", "9", "-", "-", "error", "BLOCKS", "job"]
 
 
 def test_a_narrow_console_wraps_the_last_column_only(judged):
-    lines = report.console(judged, width=80).splitlines()
+    lines = console(judged, width=80).splitlines()
     start = lines[0].index("why")
     assert all(len(line) <= start + 40 for line in lines)
     low = next(i for i, line in enumerate(lines) if line.startswith("toy/low"))
@@ -86,7 +90,7 @@ def test_a_narrow_console_wraps_the_last_column_only(judged):
 
 
 def test_the_report_in_markdown(judged):
-    text = report.markdown(judged, CLAIMS, Tier.SMOKE, "toy")
+    text = markdown(told(judged, CLAIMS))
     assert text.startswith(
         "# toy, smoke tier\n\nSmoke runs on tiny data: these verdicts say whether an effect shows there, "
         f"not what the paper's numbers are.\n\n```\n{SUMMARY}\n```\n\n| claim "
@@ -97,7 +101,7 @@ def test_the_report_in_markdown(judged):
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| toy/")]
     assert rows == [f"toy/{name}" for name in ("broken", "low", "holds", "weak", "elsewhere", "never")]
     assert text.endswith("\n\n## Not testable in smoke\n\n" + _table("toy/never", "needs a &#124; large machine"))
-    assert "tiny data" not in report.markdown([], CLAIMS, Tier.FULL, "toy")
+    assert "tiny data" not in markdown(told([], CLAIMS, Tier.FULL, "toy"))
 
 
 def _table(name, why):
@@ -106,11 +110,11 @@ def _table(name, why):
 
 
 def test_the_report_in_json(judged, tmp_path, monkeypatch):
-    monkeypatch.setattr(report, "provenance", lambda: {"commit": "abc"})
-    report.write(judged, CLAIMS, Tier.SMOKE, "toy", tmp_path)
+    monkeypatch.setattr("common.report.files.provenance", lambda: {"commit": "abc"})
+    write(told(judged, CLAIMS), tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["junit.xml", "report.json", "report.md"]
-    assert (tmp_path / "report.md").read_text(encoding="utf-8") == report.markdown(judged, CLAIMS, Tier.SMOKE, "toy")
-    assert (tmp_path / "junit.xml").read_text(encoding="utf-8") == junit(judged, CLAIMS, Tier.SMOKE, "toy")
+    assert (tmp_path / "report.md").read_text(encoding="utf-8") == markdown(told(judged, CLAIMS))
+    assert (tmp_path / "junit.xml").read_text(encoding="utf-8") == junit(told(judged, CLAIMS))
     found = json.loads((tmp_path / "report.json").read_text(), parse_constant=pytest.fail)
     claims = found.pop("claims")
     assert found == {
@@ -150,7 +154,7 @@ def test_the_report_in_json(judged, tmp_path, monkeypatch):
 def test_a_report_that_cannot_be_written_is_refused(judged, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UsageError, match="file cannot be written"):
-        report.write(judged, CLAIMS, Tier.SMOKE, "toy", tmp_path / "file")
+        write(told(judged, CLAIMS), tmp_path / "file")
 
 
 OUTCOMES = st.tuples(st.sampled_from(["none", "no-deviation", "reproduced"]), st.sampled_from(list(Verdict)))
@@ -169,7 +173,7 @@ def judge_all(outcomes):
 def test_no_claim_goes_missing_and_the_word_of_the_gate_fits(outcomes, untestable):
     claims, judged = judge_all(outcomes)
     claims += [claim(f"never-{i}") for i in range(untestable)]
-    account, evaluated, gate = report.summary(judged, claims, Tier.SMOKE).splitlines()
+    account, evaluated, gate = summary(told(judged, claims)).splitlines()
     declared, run, missing, never = (int(word) for word in account.split() if word.isdigit())
     assert declared == len(claims) == run + missing + never
     assert (missing, never) == (sum(verdict is Verdict.NOT_RUN for _, verdict in outcomes), untestable)
@@ -181,9 +185,9 @@ def test_no_claim_goes_missing_and_the_word_of_the_gate_fits(outcomes, untestabl
 @given(st.lists(OUTCOMES))
 def test_worst_first_is_a_stable_sort_with_what_blocks_at_the_head(outcomes):
     _, judged = judge_all(outcomes)
-    found = report.worst_first(judged)
+    found = worst_first(judged)
     assert sorted(map(id, found)) == sorted(map(id, judged))
-    ranks = [(not j.blocks, report._ORDER.index(j.finding.verdict)) for j in found]
+    ranks = [(not j.blocks, ORDER.index(j.finding.verdict)) for j in found]
     assert ranks == sorted(ranks)
     for rank in set(ranks):
         same = [int(j.claim.id.removeprefix("toy/")) for j, r in zip(found, ranks, strict=True) if r == rank]
@@ -193,7 +197,7 @@ def test_worst_first_is_a_stable_sort_with_what_blocks_at_the_head(outcomes):
 def test_a_run_in_which_all_gating_claims_hold_passes():
     claims, judged = judge_all([("reproduced", Verdict.REPRODUCED), ("none", Verdict.ERROR)])
     assert not fails(judged)
-    assert report.summary(judged, claims, Tier.SMOKE).endswith("\ngate: passes, none of 1 gating claims fails")
+    assert summary(told(judged, claims)).endswith("\ngate: passes, none of 1 gating claims fails")
 
 
 def test_what_deviates_without_blocking_is_on_the_list_to_watch():
@@ -203,14 +207,14 @@ def test_what_deviates_without_blocking_is_on_the_list_to_watch():
     judged = all_at_once(
         [Judged(c, check, Finding(Verdict.DEVIATES_LOW, "s", against=q)) for c, q in zip(found, p, strict=True)]
     )
-    assert report.summary(judged, found, Tier.SMOKE).splitlines()[2:] == ["watch: toy/0", "gate: FAILS on toy/1"]
-    assert [report.row(j)[5] for j in judged[:3]] == ["watch", "BLOCKS", "gates"]
-    assert [j.claim.id for j in report.worst_first(judged)][:2] == ["toy/1", "toy/0"]
+    assert summary(told(judged, found)).splitlines()[2:] == ["watch: toy/0", "gate: FAILS on toy/1"]
+    assert [row(j)[5] for j in judged[:3]] == ["watch", "BLOCKS", "gates"]
+    assert [j.claim.id for j in worst_first(judged)][:2] == ["toy/1", "toy/0"]
 
 
 def test_a_run_that_judged_nothing_fails():
     claims, judged = judge_all([("reproduced", Verdict.NOT_RUN)])
-    assert report.summary(judged, claims, Tier.SMOKE) == (
+    assert summary(told(judged, claims)) == (
         "1 claims declared = 0 evaluated + 1 not run + 0 untestable in smoke\n"
         "evaluated: none\ngate: FAILS, for nothing was judged"
     )
@@ -219,23 +223,23 @@ def test_a_run_that_judged_nothing_fails():
 def test_the_papers_number_stands_only_beside_what_is_measured_against_it():
     paper = Reported(0.8, None, None, 5, 0.01)
     quantity = Quantity("table", "score", {})
-    assert report.compares(Check("value", "none", "r", quantity, margin=0.1), paper)
-    assert not report.compares(Check("value", "none", "r", quantity, expected=0.8, margin=0.1), paper)
-    assert report.compares(Check("exact", "none", "r", quantity, equals=0.8), paper)
-    assert not report.compares(Check("exact", "none", "r", quantity, at_least=0.8), paper)
-    assert not report.compares(Check("order", "none", "r", above=quantity, below=0.5), paper)
+    assert compares(Check("value", "none", "r", quantity, margin=0.1), paper)
+    assert not compares(Check("value", "none", "r", quantity, expected=0.8, margin=0.1), paper)
+    assert compares(Check("exact", "none", "r", quantity, equals=0.8), paper)
+    assert not compares(Check("exact", "none", "r", quantity, at_least=0.8), paper)
+    assert not compares(Check("order", "none", "r", above=quantity, below=0.5), paper)
 
 
 def test_what_is_not_the_same_in_all_records_is_named_in_the_report(judged, tmp_path):
     origins = {"torch": {"2.13.0": 2, "2.15.0": 30}, "numpy": {"2.4.6": 32}, "device": {"cpu": 16, "NVIDIA |": 16}}
     lines = ["records differ in torch: 2.15.0 (30), 2.13.0 (2)", "records differ in device: cpu (16), NVIDIA | (16)"]
-    report.write(judged, CLAIMS, Tier.SMOKE, "toy", tmp_path, origins)
+    write(told(judged, CLAIMS, origins=origins), tmp_path)
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert all(f"**{report.table_cell(line)}.**\n" in text for line in lines)
+    assert all(f"**{table_cell(line)}.**\n" in text for line in lines)
     assert "numpy" not in text
     found = json.loads((tmp_path / "report.json").read_text())["provenance"]
     assert found == {"report": provenance(), "records": origins}
     junit = (tmp_path / "junit.xml").read_text(encoding="utf-8")
     assert "<system-out>{}\n{}</system-out>".format(*lines) in junit
     for one in ({}, {"torch": {"2.15.0": 32}}):
-        assert "records differ" not in report.markdown(judged, CLAIMS, Tier.FULL, "toy", one)
+        assert "records differ" not in markdown(told(judged, CLAIMS, Tier.FULL, origins=one))

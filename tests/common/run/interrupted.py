@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from common.experiment import DECLARED, Experiment, Grid, Tier
+from common.experiment import Experiment, Grid, Tier
 from common.machine import set_up
 from common.models.architecture import architecture
 from common.models.grouped import grouped_cnn
@@ -24,6 +24,7 @@ from common.package import Package
 from common.provenance import provenance
 from common.reproduce import Request, train
 from common.run.call import Environment
+from common.study import study
 from common.train.checkpoint import CheckpointFile
 from common.train.schedules import DropAtEpochs
 from papers.fast import settings as fast
@@ -144,8 +145,8 @@ def run(loop: str, folder: Path, every: float | None) -> None:
     procedure, cells = LOOPS[loop]
     experiment = Experiment("table", "Table 9", procedure, full=Grid(cells, SEEDS))
     environment = Environment(HERE, NO_DATA, checkpoint_seconds=every)
-    request = Request(Tier.FULL, (), DECLARED, folder, environment)
-    if train(Package("toy", (experiment,), lambda results, folder: []), (experiment,), request):
+    package = Package("toy", (experiment,), lambda results: [])
+    if train(Request(study(package, Tier.FULL), folder, environment)):
         raise RuntimeError("a job failed")
 
 

@@ -10,9 +10,16 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 STACKS = Work(memory=100.0, stacks=frozenset({"cpu", "cuda"}))
 
 
+def with_work(jobs, work):
+    """Return the jobs, which say that they ask for so much."""
+    for job in jobs:
+        vars(job)["work"] = work
+    return jobs
+
+
 def sizes(work, device, seeds=50):
     jobs = conftest.experiment(seeds=seeds).jobs(Tier.SMOKE)
-    found = list(groups(jobs, {job.key: work for job in jobs}, device))
+    found = list(groups(with_work(jobs, work), device))
     assert [job for group in found for job in group] == jobs
     return [len(group) for group in found]
 
@@ -54,8 +61,9 @@ def test_what_a_gpu_takes_fits_its_memory(memory):
 def test_the_largest_job_decides(memory):
     memory(10_000)
     jobs = conftest.experiment(seeds=30).jobs(Tier.SMOKE)
-    work = {job.key: STACKS for job in jobs} | {jobs[7].key: STACKS * 1 + Work(memory=400.0)}
-    assert [len(group) for group in groups(jobs, work, GPU)] == [15] * 12
+    with_work(jobs, STACKS)
+    with_work(jobs[7:8], STACKS * 1 + Work(memory=400.0))
+    assert [len(group) for group in groups(jobs, GPU)] == [15] * 12
 
 
 def test_jobs_of_two_settings_are_kept_apart():
@@ -64,5 +72,4 @@ def test_jobs_of_two_settings_are_kept_apart():
         type(job)(job.procedure, type(job.cell)(job.cell.method, job.cell.rate, conftest.Setting("other")), job.seed)
         for job in second
     ]
-    work = {job.key: STACKS for job in [*first, *other]}
-    assert [len(group) for group in groups([*first, *other], work, CPU)] == [6, 12]
+    assert [len(group) for group in groups(with_work([*first, *other], STACKS), CPU)] == [6, 12]

@@ -36,7 +36,7 @@ def test_a_second_process_is_refused_by_name_until_the_first_is_gone_however_it_
     process, folder = another
     package, _ = toy_package
     with pytest.raises(UsageError) as caught:
-        reproduce(package, request_for())
+        reproduce(request_for(package))
     assert str(caught.value) == (
         f"results folder {folder} is in use by process {process.pid} on {platform.node()}; "
         "wait for it, or name another with --results"
@@ -45,17 +45,17 @@ def test_a_second_process_is_refused_by_name_until_the_first_is_gone_however_it_
     assert not list(folder.glob("*.json"))
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert reproduce(package, request_for()) == 0
+    assert reproduce(request_for(package)) == 0
 
 
 def test_another_folder_can_be_used_meanwhile(another, toy_package, request_for, tmp_path):
     package, _ = toy_package
-    assert reproduce(package, request_for(results=tmp_path / "others")) == 0
+    assert reproduce(request_for(package, results=tmp_path / "others")) == 0
 
 
 def test_records_can_be_judged_while_another_process_trains(another, toy_package, request_for):
     package, _ = toy_package
-    assert reproduce(package, request_for(train=False)) == 1
+    assert reproduce(request_for(package, train=False)) == 1
 
 
 def test_what_a_killed_process_was_writing_is_cleared_away_and_nothing_else(tmp_path):

@@ -213,7 +213,7 @@ def test_checkpoints_of_another_device_other_seeds_or_other_experiments_are_left
     toy_package, request_for, capsys
 ):
     package, _ = toy_package
-    request = request_for()
+    request = request_for(package)
     run(package, request, Interrupted())  # makes the folders
     for path in (request.results / request.tier / "toy").glob("*.json"):
         path.unlink()
@@ -243,7 +243,7 @@ def test_checkpoints_of_another_device_other_seeds_or_other_experiments_are_left
 
 def test_a_checkpoint_whose_jobs_are_all_recorded_is_cleared_away(toy_package, request_for):
     package, _ = toy_package
-    request = request_for()
+    request = request_for(package)
     run(package, request, Interrupted())
     jobs = package_of(package, Interrupted()).experiments[0].jobs(Tier.SMOKE)
     owner = Owner("toy", jobs[0].procedure.code, "cpu", tuple(job.key for job in jobs))
@@ -271,7 +271,7 @@ def test_a_checkpoint_whose_owner_was_altered_is_deleted_by_name(toy_package, re
 
 def test_a_checkpoint_of_two_settings_is_deleted_for_its_jobs_do_not_run_together(toy_package, request_for, capsys):
     package, _ = toy_package
-    request = request_for()
+    request = request_for(package)
     experiment = package_of(package, Interrupted()).experiments[0]
     cells = [conftest.Cell("a", 0.1), conftest.Cell("a", 0.1, conftest.Setting("other"))]
     experiment = replace(experiment, smoke=Grid(cells))
@@ -297,7 +297,7 @@ def test_a_checkpoint_of_other_code_under_the_same_name_is_not_gone_on_from(tmp_
 
 def test_jobs_that_two_checkpoints_name_run_once(toy_package, request_for):
     package, _ = toy_package
-    request = request_for()
+    request = request_for(package)
     run(package, request, Interrupted())
     for path in (request.results / request.tier / "toy").glob("*.json"):
         path.unlink()
@@ -317,7 +317,7 @@ def test_jobs_that_two_checkpoints_name_run_once(toy_package, request_for):
 def test_a_group_that_fails_leaves_no_checkpoint(toy_package, request_for):
     package, _ = toy_package
     conftest.BROKEN.add(("b", 0))
-    assert reproduce(package, request_for()) == 1
+    assert reproduce(request_for(package)) == 1
     assert checkpoints(request_for()) == []
 
 

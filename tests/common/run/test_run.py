@@ -13,7 +13,6 @@ from common.run.resume import CHECKPOINTS
 from common.run.run import _run_group_of, run_group, run_missing, together
 from common.run.workers import cause_of
 from common.train.checkpoint import owner_of
-from common.work import Work
 from tests import conftest, runs
 
 SIZES = []
@@ -259,8 +258,8 @@ class InProcesses:
             for seed in range(3)
         ]
         self.store, self.environment = store, Environment(torch.device("cpu"), data, workers=2)
-        work, seconds = {job.key: Work() for job in self.jobs}, {job.key: 1.0 for job in self.jobs}
-        self.errors = run_missing(self.jobs, work, seconds, store, self.environment)
+        seconds = {job.key: 1.0 for job in self.jobs}
+        self.errors = run_missing(self.jobs, seconds, store, self.environment)
         self.lines = capsys.readouterr().err.splitlines()
 
     def recorded(self):

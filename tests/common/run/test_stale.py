@@ -42,10 +42,12 @@ def test_records_of_other_settings_are_found_and_no_others(store, monkeypatch):
     (store.folder / "notes.json").write_text("[]")
     (store.folder / "half.json").write_text("half a rec")
     (store.folder / "folder.json").mkdir()
-    assert stale([table, OTHER], "smoke", store) == sorted(gone)
-    assert stale([table], "smoke", store) == sorted(gone + other)
+    assert stale(conftest.study_of(table, OTHER), store) == sorted(gone)
+    assert stale(conftest.study_of(table), store) == sorted(gone + other)
     monkeypatch.setattr("common.experiment.code_hash", lambda module: "other code")
-    assert stale([table, OTHER], "smoke", store) == sorted(gone), "a record of other code is due again, not stale"
+    assert stale(conftest.study_of(table, OTHER), store) == sorted(gone), (
+        "a record of other code is due again, not stale"
+    )
 
 
 def test_records_of_another_length_are_of_today(store):
@@ -54,8 +56,8 @@ def test_records_of_another_length_are_of_today(store):
     lengths = [Job(table.procedure, LongCell("a", 0.1), 0, scale) for scale in (1.0, 0.5, 0.25)]
     write(store, *lengths)
     old = write(store, Job(table.procedure, LongCell("c", 0.1), 0, 0.5))
-    assert stale([table], "smoke", store) == old
-    assert stale([table.at_scale(0.5)], "smoke", store) == old
+    assert stale(conftest.study_of(table), store) == old
+    assert stale(conftest.study_of(table.at_scale(0.5)), store) == old
 
 
 def _package():
@@ -65,9 +67,9 @@ def _package():
 
 
 def test_where_there_are_none_nothing_is_said(store):
-    assert stale([conftest.experiment()], "smoke", store) == []
-    assert mention([], store.folder) == ""
-    assert stale([conftest.experiment()], "smoke", Store(store.folder / "none")) == []
+    assert stale(conftest.study_of(conftest.experiment()), store) == []
+    assert mention([], store) == ""
+    assert stale(conftest.study_of(conftest.experiment()), Store(store.folder / "none")) == []
 
 
 def test_a_run_and_a_plan_say_how_many_there_are_and_a_prune_deletes_them(
@@ -98,7 +100,7 @@ def test_no_record_is_deleted_while_another_process_trains(store):
     table = conftest.experiment()
     of_other_settings(store, 0)
     with held(store.folder), pytest.raises(UsageError, match="is in use by"):
-        prune([table], "smoke", store)
-    assert len(stale([table], "smoke", store)) == 1
-    assert prune([table], "smoke", Store(store.folder / "none")).startswith("there are no records in")
+        prune(conftest.study_of(table), store)
+    assert len(stale(conftest.study_of(table), store)) == 1
+    assert prune(conftest.study_of(table), Store(store.folder / "none")).startswith("there are no records in")
     assert not (store.folder / "none").exists()

@@ -7,7 +7,7 @@ from common.claims.claim import Check, Claim, Quantity
 from common.claims.judge import Judged, check_claims
 from common.claims.results import Results
 from common.claims.verdict import Finding, Verdict
-from common.experiment import DECLARED, Metrics, Tier
+from common.experiment import Metrics, Tier
 from common.run.record import Record
 from common.tools.accepted import Accepted, Numbers
 from common.tools.baseline import UNKNOWN, compare, differences, flips, numbers_of, scatter
@@ -282,7 +282,7 @@ def read(change=lambda made, cell, seed: made):
         )
         for job in CELLS.jobs(Tier.SMOKE)
     }
-    results = Results({"table": CELLS}, Tier.SMOKE, DECLARED, records, {})
+    results = Results(conftest.study_of(CELLS), records)
     (found,) = check_claims([CLAIM], results)
     return numbers_of(found, results)
 
@@ -350,7 +350,7 @@ def test_which_record_has_which_circumstances_counts():
 
 @pytest.mark.parametrize(("experiments", "verdict"), [({}, Verdict.NOT_RUN), ({"table": CELLS}, Verdict.ERROR)])
 def test_errors_and_what_was_not_run_have_no_numbers(experiments, verdict):
-    results = Results(experiments, Tier.SMOKE, DECLARED, {}, {})
+    results = Results(conftest.study_of(*experiments.values()))
     (found,) = check_claims([CLAIM], results)
     assert numbers_of(found, results) == Numbers(verdict, {}, {}, "")
 

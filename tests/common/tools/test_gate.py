@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 
 from common.claims.verdict import Verdict
-from common.experiment import DECLARED, Tier
+from common.experiment import Tier
 from common.provenance import provenance
 from common.report import report
 from common.reproduce import reproduce
 from common.run.expand import expand
 from common.run.record import Store
+from common.study import study
 from common.tools import accepted, gate
 from common.tools.accepted import Numbers
 from tests import conftest
@@ -23,8 +24,8 @@ from tests import conftest
 def world(toy_package, request_for, monkeypatch, tmp_path):
     """A finished, green run of the toy package, and the gate over it."""
     package, path = toy_package
-    request = request_for()
-    assert reproduce(package, request) == 0
+    request = request_for(package)
+    assert reproduce(request) == 0
     monkeypatch.setattr("common.tools.gate.find_packages", lambda named=(): [package])
     return World(package, path, Store(request.results / "smoke" / "toy"), tmp_path / "baseline.json")
 
@@ -37,7 +38,7 @@ class World:
 
     @property
     def jobs(self):
-        return expand(self.package.experiments, Tier.SMOKE, DECLARED)
+        return expand(study(self.package, Tier.SMOKE))
 
     def gate(self, *arguments):
         return gate.main(["--results", str(self.store.folder.parent.parent), *arguments])

@@ -25,6 +25,7 @@ from papers.fast.settings import (
     Cell,
     spread,
 )
+from tests.conftest import study_of
 
 CHECKPOINTS = (0, 1, 2, 3, 5, 8, 13)
 SEEDS = 3
@@ -57,7 +58,7 @@ def results(*names, seeds=SEEDS, **fields):
     replicates = Replicates(0, seeds)
     jobs = [job for name in names for job in TRAINED[name].jobs(Tier.SMOKE, replicates)]
     records = {job: record(job.cell, job.seed, **fields) for job in jobs}
-    return Results({name: TRAINED[name] for name in names}, Tier.SMOKE, replicates, records, {})
+    return Results(study_of(*(TRAINED[name] for name in names), replicates=replicates), records)
 
 
 def drawn(name, setting, **fields):

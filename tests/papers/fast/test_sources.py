@@ -157,7 +157,7 @@ def test_a_pretrained_network_keeps_its_own_classifier_and_sees_resized_images(m
         return nn.Flatten(), nn.Linear(7, 1000)
 
     monkeypatch.setattr(sources, "backbone", backbone)
-    source = source_of(setting, replace(CALL, weights_dir=folder))
+    source = source_of(setting, replace(CALL, weights=folder))
     assert asked == [(setting.network, folder or CALL.data_dir / "weights")]
     assert isinstance(source.extractor[0], ImageNetInput)
     assert source.extractor[0].side == side

@@ -6,6 +6,7 @@ from common.report.figures import draw
 from common.run.record import Record
 from papers.freezenet.figures import FIGURES, Plot, drawings
 from papers.freezenet.reproduce import EXPERIMENTS
+from tests.conftest import study_of
 
 SHOWN = {e.name: e for e in EXPERIMENTS if e.name in {plot.experiment for plot in FIGURES}}
 SCALARS = {plot.metric for plot in FIGURES if isinstance(plot, Plot)}
@@ -19,7 +20,7 @@ def results(*names):
     for number, job in enumerate(jobs):
         scalars = dict.fromkeys(SCALARS, 0.5 + 0.001 * number) | {"q_beta": 0.9}
         records[job] = Record(Metrics(scalars, {key: [0.1, 0.2 + 0.001 * number] for key in CURVES}), 1.0, {})
-    return Results({name: SHOWN[name] for name in names}, Tier.SMOKE, replicates, records, {})
+    return Results(study_of(*(SHOWN[name] for name in names), replicates=replicates), records)
 
 
 def test_complete_records_give_one_picture_a_figure(tmp_path):

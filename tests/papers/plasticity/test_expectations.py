@@ -1,10 +1,11 @@
 import pytest
 
-from common.claims.claim import Claim, path_of
+from common.claims.claim import Claim
 from common.claims.declared import require_fit
-from common.claims.read import read
+from common.claims.read import path_of, read
+from common.claims.results import Results
 from common.experiment import Tier
-from common.reproduce import aggregate_nothing
+from common.study import study
 from papers.plasticity.reproduce import PACKAGE
 
 
@@ -21,7 +22,7 @@ def test_all_claims_of_the_paper_are_there_once(claims: list[Claim]) -> None:
 
 @pytest.mark.parametrize("tier", Tier)
 def test_claims_and_experiments_fit_each_other(claims: list[Claim], tier: Tier) -> None:
-    require_fit(claims, aggregate_nothing(PACKAGE, tier), "expectations/plasticity.yaml")
+    require_fit(claims, Results(study(PACKAGE, tier)), "expectations/plasticity.yaml")
 
 
 def test_no_claim_reports_a_number_since_the_paper_prints_none(claims: list[Claim]) -> None:

@@ -12,6 +12,7 @@ from common.run.record import Record
 from papers.plasticity.figures import PLOTS, biased_epochs, drawings, keeping_first, mean_and_deviation, picture
 from papers.plasticity.procedures import TRAINING
 from papers.plasticity.reproduce import PACKAGE
+from tests.conftest import study_of
 
 SEEDS = 3
 EXPERIMENTS = {e.name: e for e in PACKAGE.experiments}
@@ -57,7 +58,7 @@ def results(*names, seeds=SEEDS, tier=Tier.SMOKE):
     replicates = Replicates(0, seeds)
     jobs = [job for name in names for job in EXPERIMENTS[name].jobs(tier, replicates)]
     records = {job: record(job.cell, job.seed) for job in jobs}
-    return Results({name: EXPERIMENTS[name] for name in names}, tier, replicates, records, {})
+    return Results(study_of(*(EXPERIMENTS[name] for name in names), tier=tier, replicates=replicates), records)
 
 
 def cells(name, tier=Tier.SMOKE):
@@ -330,6 +331,6 @@ def test_lengths_are_those_at_the_scale_of_the_cells():
     arms = tuple(replace(cell, scale=0.5) for cell in experiment.smoke.cells)
     shorter = replace(experiment, smoke=replace(experiment.smoke, cells=arms))
     records = {job: record(job.cell, job.seed) for job in shorter.jobs(Tier.SMOKE, Replicates(0, SEEDS))}
-    _, lines = axes_of("fig2", Results({"fig2": shorter}, Tier.SMOKE, Replicates(0, SEEDS), records, {}))
+    _, lines = axes_of("fig2", Results(study_of(shorter, replicates=Replicates(0, SEEDS)), records))
     assert lines["warm start"].get_xdata().tolist() == [0, *(cell.scaled(cell.pretraining) for cell in arms[1:])]
     assert all(cell.scaled(cell.pretraining) == cell.pretraining // 2 for cell in arms)

@@ -2,11 +2,12 @@ from collections import Counter
 
 import pytest
 
-from common.claims.claim import Claim, path_of
+from common.claims.claim import Claim
 from common.claims.declared import require_fit
-from common.claims.read import read
+from common.claims.read import path_of, read
+from common.claims.results import Results
 from common.experiment import Tier
-from common.reproduce import aggregate_nothing
+from common.study import study
 from papers.sequential_learning.reproduce import PACKAGE
 
 
@@ -22,7 +23,7 @@ def test_all_claims_of_both_papers_are_there_once(claims: list[Claim]) -> None:
 
 @pytest.mark.parametrize("tier", Tier)
 def test_claims_and_experiments_fit_each_other(claims: list[Claim], tier: Tier) -> None:
-    require_fit(claims, aggregate_nothing(PACKAGE, tier), "expectations/sequential_learning.yaml")
+    require_fit(claims, Results(study(PACKAGE, tier)), "expectations/sequential_learning.yaml")
 
 
 def test_every_printed_number_is_there(claims: list[Claim]) -> None:

@@ -18,6 +18,7 @@ from papers.sequential_learning.frozen_weights.figures import number
 from papers.sequential_learning.frozen_weights.table1 import DENSE
 from papers.sequential_learning.nuisances import equal_positions, tasks_along
 from papers.sequential_learning.reproduce import PACKAGE
+from tests.conftest import study_of
 
 SEEDS, EPOCHS, INTERFACES = 3, 4, 3
 EXPERIMENTS = {e.name: e for e in PACKAGE.experiments}
@@ -59,7 +60,7 @@ def results(*names, seeds=SEEDS, tier=Tier.SMOKE):
     replicates = Replicates(0, seeds)
     jobs = [(name, job) for name in names for job in EXPERIMENTS[name].jobs(tier, replicates)]
     records = {job: record(name, job.cell, job.seed) for name, job in jobs}
-    return Results({name: EXPERIMENTS[name] for name in names}, tier, replicates, records, {})
+    return Results(study_of(*(EXPERIMENTS[name] for name in names), tier=tier, replicates=replicates), records)
 
 
 @cache

@@ -456,7 +456,7 @@ def test_ends_are_measured_for_each_run_as_it_would_be_alone():
         assert ends["sensitivity"][run].item() == pytest.approx(slope, rel=1e-3)
 
 
-WEIGHTS = replace(CALL, weights_dir=Path("weights of ImageNet"))
+WEIGHTS = replace(CALL, weights=Path("weights of ImageNet"))
 
 
 @pytest.fixture
