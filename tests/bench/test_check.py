@@ -11,9 +11,9 @@ from common.claims.results import Results
 from common.experiment import Experiment, Metrics, Tier
 from common.run.record import Record
 from common.work import Work
+from tests.conftest import study_of
 
 CLAIMS, SEEDS = 500, 15
-from tests.conftest import study_of
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def test_a_driver_too_old_for_the_wheel_is_one_line_and_code_2(full_toy, tmp_pat
 def test_jobs_are_told_where_data_and_weights_are(toy_package, tmp_path, monkeypatch):
     package, _ = toy_package
     told = []
-    monkeypatch.setattr("common.cli.reproduce", lambda package, request: told.append(request.environment) or 0)
+    monkeypatch.setattr("common.cli.reproduce", lambda request: told.append(request.environment) or 0)
     (tmp_path / "w").mkdir()
     main(package, ["--data-dir", str(tmp_path)])
     main(package, ["--data-dir", str(tmp_path), "--weights-dir", str(tmp_path / "w")])
@@ -182,7 +182,7 @@ def test_the_full_tier_takes_a_gpu_where_there_is_one_and_says_where_there_is_no
     seen = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
     monkeypatch.setattr("common.cli.require", lambda device: None)
-    monkeypatch.setattr("common.cli.reproduce", lambda package, request: seen.append(request.environment.device.type))
+    monkeypatch.setattr("common.cli.reproduce", lambda request: seen.append(request.environment.device.type))
     for arguments in (["--tier", "full"], ["--tier", "smoke"], ["--tier", "full", "--device", "cpu"]):
         main(full_toy, arguments)
     assert seen == ["cuda" if there else "cpu", "cpu", "cpu"]
@@ -257,7 +257,7 @@ def test_a_report_of_records_from_two_devices_names_them(toy_package, tmp_path, 
     main(package, ["--results", str(results)])
     assert "records differ" not in capsys.readouterr().out
     next((results / "smoke" / "toy").glob("*.json")).unlink()
-    monkeypatch.setattr("common.run.run._device", lambda environment: "NVIDIA Slide Rule")
+    monkeypatch.setattr("common.run.recording._device", lambda device: "NVIDIA Slide Rule")
     main(package, ["--results", str(results)])
     line = "records differ in device: cpu (29), NVIDIA Slide Rule (1)"
     assert line in capsys.readouterr().out.splitlines()
@@ -331,7 +331,7 @@ def test_options_that_leave_nothing_out_make_the_complete_report(toy_package, tm
 
 def test_workers_train_as_many_at_once_as_asked_for(toy_package, tmp_path, capsys, monkeypatch):
     told = []
-    monkeypatch.setattr("common.cli.reproduce", lambda package, request: told.append(request.environment) or 0)
+    monkeypatch.setattr("common.cli.reproduce", lambda request: told.append(request.environment) or 0)
     monkeypatch.setattr("common.cli.workers_on", lambda device: 7)
     for options in ([], ["--workers", "3"]):
         assert main(toy_package[0], options) == 0

@@ -159,7 +159,7 @@ def test_an_interrupted_run_keeps_what_is_done(toy_package, request_for, monkeyp
 
     stopped = conftest.experiment(run=interrupted)
     with pytest.raises(KeyboardInterrupt):
-        reproduce(type(package)("toy", (stopped,), package.figures), request_for())
+        reproduce(request_for(type(package)("toy", (stopped,), package.figures)))
     assert len(records(request_for())) == 7
 
 
@@ -188,7 +188,7 @@ def test_shared_jobs_run_once(toy_package, request_for):
     package, path = toy_package
     path.write_text(path.read_text() + claim_about("twin", 0.1))
     twin = conftest.experiment("twin")
-    reproduce(type(package)("toy", (*package.experiments, twin), package.figures), request_for())
+    reproduce(request_for(type(package)("toy", (*package.experiments, twin), package.figures)))
     assert len(conftest.CALLS) == 30
 
 

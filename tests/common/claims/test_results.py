@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from common.claims.results import Failed
+from common.claims.results import Failed, Results
 from common.experiment import NOTHING, Replicates
 from tests.common.toy import RATES, one, results
 
@@ -13,8 +13,8 @@ def test_an_experiment_is_complete_where_all_that_was_asked_for_has_a_record():
     assert whole.complete("table")
     assert not whole.complete("other")
     assert not results({**numbers, ("b", 0.3): [0.1, None]}).complete("table")
-    assert replace(whole, replicates=Replicates(count=1)).complete("table")
-    assert not replace(whole, replicates=Replicates(count=3)).complete("table")
+    assert Results(replace(whole.study, replicates=Replicates(count=1)), whole.records).complete("table")
+    assert not Results(replace(whole.study, replicates=Replicates(count=3)), whole.records).complete("table")
 
 
 def test_an_experiment_without_cells_in_the_tier_is_not_complete():

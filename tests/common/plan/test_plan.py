@@ -38,20 +38,20 @@ def finish(package, request, jobs, seconds, device="cpu"):
 
 
 def test_times_follow_from_the_probe(toy_package, request_for, probed):
-    text = plan.plan(toy_package[0], request_for())
+    text = plan.plan(request_for(toy_package[0]))
     assert rows(text)["table"] == ["table", "Table 9", "30", "0", "0", "30", "0", "30 s", "the probe"]
     assert rows(text)["total"] == ["total", "30", "0", "30", "0", "30 s"]
     assert "times: one process on Abacus 5, from a probe of Abacus 5 on 2026-11-21" in text
 
 
 def test_without_a_probe_the_plan_says_what_it_assumes(toy_package, request_for, monkeypatch):
-    text = plan.plan(toy_package[0], request_for())
+    text = plan.plan(request_for(toy_package[0]))
     assert rows(text)["table"][-1] == "assumed speeds"
     assert "from speeds assumed of any cpu; --plan --probe measures this one in 20 s" in text
     cuda = Environment(torch.device("cuda:99"), request_for().environment.data_dir)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert "one process on cuda, from speeds assumed of any cuda" in plan.plan(
-        toy_package[0], request_for(environment=cuda)
+        request_for(toy_package[0], environment=cuda)
     )
 
 
@@ -141,7 +141,7 @@ def test_jobs_without_a_record_whose_group_has_a_checkpoint_are_begun(toy_packag
     leave(package, request, jobs[:7])
     leave(package, request, jobs[5:8])  # two of them are in the other already
     again = replace(package, experiments=(*package.experiments, conftest.experiment("again", rates=(0.1, 0.9))))
-    text = plan.plan(again, request)
+    text = plan.plan(request_for(again))
     assert rows(text)["table"] == ["table", "Table 9", "30", "3", "0", "27", "5", "27 s", "its records"]
     assert rows(text)["again"][3:7] == ["0", "10", "10", "0"]
     assert rows(text)["total"] == ["total", "40", "3", "37", "5", "37 s"]

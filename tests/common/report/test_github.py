@@ -67,9 +67,8 @@ def test_a_warning_without_a_line_names_what_it_is_about():
 
 
 def test_notes_stand_above_the_account_however_low_the_limit():
-    notes = ["records differ in device: A|1 (2), B (3)", "in part"]
-    text = job_summary(JUDGED, CLAIMS, Tier.SMOKE, "toy", notes, limit=0)
-    line = "**records differ in device: A&#124;1 (2), B (3).**\n\n**in part.**\n\n"
+    text = job_summary(told(JUDGED, CLAIMS, notes=["in part"], origins={"device": {"A|1": 2, "B": 3}}), limit=0)
+    line = "**in part.**\n\n**records differ in device: B (3), A&#124;1 (2).**\n\n"
     assert text.startswith(f"## toy, smoke tier\n\n{line}```\n7 claims declared")
 
 

@@ -2,8 +2,6 @@ import json
 
 import numpy as np
 import pytest
-from common.console import console, summary
-from common.markdown import markdown, table_cell
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -15,8 +13,10 @@ from common.claims.verdict import Finding, Verdict
 from common.errors import UsageError
 from common.experiment import Job, Metrics, Tier
 from common.provenance import provenance
+from common.report.console import console, summary
 from common.report.files import write
 from common.report.junit import junit
+from common.report.markdown import markdown, table_cell
 from common.report.table import HEADERS, ORDER, compares, row, worst_first
 from common.run.record import Record
 from tests import conftest

@@ -100,7 +100,7 @@ def test_a_holder_that_does_not_say_who_it_is_is_another_process(another, toy_pa
     else:
         (folder / HOLDER).write_bytes(left)
     with pytest.raises(UsageError, match=r"is in use by .{1,200}; wait for it, or name another with --results$"):
-        reproduce(toy_package[0], request_for())
+        reproduce(request_for(toy_package[0]))
 
 
 def test_the_holder_is_named_while_it_holds(tmp_path):

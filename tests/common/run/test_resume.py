@@ -21,11 +21,11 @@ from tests import conftest
 
 
 def checkpoints(request):
-    return sorted((request.results / request.tier / "toy" / CHECKPOINTS).iterdir())
+    return sorted((request.results / request.study.tier / "toy" / CHECKPOINTS).iterdir())
 
 
 def records(request):
-    paths = sorted((request.results / request.tier / "toy").glob("*.json"))
+    paths = sorted((request.results / request.study.tier / "toy").glob("*.json"))
     return {path.stem: json.loads(path.read_text()) for path in paths}
 
 
@@ -42,9 +42,9 @@ class Interrupted:
         self.__module__, self.__qualname__ = conftest.toy.__module__, conftest.toy.__qualname__
         self.calls, self.epochs = [], 0
 
-    def __call__(self, jobs, environment):
-        self.calls.append((list(jobs), set(environment.measured)))
-        part = environment.checkpoint.part("loop")
+    def __call__(self, jobs, call):
+        self.calls.append((list(jobs), set(call.measured)))
+        part = call.checkpoint.part("loop")
         total = part.begun() or 0
         for epoch in range(total, 10):
             if epoch == self.stop_at_epoch:
@@ -63,7 +63,7 @@ def package_of(package, run):
 
 def run(package, request, function):
     own = package_of(package, function)
-    return train(own, own.experiments, request)
+    return train(replace(request, study=replace(request.study, package=own, chosen=own.experiments)))
 
 
 def test_an_interrupted_group_goes_on_in_the_same_company_and_keeps_its_first_records(toy_package, request_for):
@@ -97,7 +97,7 @@ def test_training_goes_on_where_it_was_saved(toy_package, request_for):
 def test_smoke_saves_no_training_and_full_every_few_minutes(monkeypatch, toy_package):
     package, _ = toy_package
     seen = {}
-    monkeypatch.setattr(cli, "reproduce", lambda package, request: seen.setdefault(request.tier, request) and 0)
+    monkeypatch.setattr(cli, "reproduce", lambda request: seen.setdefault(request.study.tier, request) and 0)
     for tier in Tier:
         cli.main(package, ["--tier", tier])
     assert seen[Tier.SMOKE].environment.checkpoint_seconds is None
@@ -215,11 +215,11 @@ def test_checkpoints_of_another_device_other_seeds_or_other_experiments_are_left
     package, _ = toy_package
     request = request_for(package)
     run(package, request, Interrupted())  # makes the folders
-    for path in (request.results / request.tier / "toy").glob("*.json"):
+    for path in (request.results / request.study.tier / "toy").glob("*.json"):
         path.unlink()
     jobs = package_of(package, Interrupted()).experiments[0].jobs(Tier.SMOKE)
     code, keys = jobs[0].procedure.code, tuple(job.key for job in jobs)
-    folder = request.results / request.tier / "toy" / CHECKPOINTS
+    folder = request.results / request.study.tier / "toy" / CHECKPOINTS
     others = [
         Owner("toy", code, "cuda", keys),
         Owner("toy", code, "cpu", (*keys, "0123456789abcdef")),
@@ -247,7 +247,7 @@ def test_a_checkpoint_whose_jobs_are_all_recorded_is_cleared_away(toy_package, r
     run(package, request, Interrupted())
     jobs = package_of(package, Interrupted()).experiments[0].jobs(Tier.SMOKE)
     owner = Owner("toy", jobs[0].procedure.code, "cpu", tuple(job.key for job in jobs))
-    CheckpointFile(request.results / request.tier / "toy" / CHECKPOINTS, owner, 0.0).begin()
+    CheckpointFile(request.results / request.study.tier / "toy" / CHECKPOINTS, owner, 0.0).begin()
     again = Interrupted()
     run(package, request, again)
     assert again.calls == []
@@ -276,7 +276,7 @@ def test_a_checkpoint_of_two_settings_is_deleted_for_its_jobs_do_not_run_togethe
     cells = [conftest.Cell("a", 0.1), conftest.Cell("a", 0.1, conftest.Setting("other"))]
     experiment = replace(experiment, smoke=Grid(cells))
     jobs = experiment.jobs(Tier.SMOKE)
-    store = Store(request.results / request.tier / "toy")
+    store = Store(request.results / request.study.tier / "toy")
     (store.folder / CHECKPOINTS).mkdir(parents=True)
     owner = Owner(experiment.procedure.name, experiment.procedure.code, "cpu", tuple(job.key for job in jobs))
     CheckpointFile(store.folder / CHECKPOINTS, owner, 0.0).begin()
@@ -299,13 +299,13 @@ def test_jobs_that_two_checkpoints_name_run_once(toy_package, request_for):
     package, _ = toy_package
     request = request_for(package)
     run(package, request, Interrupted())
-    for path in (request.results / request.tier / "toy").glob("*.json"):
+    for path in (request.results / request.study.tier / "toy").glob("*.json"):
         path.unlink()
     jobs = package_of(package, Interrupted()).experiments[0].jobs(Tier.SMOKE)
     for part in (jobs, jobs[:3]):
         owner = Owner("toy", jobs[0].procedure.code, "cpu", tuple(job.key for job in part))
-        CheckpointFile(request.results / request.tier / "toy" / CHECKPOINTS, owner, 0.0).begin()
-    store = Store(request.results / request.tier / "toy")
+        CheckpointFile(request.results / request.study.tier / "toy" / CHECKPOINTS, owner, 0.0).begin()
+    store = Store(request.results / request.study.tier / "toy")
     parts = [found.left for found in left_behind(jobs, jobs, store, request.environment)]
     assert sum(map(len, parts)) == len(set().union(*parts)) == len(jobs)
     again = Interrupted()
@@ -396,11 +396,11 @@ def test_a_read_only_results_folder_is_refused_before_anything_trains(toy_packag
     assert conftest.CALLS == []
 
 
-def sleeping(jobs, environment):
+def sleeping(jobs, call):
     """Leave the number of this process, and take long."""
-    (environment.data_dir / str(os.getpid())).touch()
+    (call.data_dir / str(os.getpid())).touch()
     time.sleep(60)
-    yield from conftest.toy(jobs, environment)
+    yield from conftest.toy(jobs, call)
 
 
 SLEEP = """
@@ -419,7 +419,7 @@ def main():
     jobs = [Job(conftest.procedure(sleeping), conftest.Cell("a", 0.1, conftest.Setting(name)), 0) for name in "ab"]
     (folder / "checkpoints").mkdir()
     environment = Environment(torch.device("cpu"), folder / "pids", 2)
-    run_missing(jobs, {job.key: Work() for job in jobs}, {job.key: 1.0 for job in jobs}, Store(folder), environment)
+    run_missing(jobs, {job.key: 1.0 for job in jobs}, Store(folder), environment)
 
 main()
 """

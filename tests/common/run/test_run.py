@@ -7,10 +7,12 @@ import torch
 
 from common.errors import UsageError
 from common.experiment import Job
+from common.run.attempt import run_group
 from common.run.call import Environment
 from common.run.record import Store
 from common.run.resume import CHECKPOINTS
-from common.run.run import _run_group_of, run_group, run_missing, together
+from common.run.run import _run_group_of, run_missing
+from common.run.together import together
 from common.run.workers import cause_of
 from common.train.checkpoint import owner_of
 from tests import conftest, runs
@@ -18,12 +20,12 @@ from tests import conftest, runs
 SIZES = []
 
 
-def hungry(jobs, environment):
+def hungry(jobs, call):
     """Hold no more than three jobs at once."""
     SIZES.append(len(jobs))
     if len(jobs) > 3:
         raise torch.OutOfMemoryError("CUDA out of memory")
-    yield from conftest.toy(jobs, environment)
+    yield from conftest.toy(jobs, call)
 
 
 class Memory:
@@ -33,7 +35,7 @@ class Memory:
 HELD = []
 
 
-def holding(jobs, environment):
+def holding(jobs, call):
     """Need room for one job at a time, where nothing is left of earlier attempts, not even in a circle."""
     assert [memory() for memory in HELD if memory() is not None] == []
     memory = Memory()
@@ -42,10 +44,10 @@ def holding(jobs, environment):
     if len(jobs) > 1:
         raise torch.OutOfMemoryError("CUDA out of memory")
     memory.itself = None
-    yield from conftest.toy(jobs, environment)
+    yield from conftest.toy(jobs, call)
 
 
-def insatiable(jobs, environment):
+def insatiable(jobs, call):
     """Hold not even one job."""
     raise torch.OutOfMemoryError("CUDA out of memory")
     yield
@@ -59,9 +61,9 @@ class Exact:
     precision: str = "bf16"
 
 
-def precise(jobs, environment):
+def precise(jobs, call):
     """Say whether products run in bfloat16 while jobs do."""
-    for measured in conftest.toy(jobs, environment):
+    for measured in conftest.toy(jobs, call):
         assert torch.is_autocast_enabled("cpu")
         yield measured
 
@@ -99,12 +101,12 @@ def test_what_a_group_held_is_free_before_it_goes_on_in_halves(store):
 WORDS = []
 
 
-def starved(jobs, environment):
+def starved(jobs, call):
     """Lack memory for more than three jobs, in the words of CUDA or of a library of it."""
     SIZES.append(len(jobs))
     if len(jobs) > 3:
         raise RuntimeError(*WORDS)
-    yield from conftest.toy(jobs, environment)
+    yield from conftest.toy(jobs, call)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,7 @@ def test_a_job_that_memory_cannot_hold_alone_is_an_error_with_its_name(store, ca
     assert f"failed: {jobs[0]}" in capsys.readouterr().err
 
 
-def capturing(jobs, environment):
+def capturing(jobs, call):
     """Lack memory inside a capture, which then says that it was cut off."""
     SIZES.append(len(jobs))
     if len(jobs) > 3:
@@ -133,7 +135,7 @@ def capturing(jobs, environment):
             raise torch.OutOfMemoryError("CUDA out of memory")
         finally:
             raise RuntimeError("operation failed due to a previous error during capture")
-    yield from conftest.toy(jobs, environment)
+    yield from conftest.toy(jobs, call)
 
 
 def test_a_capture_that_memory_cut_off_goes_on_in_halves_too(store):
@@ -142,9 +144,9 @@ def test_a_capture_that_memory_cut_off_goes_on_in_halves_too(store):
     assert SIZES == [6, 3, 3]
 
 
-def stumbling(jobs, environment):
+def stumbling(jobs, call):
     """Fail when all is measured."""
-    yield from conftest.toy(jobs, environment)
+    yield from conftest.toy(jobs, call)
     raise RuntimeError("after the last job")
 
 
@@ -162,27 +164,27 @@ def test_jobs_run_with_the_precision_of_their_recipe_and_the_record_says_so(stor
     assert not torch.is_autocast_enabled("cpu")
 
 
-def one_too_few(jobs, environment):
-    yield from list(conftest.toy(jobs, environment))[1:]
+def one_too_few(jobs, call):
+    yield from list(conftest.toy(jobs, call))[1:]
 
 
-def one_too_many(jobs, environment):
-    yield from conftest.toy(jobs, environment)
-    yield next(iter(conftest.toy(jobs, environment)))
+def one_too_many(jobs, call):
+    yield from conftest.toy(jobs, call)
+    yield next(iter(conftest.toy(jobs, call)))
 
 
-def of_another_job(jobs, environment):
-    for job, metrics in conftest.toy(jobs, environment):
+def of_another_job(jobs, call):
+    for job, metrics in conftest.toy(jobs, call):
         yield replace(job, seed=job.seed + 100), metrics
 
 
-def undeclared(jobs, environment):
-    for job, metrics in conftest.toy(jobs, environment):
+def undeclared(jobs, call):
+    for job, metrics in conftest.toy(jobs, call):
         yield job, replace(metrics, scalars={**metrics.scalars, "more": 1.0})
 
 
-def backwards(jobs, environment):
-    yield from reversed(list(conftest.toy(jobs, environment)))
+def backwards(jobs, call):
+    yield from reversed(list(conftest.toy(jobs, call)))
 
 
 @pytest.mark.parametrize(
@@ -211,11 +213,11 @@ def test_jobs_may_be_done_in_any_order(store):
     assert [store.read(job).metrics.scalars["score"] for job in jobs] == pytest.approx([0.8, 0.801, 0.802])
 
 
-def quarrelling(jobs, environment):
+def quarrelling(jobs, call):
     """Fail wherever there is company."""
     if len(jobs) > 1:
         raise RuntimeError("two are one too many")
-    yield from conftest.toy(jobs, environment)
+    yield from conftest.toy(jobs, call)
 
 
 def test_a_group_that_falls_apart_says_so_with_the_reason(store, capsys):

@@ -10,7 +10,7 @@ import pytest
 from common.claims.verdict import Verdict
 from common.experiment import Tier
 from common.provenance import provenance
-from common.report import report
+from common.report.markdown import table_cell
 from common.reproduce import reproduce
 from common.run.expand import expand
 from common.run.record import Store
@@ -287,7 +287,7 @@ def test_records_of_several_origins_are_named_wherever_the_gate_reports_and_stil
     assert found["device"] == {"cpu": 20, "Slide Rule": 10}
     assert found["numpy"] == {here["versions"]["numpy"]: 30}
     for text in ((folder / "report.md").read_text(), on_github.read_text()):
-        assert all(f"**{report.table_cell(line)}.**" in text for line in lines)
+        assert all(f"**{table_cell(line)}.**" in text for line in lines)
 
 
 @pytest.fixture
