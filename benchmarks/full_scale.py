@@ -50,8 +50,8 @@ from common.errors import UsageError
 from common.machine import device_name, device_of, require, set_up, workers_on
 from common.models.architecture import architecture
 from common.models.grouped import grouped_resnet
+from common.plan.measure import seconds_of
 from common.plan.network_cost import architecture_cost
-from common.plan.probe import seconds_of
 from common.provenance import provenance
 from common.run.group import FEW, MANY
 from common.train.fit import Recipe, TrainingRun, fit

@@ -1,8 +1,5 @@
-"""Where a record comes from: commit, machine, versions, and the code behind a job's key."""
+"""Where a record comes from: commit, machine and versions."""
 
-import ast
-import hashlib
-import importlib.util
 import os
 import platform
 import subprocess
@@ -13,9 +10,8 @@ from typing import Any
 
 import torch
 
-from common.code_hash import ROOT, canonical
+from common.code_hash import ROOT
 
-PROJECT_PACKAGES = ("common", "papers")
 DISPATCH = (
     "ATEN_CPU_CAPABILITY",
     "DNNL_MAX_CPU_ISA",
@@ -31,64 +27,6 @@ DISPATCH = (
 )
 """Environment variables that choose among a library's kernels, which round differently."""
 _KIND = {"cpu family": "family", "model": "model", "CPU implementer": "implementer", "CPU part": "part"}
-
-
-def code_fingerprint(module: str) -> str:
-    """Return a hash of the code that `module` rests on: itself and all that it imports from the project.
-
-    Comments, formatting and docstrings do not count, so a better sentence leaves results valid.
-    """
-    digest = hashlib.sha256()
-    for name in sorted(_import_closure(module)):
-        digest.update(name.encode() + b"\0" + _code(name).encode() + b"\0")
-    return digest.hexdigest()[:16]
-
-
-def _import_closure(module: str) -> set[str]:
-    found: set[str] = set()
-    todo = [module]
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo += _project_imports(name)
-    return found
-
-
-@cache
-def _source(module: str) -> ast.Module:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"no source for module {module}")
-    return ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-
-
-@cache
-def _code(module: str) -> str:
-    return canonical(_source(module))
-
-
-@cache
-def _project_imports(module: str) -> list[str]:
-    names: list[str] = []
-    for node in ast.walk(_source(module)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            for alias in node.names:
-                inner = f"{node.module}.{alias.name}"
-                names.append(inner if _is_module(inner) else node.module)
-    return [name for name in names if name.split(".")[0] in PROJECT_PACKAGES]
-
-
-@cache
-def _is_module(name: str) -> bool:
-    if name.split(".")[0] not in PROJECT_PACKAGES:
-        return False
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 @cache

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from common.datasets.dataset import ImageData
 from common.datasets.problems import hindrance, mode_of, one_line
 from common.datasets.published import wrong_number
-from common.provenance import code_fingerprint
+from common.imports import code_fingerprint
 
 FORMAT = "1"  # of the file; another number makes all caches old
 FOLDER = "cache"

@@ -29,7 +29,8 @@ from common.run.record import Record
 from common.study import study
 from common.tools import baseline
 from common.tools.accepted import Accepted, Numbers, last, pinned, read, write
-from common.tools.baseline import Change, Comparison
+from common.tools.baseline import Comparison
+from common.tools.drift import Change
 
 MOST_MARKS = 10  # GitHub shows no more of a step
 

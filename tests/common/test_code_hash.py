@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from common import code_hash, provenance
+from common import code_hash
 from common.code_hash import APART, ROOT, canonical, core
+from common.imports import import_closure
 from common.package import find_packages
 
 BODY = """
@@ -66,7 +67,7 @@ def test_every_version_of_python_gives_the_same_text():
 
 
 def closure(module):
-    return provenance._import_closure(module)
+    return import_closure(module)
 
 
 @pytest.mark.parametrize("package", find_packages(), ids=lambda package: package.name)

@@ -10,7 +10,8 @@ from common.claims.verdict import Finding, Verdict
 from common.experiment import Metrics, Tier
 from common.run.record import Record
 from common.tools.accepted import Accepted, Numbers
-from common.tools.baseline import UNKNOWN, compare, differences, flips, numbers_of, scatter
+from common.tools.baseline import compare, flips, numbers_of
+from common.tools.drift import UNKNOWN, differences, scatter
 from tests import conftest
 
 HERE = {"device": "cpu", "torch": "2.15", "numpy": "2.4"}
@@ -242,9 +243,7 @@ def test_a_comparison_that_leaves_the_finite_numbers_blocks(now, pinned, gate):
 
 
 def test_a_p_value_that_is_no_number_blocks_and_hides_no_other_claim(monkeypatch):
-    monkeypatch.setattr(
-        "common.tools.baseline.t_cdf", lambda difference, error, degrees: math.nan if difference else 0.5
-    )
+    monkeypatch.setattr("common.tools.drift.t_cdf", lambda difference, error, degrees: math.nan if difference else 0.5)
     found = held({"a": shifted(1.0), "b": shifted(0.0)}, {name: numbers(*SEEDS) for name in "ab"})
     assert [(change.id, change.blocks) for change in found.changes] == [("toy/a", True)]
 
