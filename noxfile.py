@@ -91,6 +91,12 @@ def false_alarms(session: nox.Session) -> None:
     run(session, "common.tools.false_alarms")
 
 
+@nox.session(name="new-paper")
+def new_paper(session: nox.Session) -> None:
+    """Write a paper package that runs as it stands, to be changed: `nox -s new-paper -- my_paper [--title T]`."""
+    run(session, "common.tools.new_paper")
+
+
 @nox.session
 def report(session: nox.Session) -> None:
     """Judge existing records again and redraw tables and figures; trains nothing (`-- --tier full` for full)."""
