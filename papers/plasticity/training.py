@@ -1,6 +1,6 @@
 """Every arm of the paper: pretrain in stages, reset, tune, measure how well it generalises (Sections 1, 2 and A)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from common.seeds import stream
 from common.train.batches import shuffled_epochs
 from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.program import Program
-from common.train.stacking import stackable
+from common.train.programs import in_programs
 from common.train.stages import Data, StageHistory, train_stage
 from papers.plasticity.data import data_of
 from papers.plasticity.reset import require_groups, reset
@@ -39,21 +39,12 @@ def train(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Train one network a job through its stages; those whose stages are alike train as one program."""
     setting: Setting = jobs[0].cell.setting
     data = data_of(setting.dataset, call.data_dir, call.device)
-    runs = [prepare(job.cell, job.seed, data) for job in jobs]
-    if not stackable(runs[0].model, call.device):
-        for job, run in zip(jobs, runs, strict=True):
-            part = call.checkpoint.part(job.key)
-            yield from call.known(job) or zip([job], together([run], data, part), strict=True)
-            part.clear()
-        return
-    programs: dict[object, list[int]] = {}
-    for i, run in enumerate(runs):
-        programs.setdefault(_shape(run), []).append(i)
-    measured: dict[int, Metrics] = {}
-    for number, members in enumerate(programs.values()):
-        part = call.checkpoint.part(str(number))
-        measured |= zip(members, together([runs[i] for i in members], data, part), strict=True)
-    yield from ((job, measured[i]) for i, job in enumerate(jobs))
+    runs = {job: prepare(job.cell, job.seed, data) for job in jobs}
+
+    def measured(members: Sequence[Job], checkpoint: Checkpoint) -> Iterator[Measured]:
+        return zip(members, together([runs[job] for job in members], data, checkpoint), strict=True)
+
+    yield from in_programs(jobs, call, runs[jobs[0]].model, measured, lambda job: _shape(runs[job]))
 
 
 def prepare(cell: Cell, seed: int, data: Data) -> Run:
@@ -68,7 +59,7 @@ def prepare(cell: Cell, seed: int, data: Data) -> Run:
     return Run(cell, seed, model.to(data.images.device), [own.to(data.images.device) for own in sets])
 
 
-def _shape(run: Run) -> object:
+def _shape(run: Run) -> Hashable:
     """Return what runs of one program have in common: the lengths of their stages, and the optimizer."""
     cell = run.cell
     lengths = (cell.scaled(cell.pretraining), cell.scaled(cell.setting.epochs), cell.scaled(cell.extra))
