@@ -62,7 +62,7 @@ def prepare(cell: Cell, seed: int, data: Data) -> Run:
 def _shape(run: Run) -> Hashable:
     """Return what runs of one program have in common: the lengths of their stages, and the optimizer."""
     cell = run.cell
-    lengths = (cell.scaled(cell.pretraining), cell.scaled(cell.setting.epochs), cell.scaled(cell.extra))
+    lengths = (cell.pretraining, cell.setting.epochs, cell.extra)
     return cell.optimizer, lengths, cell.gamma is None, tuple(len(own) for own in run.sets)
 
 
@@ -75,18 +75,18 @@ def together(runs: Sequence[Run], data: Data, checkpoint: Checkpoint = NOWHERE) 
     histories = []
     if cell.gamma is None:
         for stage, own in enumerate(sets[:-1]):
-            epochs = _shuffled(runs, own, cell.scaled(cell.pretraining), stage)
+            epochs = _shuffled(runs, own, cell.pretraining, stage)
             pretraining_rates = [run.cell.pretraining_rate for run in runs]
             part = checkpoint.part(str(stage))
             histories.append(train_stage(program, epochs, own, optimizer, pretraining_rates, data, part))
         for run in runs:
             reset(run.model, run.cell.groups, stream(run.seed, "reset"))
-        length = cell.scaled(cell.setting.epochs) + cell.scaled(cell.extra)
+        length = cell.setting.epochs + cell.extra
         last = _shuffled(runs, sets[-1], length, stage=-1)
     else:
         seeds = [stream(run.seed, "smooth") for run in runs]
         gammas = [run.cell.gamma or 0.0 for run in runs]
-        length = cell.scaled(cell.setting.epochs)
+        length = cell.setting.epochs
         last = smooth_epochs(sets[0], sets[-1], gammas, length, cell.setting.batch_size, seeds)
     histories.append(train_stage(program, last, sets[-1], optimizer, rates, data, checkpoint.part("last")))
     seconds = sum(history.seconds for history in histories) / len(runs)
@@ -103,10 +103,10 @@ def _shuffled(runs: Sequence[Run], own: Tensor, epochs: int, stage: int) -> Iter
 def _updates(run: Run) -> int:
     """Count a run's updates over all stages."""
     cell, batch = run.cell, run.cell.setting.batch_size
-    tuning = (cell.scaled(cell.setting.epochs) + cell.scaled(cell.extra)) * (len(run.sets[-1]) // batch)
+    tuning = (cell.setting.epochs + cell.extra) * (len(run.sets[-1]) // batch)
     if cell.gamma is not None:
         return tuning
-    return tuning + cell.scaled(cell.pretraining) * sum(len(own) // batch for own in run.sets[:-1])
+    return tuning + cell.pretraining * sum(len(own) // batch for own in run.sets[:-1])
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def measure(cell: Cell, stages: Sequence[Stage], updates: int, seconds: float) -
     What a run cannot say for lack of training accuracy is withheld.
     """
     setting, last = cell.setting, stages[-1]
-    epochs, averaged = cell.scaled(setting.epochs), cell.scaled(setting.averaged)
+    epochs, averaged = setting.epochs, setting.averaged
     tuning = last.test[:epochs]
     scalars = {
         "early_test_accuracy": _mean(tuning[: max(1, epochs // 10)]),

@@ -265,8 +265,8 @@ def test_a_control_makes_the_updates_of_a_warm_start():
 
 
 def test_the_scale_shortens_all_lengths():
-    cells = replace(ARMS["warm"], scale=0.5), replace(ARMS["scratch, longer"], scale=0.5, extra=4)
-    first, second = measured(*cells)
+    jobs = [Job(TRAINING, cell, 0, 0.5) for cell in (ARMS["warm"], replace(ARMS["scratch, longer"], extra=4))]
+    first, second = measured_by(TRAINING, [job.trained for job in jobs], CALL)
     assert len(first.curves["pretraining_test_accuracy"]) == round(0.5 * 3)
     assert len(first.curves["test_accuracy"]) == 2
     assert len(second.curves["test_accuracy"]) == 2 + 2
