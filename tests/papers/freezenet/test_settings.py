@@ -46,7 +46,7 @@ def test_the_scale_changes_the_job_and_its_work():
     cell = Cell(LENET_5, "freezenet", 0.9)
     short = Job(TRAINING, cell, 0, 0.1)
     assert short.key != Job(TRAINING, cell, 0).key
-    assert work(short.trained.cell).operations == pytest.approx(0.1 * work(cell).operations, rel=0.01)
+    assert work(short.trained.cell).operations == pytest.approx(0.1 * work(cell).operations, rel=0.05)
 
 
 def test_gradients_before_training_have_no_length():
