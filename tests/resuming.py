@@ -27,9 +27,7 @@ def records(folder):
     """Return the records of a run by key, without what differs between any two runs."""
     found = {path.stem: json.loads(path.read_text()) for path in (folder / "full" / "toy").glob("*.json")}
     names = ("cell", "seed", "scale", "scalars", "curves")
-    return {
-        key: [record["provenance"]["together"], *(record[name] for name in names)] for key, record in found.items()
-    }
+    return {key: [record["provenance"]["together"], *(record[name] for name in names)] for key, record in found.items()}
 
 
 def killed_after(saves):

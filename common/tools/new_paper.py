@@ -45,7 +45,9 @@ def write(name: str, title: str, root: Path) -> list[Path]:
     Raises UsageError where the name is none for a package or is taken, before anything is written.
     """
     if not re.fullmatch("[a-z][a-z0-9_]*", name) or keyword.iskeyword(name) or len(name) > LONGEST:
-        raise UsageError(f"'{name}' is no name for a package: up to {LONGEST} small letters, digits and _, as in my_paper")
+        raise UsageError(
+            f"'{name}' is no name for a package: up to {LONGEST} small letters, digits and _, as in my_paper"
+        )
     if not title.isprintable() or "'" in title or '"' in title or "\\" in title:
         raise UsageError(f"the title {title!r} stands in Python and YAML: leave out quotes and backslashes")
     files = {root / _named(source, name): source for source in sorted(TEMPLATE.rglob(f"*{SUFFIX}"))}

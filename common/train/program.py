@@ -106,7 +106,7 @@ class Program:
         for name, value in self.module.state_dict().items():
             torch.where(self.per_run(where, value), kept[name], value, out=value)
 
-    def beside_parameters(self, values: Sequence[float]) -> list[Tensor]:
+    def per_parameter(self, values: Sequence[float]) -> list[Tensor]:
         """Return one number a run so that it broadcasts against every parameter, in the order of `parameters`."""
         device = next(iter(self.parameters.values())).device
         of_runs = torch.tensor(values, dtype=torch.float64).to(device)

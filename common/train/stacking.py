@@ -161,21 +161,27 @@ def unfolds(device: torch.device) -> bool:
 
 
 def stackable(model: nn.Module, device: torch.device) -> bool:
-    """Tell whether every layer of the network stacks, and gains by it on a device."""
-    leaves = [module for module in model.modules() if next(module.children(), None) is None]
+    """Tell whether every layer of the network stacks, and gains by it on a device.
+
+    Only layers of exactly the known kinds do, for one derived from them may compute something else; and whatever has
+    layers inside may hold no parameters or buffers of its own.
+    """
     widest = WIDEST["cuda" if unfolds(device) else "cpu"]
-    return all(_stacks(leaf, widest) for leaf in leaves)
+    return all(_stacks(module, widest) for module in model.modules())
 
 
-def _stacks(layer: nn.Module, widest: int) -> bool:
-    if isinstance(layer, nn.Conv2d):
-        small = layer.out_channels <= widest
-        return small and layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-        return layer.track_running_stats and layer.momentum is not None
-    if isinstance(layer, nn.Flatten):
-        return layer.start_dim == -3 and layer.end_dim == -1
-    return isinstance(layer, ELEMENTWISE) or type(layer) in STACKED
+def _stacks(module: nn.Module, widest: int) -> bool:
+    if next(module.children(), None) is not None:
+        own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+        return not own
+    if type(module) not in (nn.Flatten, *ELEMENTWISE, *STACKED):
+        return False
+    if isinstance(module, nn.Conv2d):
+        small = module.out_channels <= widest
+        return small and module.groups == 1 and module.padding_mode == "zeros" and not isinstance(module.padding, str)
+    if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+        return module.track_running_stats and module.momentum is not None
+    return not isinstance(module, nn.Flatten) or (module.start_dim == -3 and module.end_dim == -1)
 
 
 def stack(models: Sequence[nn.Module]) -> nn.Module:

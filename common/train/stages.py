@@ -60,7 +60,7 @@ def train_stage(
     if checkpoint.result is not None:
         return StageHistory(**checkpoint.result)
     update = PerRunUpdate(optimizer, list(program.parameters.values()))
-    shaped = program.beside_parameters(rates)
+    shaped = program.per_parameter(rates)
     everything = torch.arange(len(data.test_labels), device=own.device).expand(program.runs, -1)
     tape = Tape(own.device)
 

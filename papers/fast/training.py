@@ -1,6 +1,7 @@
 """Every trained arm of the paper: adopt the source model, fine-tune it, and measure it (Sections 6.2 to 6.7)."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from common.run.call import Call
 from common.seeds import stream
 from common.train.checkpoint import Checkpoint
 from common.train.evaluate import BATCH, accuracy, evaluation_mode
-from common.train.stacking import stackable
+from common.train.programs import in_programs
 from papers.fast.adoption import distance
 from papers.fast.adp import checkpoints, last_validation
 from papers.fast.anytime import History, Run, Schedule, adapt
@@ -30,23 +31,11 @@ def train(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     setting: Setting = jobs[0].cell.setting
     source = source_of(setting, call)
     target = task(setting.target, call.data_dir, call.device)
-    if not stackable(source.extractor, call.device):
-        for job in jobs:
-            part = call.checkpoint.part(job.key)
-            yield from call.known(job) or _together([job], source, target, part)
-            part.clear()
-        return
-    programs: dict[tuple[str, str], list[Job]] = {}
-    for job in jobs:
-        programs.setdefault((job.cell.optimizer, job.cell.warm_up), []).append(job)
-    measured: dict[Job, Metrics] = {}
-    for number, group in enumerate(programs.values()):
-        part = call.checkpoint.part(str(number))
-        measured |= _together(group, source, target, part)
-    yield from ((job, measured[job]) for job in jobs)
+    run = partial(_together, source=source, target=target)
+    yield from in_programs(jobs, call, source.extractor, run, lambda job: (job.cell.optimizer, job.cell.warm_up))
 
 
-def _together(jobs: Sequence[Job], source: Source, target: Task, checkpoint: Checkpoint) -> Iterator[Measured]:
+def _together(jobs: Sequence[Job], checkpoint: Checkpoint, source: Source, target: Task) -> Iterator[Measured]:
     """Fine-tune jobs of one optimizer and one kind of warm-up as one program, and measure each."""
     if checkpoint.result is not None:
         yield from zip(jobs, (Metrics(**metrics) for metrics in checkpoint.result), strict=True)

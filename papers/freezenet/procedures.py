@@ -7,7 +7,7 @@ from common.experiment import Metric, Procedure
 from common.plan.network_cost import architecture_cost
 from common.work import Work
 from papers.freezenet.gradient_flow import along_training, at_initialisation
-from papers.freezenet.settings import Cell
+from papers.freezenet.settings import Cell, shorten
 from papers.freezenet.training import train
 
 MEASURED = {
@@ -73,6 +73,6 @@ def traced(cell: Cell) -> Work:
     return work(cell) + work(cell)
 
 
-TRAINING = Procedure("training", train, MEASURED, work)
+TRAINING = Procedure("training", train, MEASURED, work, shorten)
 GRADIENT_NORMS = Procedure("gradient norms", at_initialisation, NORMS, one_pass)
-TRACED_TRAINING = Procedure("traced training", along_training, {**MEASURED, **TRACED}, traced)
+TRACED_TRAINING = Procedure("traced training", along_training, {**MEASURED, **TRACED}, traced, shorten)

@@ -5,6 +5,8 @@ import sys
 from common.cli import main
 from common.package import Package
 from papers.freezenet import (
+    algorithm1,
+    backflow,
     fig2,
     fig3,
     fig4,
@@ -12,8 +14,8 @@ from papers.freezenet import (
     fig_s2_s3,
     fig_s4_s6,
     fig_s7_s8,
-    properties,
     sizes,
+    table1,
     table2,
     table3,
     table4,
@@ -21,10 +23,10 @@ from papers.freezenet import (
 from papers.freezenet.figures import drawings
 
 EXPERIMENTS = (
-    properties.ALGORITHM1,
-    properties.MASKS,
-    properties.BACKFLOW,
-    properties.TABLE1,
+    algorithm1.ALGORITHM1,
+    algorithm1.MASKS,
+    backflow.BACKFLOW,
+    table1.TABLE1,
     sizes.SIZES,
     fig2.LEFT,
     fig2.RIGHT,

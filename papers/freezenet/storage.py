@@ -1,25 +1,13 @@
-"""A FreezeNet as one file: seed, coded mask and trained values (Section 3.3).
-
-Layout, little-endian throughout: magic, format version (uint16), length of the header (uint32), header
-(JSON), mask, values, SHA-256 of all bytes before it. The header names the architecture, the initialisation
-scheme and seed, what the frozen weights are ("initial" or, in a pruned network, "zero") with a checksum of
-them, and how many weights of each tensor are trained. The mask is as in `mask_code`. The values are the trained
-weights of each tensor in index order, then every bias, BatchNorm parameter and BatchNorm statistic, as float32;
-batch counters are int64.
-"""
+"""A FreezeNet as one file: seed, coded mask and trained values (Section 3.3), in the layout of `file_format`."""
 
 import hashlib
-import json
 import math
 import os
-import struct
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -38,28 +26,21 @@ from common.models import (
     vgg_mini,
     weight_tensors,
 )
+from papers.freezenet.file_format import MAGIC, MAX_WEIGHTS, VERSION, Array, Header, check_seed, pack, split, unpack
 from papers.freezenet.mask_code import decode, encode
 from papers.freezenet.masks import check_mask
 
-MAGIC = b"FREEZNET"
-VERSION = 2  # a change of any byte that `save` writes is another version
+__all__ = ["MAGIC", "MAX_WEIGHTS", "NETWORKS", "VERSION", "load", "save"]
+
 NETWORKS = tuple(
     builder.__name__ for builder in (lenet_300_100, lenet5_caffe, vgg16_d, vgg_mini, resnet34, resnet_mini)
 )
 """What a file may ask for: the networks of the paper and their small counterparts, whose depth no argument sets."""
-MAX_WEIGHTS = 2**26  # 256 MiB of float32, three times a ResNet34: a file that claims more is not believed
-MAX_NAME = 100  # characters of a name in the header
-MAX_ARGUMENTS = 8
-
-_PREFIX = struct.Struct("<8sHI")
-_DIGEST_SIZE = hashlib.sha256().digest_size
 _STORED_DTYPES: dict[torch.dtype, np.dtype[Any]] = {
     torch.float32: np.dtype("<f4"),
     torch.int64: np.dtype("<i8"),
 }
 _BYTE: np.dtype[Any] = np.dtype("u1")
-
-Array = npt.NDArray[Any]
 
 
 def save(path: str | os.PathLike[str], model: nn.Module, seed: int, mask: Mapping[str, Tensor]) -> int:
@@ -75,7 +56,7 @@ def save(path: str | os.PathLike[str], model: nn.Module, seed: int, mask: Mappin
     [0, 2^63), or frozen weights are neither what the seed regenerates nor zero.
     """
     check_mask(model, mask)
-    _check_seed(seed)
+    check_seed(seed)
     architecture, scheme = architecture_of(model), initialisation_of(model).scheme
     _check_name(architecture)
     fresh = build(architecture)
@@ -87,7 +68,7 @@ def save(path: str | os.PathLike[str], model: nn.Module, seed: int, mask: Mappin
     frozen = {name: values[name][~part] for name, part in trained.items()}
     initial = {name: _flat(name, weight)[~trained[name]] for name, weight in weight_tensors(fresh).items()}
     code = encode(trained.values())
-    header = _Header(
+    header = Header(
         architecture=architecture.name,
         arguments=architecture.arguments,
         scheme=scheme,
@@ -99,10 +80,8 @@ def save(path: str | os.PathLike[str], model: nn.Module, seed: int, mask: Mappin
     )
     stored = [values[name][part] for name, part in trained.items()]
     stored += [array for name, array in values.items() if name not in trained]
-    text = json.dumps(asdict(header), separators=(",", ":")).encode()
-    frame = _PREFIX.pack(MAGIC, VERSION, len(text)) + text
-    content = b"".join([frame, code, *(array.tobytes() for array in stored)])
-    return _write_whole(Path(path), content + hashlib.sha256(content).digest())
+    parts = [code, *(array.tobytes() for array in stored)]
+    return _write_whole(Path(path), pack(header, parts))
 
 
 def load(path: str | os.PathLike[str]) -> nn.Module:
@@ -114,72 +93,14 @@ def load(path: str | os.PathLike[str]) -> nn.Module:
     generator of this platform does not regenerate its frozen weights.
     """
     try:
-        return _rebuild(*_unpack(Path(path).read_bytes()))
+        return _rebuild(*unpack(Path(path).read_bytes()))
     except OSError as error:
         raise UsageError(f"{os.fspath(path)} cannot be read: {error.strerror}; check the path") from error
     except ValueError as error:
         raise UsageError(f"{os.fspath(path)}: {error}; get the file, or train and save the network, again") from error
 
 
-@dataclass(frozen=True)
-class _Header:
-    architecture: str
-    arguments: tuple[tuple[str, int], ...]
-    scheme: str
-    seed: int
-    frozen: str
-    frozen_sha256: str
-    trained: tuple[int, ...]
-    mask_bytes: int
-
-    def __post_init__(self) -> None:
-        names, numbers = zip(*self.arguments, strict=True) if self.arguments else ((), ())
-        strings = {type(v) for v in (self.architecture, self.scheme, self.frozen, self.frozen_sha256, *names)}
-        integers = {type(v) for v in (self.seed, self.mask_bytes, *self.trained, *numbers)}
-        if strings != {str} or integers != {int}:
-            raise ValueError("the header has an entry of the wrong type")
-        longest = max(len(name) for name in (self.architecture, self.scheme, self.frozen, *names))
-        if longest > MAX_NAME or len(numbers) > MAX_ARGUMENTS or max(map(abs, numbers), default=0) > MAX_WEIGHTS:
-            raise ValueError("the header has an entry that is larger than any network needs")
-        _check_seed(self.seed)
-        if self.frozen not in ("initial", "zero"):
-            raise ValueError(f"frozen weights must be 'initial' or 'zero', not {self.frozen!r}")
-
-
-def _check_seed(seed: int) -> None:
-    if not 0 <= seed < 2**63:
-        raise ValueError("the seed must be in [0, 2^63)")
-
-
-def _unpack(content: bytes) -> tuple[_Header, bytes]:
-    """Check the frame of a file and return its header and the bytes behind it."""
-    if not content.startswith(MAGIC) or len(content) < _PREFIX.size + _DIGEST_SIZE:
-        raise ValueError("not a stored FreezeNet, or only the beginning of one")
-    _, version, header_size = _PREFIX.unpack_from(content)
-    if version != VERSION:
-        raise ValueError(f"stored in format version {version}, but this program reads version {VERSION}")
-    content, digest = content[:-_DIGEST_SIZE], content[-_DIGEST_SIZE:]
-    if hashlib.sha256(content).digest() != digest:
-        raise ValueError("damaged or incomplete: the checksum does not match")
-    body = _PREFIX.size + header_size
-    if body > len(content):
-        raise ValueError("the header is longer than the file")
-    return _parse_header(content[_PREFIX.size : body]), content[body:]
-
-
-def _parse_header(text: bytes) -> _Header:
-    try:
-        fields = json.loads(text)
-        fields["arguments"] = tuple((name, value) for name, value in fields["arguments"])
-        fields["trained"] = tuple(fields["trained"])
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError("the header cannot be read") from error
-    if fields.keys() != _Header.__dataclass_fields__.keys():
-        raise ValueError("the header has missing or unknown entries")
-    return _Header(**fields)
-
-
-def _rebuild(header: _Header, body: bytes) -> nn.Module:
+def _rebuild(header: Header, body: bytes) -> nn.Module:
     architecture = Architecture(header.architecture, header.arguments)
     weights, others = _layout(architecture)
     sizes = [shape.numel() for shape in weights.values()]
@@ -187,7 +108,7 @@ def _rebuild(header: _Header, body: bytes) -> nn.Module:
     if len(header.trained) != len(sizes) or any(not 0 <= count <= size for count, size in counts):
         raise ValueError("the counts of trained weights do not fit the architecture")
     kept_fields = [(_STORED_DTYPES[torch.float32], count) for count in header.trained]
-    code, *arrays = _split(body, [(_BYTE, header.mask_bytes), *kept_fields, *others.values()])
+    code, *arrays = split(body, [(_BYTE, header.mask_bytes), *kept_fields, *others.values()])
     masks = decode(code.tobytes(), counts)
     model = build(architecture)
     initialise(model, header.scheme, header.seed)
@@ -277,19 +198,6 @@ def _checksum(arrays: Iterable[Array]) -> str:
     for array in arrays:
         digest.update(array.tobytes())
     return digest.hexdigest()
-
-
-def _split(body: bytes, fields: Sequence[tuple[np.dtype[Any], int]]) -> list[Array]:
-    """Cut bytes into arrays of the given dtypes and sizes, which must use them up exactly."""
-    lengths = [dtype.itemsize * size for dtype, size in fields]
-    if sum(lengths) != len(body) or min(lengths) < 0:
-        raise ValueError("the sizes in the header do not fit the length of the file")
-    arrays: list[Array] = []
-    offset = 0
-    for (dtype, size), length in zip(fields, lengths, strict=True):
-        arrays.append(np.frombuffer(body, dtype, size, offset).astype(dtype.newbyteorder("=")))
-        offset += length
-    return arrays
 
 
 def _write_whole(path: Path, content: bytes) -> int:

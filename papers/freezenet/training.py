@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -21,7 +21,7 @@ from common.seeds import stream
 from common.train.checkpoint import Checkpoint
 from common.train.evaluate import accuracy
 from common.train.fit import History, Observer, TrainingRun, fit
-from common.train.stacking import stackable
+from common.train.programs import in_programs
 from papers.freezenet.masks import apply_pruning, freezing_mask, freezing_rates, random_mask
 from papers.freezenet.saliency import grasp_scores, snip_scores
 from papers.freezenet.settings import Cell, Setting
@@ -62,17 +62,11 @@ def train(jobs: Sequence[Job], call: Call, observe: Observer | None = None) -> I
     """Train one network a job and measure it at its early-stopping epoch (Section 4)."""
     setting: Setting = jobs[0].cell.setting
     data = images_of(setting.dataset, call.data_dir, call.device)
-    together = stackable(build(setting.model), call.device)
-    if together:
-        yield from _train(jobs, data, call.checkpoint, observe)
-        return
-    for job in jobs:
-        part = call.checkpoint.part(job.key)
-        yield from call.known(job) or _train([job], data, part, observe)
-        part.clear()
+    run = partial(_train, data=data, observe=observe)
+    yield from in_programs(jobs, call, build(setting.model), run)
 
 
-def _train(jobs: Sequence[Job], data: Images, checkpoint: Checkpoint, observe: Observer | None) -> Iterator[Measured]:
+def _train(jobs: Sequence[Job], checkpoint: Checkpoint, data: Images, observe: Observer | None) -> Iterator[Measured]:
     """Train one network a job, together where they stack, and measure each."""
     prepared = [prepare(job.cell, job.seed, data) for job in jobs]
     recipe = jobs[0].cell.setting.recipe

@@ -79,7 +79,7 @@ def pretrained(arms: Arms) -> list[Cell]:
 def by_epoch(axes: "Axes", arms: Arms) -> None:
     """Draw learning curves over all stages; tuning begins at 0, boxes hold the averaged epochs (Figure 1)."""
     control = control_of(arms)
-    epochs, averaged = control.scaled(control.setting.epochs), control.scaled(control.setting.averaged)
+    epochs, averaged = control.setting.epochs, control.setting.averaged
     own = curves(arms[control])
     _curve(axes, 1, own[:, :epochs], {"label": "scratch", **SCRATCH})
     _curve(axes, epochs, own[:, epochs - 1 :], {"label": EQUAL_LABEL, **EQUAL})
@@ -87,7 +87,7 @@ def by_epoch(axes: "Axes", arms: Arms) -> None:
         before, after = curves(arms[cell], "pretraining_test_accuracy"), curves(arms[cell])
         look = {"label": "warm start", "color": WARM["color"], "linewidth": 1.5}
         _curve(axes, 1 - before.shape[1], np.hstack([before, after]), look)
-    longest = epochs + control.scaled(control.extra)
+    longest = epochs + control.extra
     box: dict[str, Any] = {"alpha": 0.15, "linewidth": 0}
     axes.axvspan(epochs - averaged + 0.5, epochs + 0.5, color="#009E73", label=f"averaged, {averaged} epochs", **box)
     axes.axvspan(longest - averaged + 0.5, longest + 0.5, color="#E69F00", label="averaged at equal updates", **box)
@@ -99,7 +99,7 @@ def by_length(axes: "Axes", arms: Arms) -> None:
     """Draw accuracy against the length of pretraining, where 0 is scratch (Figures 2, 8, 9 and 10)."""
     control = control_of(arms)
     cells = [control, *pretrained(arms)]
-    lengths = [cell.scaled(cell.pretraining) for cell in cells]
+    lengths = [cell.pretraining for cell in cells]
     _levels(axes, arms[control], "scratch, updates of the longest")
     _points(axes, lengths, [scalars(arms[cell], "test_accuracy") for cell in cells], {"label": "warm start", **WARM})
     axes.set_xscale("symlog", linthresh=1)
@@ -110,7 +110,7 @@ def by_length(axes: "Axes", arms: Arms) -> None:
 def by_bias(axes: "Axes", arms: Arms) -> None:
     """Draw accuracy against the epochs' worth of images drawn from the half alone (Figure 3)."""
     gammas = [cell.gamma or 0.0 for cell in arms]
-    biased = [biased_epochs(gamma, cell.scaled(cell.setting.epochs)) for gamma, cell in zip(gammas, arms, strict=True)]
+    biased = [biased_epochs(gamma, cell.setting.epochs) for gamma, cell in zip(gammas, arms, strict=True)]
     _levels(axes, arms[next(cell for cell in arms if not cell.gamma)], EQUAL_LABEL)
     values = [scalars(runs, "test_accuracy") for runs in arms.values()]
     _points(axes, biased, values, {"label": "smooth transition", **WARM})
@@ -220,7 +220,7 @@ def by_kept_groups(axes: "Axes", arms: Arms) -> None:
     control, cells = control_of(arms), pretrained(arms)
     groups = max(len(cell.reset) for cell in cells)
     kept = {0: "no group kept", 1: "first group kept", 2: "first 2 groups kept", groups: "warm start, all kept"}
-    epochs = control.scaled(control.setting.epochs)
+    epochs = control.setting.epochs
     _curve(axes, 1, curves(arms[control])[:, :epochs], {"label": "scratch", **SCRATCH})
     for i, cell in enumerate(cells):
         look = {"color": PALETTE[i], "linestyle": ("-", "-.", "--", ":")[i], "linewidth": 1.5}

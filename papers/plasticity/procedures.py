@@ -3,7 +3,7 @@
 from common.experiment import Metric, Procedure
 from common.plan.network_cost import architecture_cost
 from common.work import Work
-from papers.plasticity.settings import Cell
+from papers.plasticity.settings import Cell, shorten
 from papers.plasticity.training import train
 
 MEASURED = {
@@ -28,12 +28,12 @@ def work(cell: Cell) -> Work:
     """Estimate the work of one job: all stages, and a test after every epoch."""
     images, size, test = SIZES[cell.setting.dataset]
     cost, batch, buffers = architecture_cost(cell.setting.model, size), cell.setting.batch_size, BUFFERS[cell.optimizer]
-    tuning = cell.scaled(cell.setting.epochs) + cell.scaled(cell.extra)
-    pretraining = cell.scaled(cell.pretraining)
-    total = cost.training(images, batch, tuning, buffers) + cost.evaluation(test, tuning + cell.stages * pretraining)
+    tuning = cell.setting.epochs + cell.extra
+    total = cost.training(images, batch, tuning, buffers)
+    total += cost.evaluation(test, tuning + cell.stages * cell.pretraining)
     for stage in range(1, cell.stages + 1):
-        total += cost.training(images * stage / (cell.stages + 1), batch, pretraining, buffers)
+        total += cost.training(images * stage / (cell.stages + 1), batch, cell.pretraining, buffers)
     return total
 
 
-TRAINING = Procedure("training", train, MEASURED, work)
+TRAINING = Procedure("training", train, MEASURED, work, shorten)

@@ -8,6 +8,7 @@ from torch import nn
 from common.models.architecture import Architecture, architecture
 from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
 from common.train.optimizers import SGD, Adam, Optimizer, RMSprop
+from common.train.schedules import shortened
 from papers.plasticity.smooth import require
 
 OPTIMIZERS: dict[str, Optimizer] = {"adam": Adam(), "rmsprop": RMSprop(), "sgd": SGD(0.0), "momentum": SGD(0.9)}
@@ -43,7 +44,6 @@ class Cell:
     all images; a share `uniform` of the images is dealt out at random, the rest by class. 0 stages is the scratch
     control; `extra` then trains it on, as long as pretraining took another arm. `reset` names the groups drawn anew
     before tuning, such as "3456". With `gamma` there is one stage, which goes from half to all images smoothly.
-    `scale` shortens all lengths.
     """
 
     setting: Setting
@@ -56,13 +56,10 @@ class Cell:
     uniform: float = 1.0
     gamma: float | None = None
     extra: int = 0
-    scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
             raise ValueError(f"no optimizer {self.optimizer!r}; there are {', '.join(OPTIMIZERS)}")
-        if not 0.0 < self.scale <= 1.0:
-            raise ValueError(f"scale = {self.scale}: it lies in (0, 1]")
         if min(self.stages, self.pretraining, self.extra) < 0 or (self.stages > 0) != (self.pretraining > 0):
             raise ValueError("pretraining stages and their epochs go together, and no length is below zero")
         if self.gamma is not None:
@@ -75,9 +72,17 @@ class Cell:
         """The numbers of the groups that are reset."""
         return [int(number) for number in self.reset]
 
-    def scaled(self, epochs: int) -> int:
-        """Return a length in epochs at this cell's scale, at least 1 where there was any."""
-        return max(1, round(self.scale * epochs)) if epochs else 0
+
+def shorten(cell: Cell, share: float) -> Cell:
+    """Return the cell as it is trained for a share of its length: every stage takes that share of its epochs."""
+    setting = replace(
+        cell.setting,
+        pretraining=shortened(cell.setting.pretraining, share),
+        epochs=shortened(cell.setting.epochs, share),
+        averaged=shortened(cell.setting.averaged, share),
+    )
+    pretraining, extra = shortened(cell.pretraining, share), shortened(cell.extra, share)
+    return replace(cell, setting=setting, pretraining=pretraining, extra=extra)
 
 
 def scratch(setting: Setting, rate: float = 1e-3, optimizer: str = "adam", extra: int = 0) -> Cell:

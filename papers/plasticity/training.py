@@ -1,6 +1,6 @@
 """Every arm of the paper: pretrain in stages, reset, tune, measure how well it generalises (Sections 1, 2 and A)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,7 @@ from common.seeds import stream
 from common.train.batches import shuffled_epochs
 from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.program import Program
-from common.train.stacking import stackable
+from common.train.programs import in_programs
 from common.train.stages import Data, StageHistory, train_stage
 from papers.plasticity.data import data_of
 from papers.plasticity.reset import require_groups, reset
@@ -39,21 +39,12 @@ def train(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Train one network a job through its stages; those whose stages are alike train as one program."""
     setting: Setting = jobs[0].cell.setting
     data = data_of(setting.dataset, call.data_dir, call.device)
-    runs = [prepare(job.cell, job.seed, data) for job in jobs]
-    if not stackable(runs[0].model, call.device):
-        for job, run in zip(jobs, runs, strict=True):
-            part = call.checkpoint.part(job.key)
-            yield from call.known(job) or zip([job], together([run], data, part), strict=True)
-            part.clear()
-        return
-    programs: dict[object, list[int]] = {}
-    for i, run in enumerate(runs):
-        programs.setdefault(_shape(run), []).append(i)
-    measured: dict[int, Metrics] = {}
-    for number, members in enumerate(programs.values()):
-        part = call.checkpoint.part(str(number))
-        measured |= zip(members, together([runs[i] for i in members], data, part), strict=True)
-    yield from ((job, measured[i]) for i, job in enumerate(jobs))
+    runs = {job: prepare(job.cell, job.seed, data) for job in jobs}
+
+    def measured(members: Sequence[Job], checkpoint: Checkpoint) -> Iterator[Measured]:
+        return zip(members, together([runs[job] for job in members], data, checkpoint), strict=True)
+
+    yield from in_programs(jobs, call, runs[jobs[0]].model, measured, lambda job: _shape(runs[job]))
 
 
 def prepare(cell: Cell, seed: int, data: Data) -> Run:
@@ -68,10 +59,10 @@ def prepare(cell: Cell, seed: int, data: Data) -> Run:
     return Run(cell, seed, model.to(data.images.device), [own.to(data.images.device) for own in sets])
 
 
-def _shape(run: Run) -> object:
+def _shape(run: Run) -> Hashable:
     """Return what runs of one program have in common: the lengths of their stages, and the optimizer."""
     cell = run.cell
-    lengths = (cell.scaled(cell.pretraining), cell.scaled(cell.setting.epochs), cell.scaled(cell.extra))
+    lengths = (cell.pretraining, cell.setting.epochs, cell.extra)
     return cell.optimizer, lengths, cell.gamma is None, tuple(len(own) for own in run.sets)
 
 
@@ -84,18 +75,18 @@ def together(runs: Sequence[Run], data: Data, checkpoint: Checkpoint = NOWHERE) 
     histories = []
     if cell.gamma is None:
         for stage, own in enumerate(sets[:-1]):
-            epochs = _shuffled(runs, own, cell.scaled(cell.pretraining), stage)
+            epochs = _shuffled(runs, own, cell.pretraining, stage)
             pretraining_rates = [run.cell.pretraining_rate for run in runs]
             part = checkpoint.part(str(stage))
             histories.append(train_stage(program, epochs, own, optimizer, pretraining_rates, data, part))
         for run in runs:
             reset(run.model, run.cell.groups, stream(run.seed, "reset"))
-        length = cell.scaled(cell.setting.epochs) + cell.scaled(cell.extra)
+        length = cell.setting.epochs + cell.extra
         last = _shuffled(runs, sets[-1], length, stage=-1)
     else:
         seeds = [stream(run.seed, "smooth") for run in runs]
         gammas = [run.cell.gamma or 0.0 for run in runs]
-        length = cell.scaled(cell.setting.epochs)
+        length = cell.setting.epochs
         last = smooth_epochs(sets[0], sets[-1], gammas, length, cell.setting.batch_size, seeds)
     histories.append(train_stage(program, last, sets[-1], optimizer, rates, data, checkpoint.part("last")))
     seconds = sum(history.seconds for history in histories) / len(runs)
@@ -112,10 +103,10 @@ def _shuffled(runs: Sequence[Run], own: Tensor, epochs: int, stage: int) -> Iter
 def _updates(run: Run) -> int:
     """Count a run's updates over all stages."""
     cell, batch = run.cell, run.cell.setting.batch_size
-    tuning = (cell.scaled(cell.setting.epochs) + cell.scaled(cell.extra)) * (len(run.sets[-1]) // batch)
+    tuning = (cell.setting.epochs + cell.extra) * (len(run.sets[-1]) // batch)
     if cell.gamma is not None:
         return tuning
-    return tuning + cell.scaled(cell.pretraining) * sum(len(own) // batch for own in run.sets[:-1])
+    return tuning + cell.pretraining * sum(len(own) // batch for own in run.sets[:-1])
 
 
 @dataclass(frozen=True)
@@ -137,7 +128,7 @@ def measure(cell: Cell, stages: Sequence[Stage], updates: int, seconds: float) -
     What a run cannot say for lack of training accuracy is withheld.
     """
     setting, last = cell.setting, stages[-1]
-    epochs, averaged = cell.scaled(setting.epochs), cell.scaled(setting.averaged)
+    epochs, averaged = setting.epochs, setting.averaged
     tuning = last.test[:epochs]
     scalars = {
         "early_test_accuracy": _mean(tuning[: max(1, epochs // 10)]),

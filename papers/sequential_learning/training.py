@@ -246,9 +246,9 @@ class _Training:
         orders = [stream(s, f"order of stage {from_the_end}") for s in seeds]
         self.dropout = stream(seeds[0], f"dropout of stage {from_the_end}")  # networks with dropout train alone
         self.epochs = shuffled_epochs(self.train, self.process.epochs, setting.batch_size, orders)
-        self.rates = self.program.beside_parameters([stage.process.rate for stage in stages])
-        self.decays = self.program.beside_parameters([stage.process.decay for stage in stages])
-        weight_decays = self.program.beside_parameters([stage.process.weight_decay for stage in stages])
+        self.rates = self.program.per_parameter([stage.process.rate for stage in stages])
+        self.decays = self.program.per_parameter([stage.process.decay for stage in stages])
+        weight_decays = self.program.per_parameter([stage.process.weight_decay for stage in stages])
         parameters = list(self.program.parameters.values())
         self.update = PerRunUpdate(SGD(self.process.momentum), parameters, weight_decays)
         self.best = self._best()

@@ -24,7 +24,7 @@ def test_counting_after_every_epoch_of_resnet18(benchmark):
     initialise(model, "framework_uniform", 0)
     program = Program([model.to(device)])
     parameters = list(program.parameters.values())
-    rates, decays = program.beside_parameters([0.05]), program.beside_parameters([1e-3])
+    rates, decays = program.per_parameter([0.05]), program.per_parameter([1e-3])
     update = PerRunUpdate(SGD(0.9), parameters, decays)
     images = torch.randn(1, BATCH, 3, 32, 32, device=device)
     labels = torch.randint(10, (1, BATCH), device=device)

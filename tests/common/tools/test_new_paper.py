@@ -14,7 +14,11 @@ NAME = "warm_starts_again"
 
 def test_a_package_its_claims_and_its_tests_are_written(tmp_path):
     paths = {path.relative_to(tmp_path).as_posix() for path in write(NAME, "Warm starts again", tmp_path)}
-    assert {f"papers/{NAME}/reproduce.py", f"expectations/{NAME}.yaml", f"tests/papers/{NAME}/test_training.py"} <= paths
+    assert {
+        f"papers/{NAME}/reproduce.py",
+        f"expectations/{NAME}.yaml",
+        f"tests/papers/{NAME}/test_training.py",
+    } <= paths
     assert paths == {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     for path in paths:
         text = (tmp_path / path).read_text()
@@ -48,7 +52,7 @@ def test_the_command_says_what_it_wrote_and_what_to_do(tmp_path, monkeypatch, ca
     out = capsys.readouterr().out
     assert f"papers/{NAME}/training.py\n" in out
     assert f"nox -s smoke -- papers/{NAME}" in out
-    assert f"papers: \n" not in out
+    assert "papers: \n" not in out
     assert f"  {NAME}: 'Warm starts again'" in (tmp_path / "expectations" / f"{NAME}.yaml").read_text()
     assert main([NAME]) == 2
 

@@ -86,9 +86,9 @@ def in_epochs(kind, rule, dtype, device):
     found = []
     for first, program in enumerate(programs):
         own = range(first, first + program.runs)
-        decays = program.beside_parameters([1e-3 * (run + 1) for run in own])
+        decays = program.per_parameter([1e-3 * (run + 1) for run in own])
         update = PerRunUpdate(rule, list(program.parameters.values()), decays)
-        rates = program.beside_parameters([1e-2 / (run + 1) for run in own])
+        rates = program.per_parameter([1e-2 / (run + 1) for run in own])
         epochs = shuffled_epochs(torch.arange(40, device=device).expand(program.runs, -1), 2, 8, own)
         losses = []
 

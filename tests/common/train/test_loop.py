@@ -24,7 +24,7 @@ def set_up(dropout=None, runs=2):
     models = [nn.Sequential(nn.Flatten(-3), *layers) for _ in range(runs)]
     program = Program(models)
     images, labels = torch.randn(12, 1, 1, 3), torch.randint(2, (12,))
-    update, rates = PerRunUpdate(SGD(0.9), list(program.parameters.values())), program.beside_parameters([0.1] * runs)
+    update, rates = PerRunUpdate(SGD(0.9), list(program.parameters.values())), program.per_parameter([0.1] * runs)
     tape = Tape(torch.device("cpu"))
 
     def step(inputs):

@@ -152,7 +152,7 @@ def test_restoring_nothing_changes_nothing(networks):
 def test_one_number_a_run_stands_beside_every_parameter(networks):
     program = Program(networks)
     values = [0.1, 0.2, 0.3][: len(networks)]
-    numbers = program.beside_parameters(values)
+    numbers = program.per_parameter(values)
     for number, parameter in zip(numbers, program.parameters.values(), strict=True):
         assert number.dtype == parameter.dtype
         product = (torch.ones_like(parameter) * number).detach()

@@ -160,3 +160,48 @@ def test_what_does_not_stack_is_refused():
     assert not stackable(nn.Conv2d(3, 65, 3), GPU)
     with pytest.raises(ValueError, match="stacked"):
         stack([lenet5_caffe()])
+
+
+class Negative(nn.Linear):
+    def forward(self, inputs):
+        return -super().forward(inputs)
+
+
+class Circular(nn.Conv2d):
+    def forward(self, maps):
+        return super().forward(maps.roll(1, -1))
+
+
+class Leaky(nn.ReLU):
+    def forward(self, inputs):
+        return inputs.maximum(0.1 * inputs)
+
+
+class Scaled(nn.Sequential):
+    """A layer, with a parameter or a buffer beside it."""
+
+    def __init__(self, **tensors):
+        super().__init__(nn.Linear(3, 2))
+        for name, tensor in tensors.items():
+            if isinstance(tensor, nn.Parameter):
+                self.register_parameter(name, tensor)
+            else:
+                self.register_buffer(name, tensor)
+
+
+DERIVED = [Negative(3, 2), Circular(1, 2, 3), type("Norm", (nn.BatchNorm2d,), {})(2), Leaky()]
+DERIVED.append(type("Flattened", (nn.Flatten,), {})(-3))
+
+
+@pytest.mark.parametrize("layer", DERIVED, ids=lambda layer: type(layer).__name__)
+@pytest.mark.parametrize("device", [CPU, GPU], ids=str)
+def test_a_layer_derived_from_one_that_stacks_does_not(layer, device):
+    assert not stackable(layer, device)
+    assert not stackable(nn.Sequential(nn.Linear(3, 2), nn.Sequential(layer)), device)
+
+
+@pytest.mark.parametrize("own", [nn.Parameter(torch.ones(2)), torch.ones(2)], ids=["parameter", "buffer"])
+def test_a_network_with_numbers_beside_its_layers_does_not_stack(own):
+    assert stackable(Scaled(), CPU)
+    assert not stackable(Scaled(own=own), CPU)
+    assert not stackable(nn.Sequential(Scaled(own=own), nn.ReLU()), CPU)

@@ -55,7 +55,7 @@ def test_a_stage_on_a_gpu_is_that_of_the_cpu_and_its_steps_do_not_wait(kind, rul
     with FakeGpu() as gpu:
         found = staged(kind, rule, CUDA)
     assert gpu.waits == {
-        "program.Program.beside_parameters": 1,  # the rates
+        "program.Program.per_parameter": 1,  # the rates
         "batches.shuffled_epochs": EPOCHS,  # an epoch's order
     }
     assert len(gpu.graphs) == 1
@@ -77,9 +77,9 @@ def walk(program, data, update, rates, epochs, look):
 def test_rates_that_shrink_between_epochs_and_decays_of_the_runs_reach_a_captured_step(kind):
     def trained(device):
         program, data, own = problem(kind, device)
-        rates = program.beside_parameters([1e-1] * program.runs)
-        shrink = program.beside_parameters([0.5 / (run + 1) for run in range(program.runs)])
-        decays = program.beside_parameters([1e-2 * (run + 1) for run in range(program.runs)])
+        rates = program.per_parameter([1e-1] * program.runs)
+        shrink = program.per_parameter([0.5 / (run + 1) for run in range(program.runs)])
+        decays = program.per_parameter([1e-2 * (run + 1) for run in range(program.runs)])
         update = PerRunUpdate(SGD(0.9), list(program.parameters.values()), decays)
 
         def look(epoch, loss):
@@ -102,7 +102,7 @@ def test_early_stopping_decides_on_the_device_and_its_caller_reads_once_an_epoch
     def stopped(device):
         program, data, own = problem(kind, device)
         best = Best(program, 2)
-        rates = program.beside_parameters([0.5] * program.runs)
+        rates = program.per_parameter([0.5] * program.runs)
         update = PerRunUpdate(SGD(0.9), list(program.parameters.values()))
 
         def present(index):
@@ -120,5 +120,5 @@ def test_early_stopping_decides_on_the_device_and_its_caller_reads_once_an_epoch
 
     with FakeGpu() as gpu:
         found = stopped(CUDA)
-    assert gpu.waits == {"program.Program.beside_parameters": 1, "batches.shuffled_epochs": 4}
+    assert gpu.waits == {"program.Program.per_parameter": 1, "batches.shuffled_epochs": 4}
     assert all(torch.equal(one, other) for one, other in zip(found, stopped(CPU), strict=True))

@@ -12,6 +12,7 @@ from common.run.record import Record
 from papers.plasticity.figures import PLOTS, biased_epochs, drawings, keeping_first, mean_and_deviation, picture
 from papers.plasticity.procedures import TRAINING
 from papers.plasticity.reproduce import PACKAGE
+from papers.plasticity.settings import shorten
 from tests.conftest import study_of
 
 SEEDS = 3
@@ -328,9 +329,11 @@ def test_no_two_series_of_a_picture_have_the_same_name_or_look(plot, tier):
 
 def test_lengths_are_those_at_the_scale_of_the_cells():
     experiment = EXPERIMENTS["fig2"]
-    arms = tuple(replace(cell, scale=0.5) for cell in experiment.smoke.cells)
+    arms = tuple(shorten(cell, 0.5) for cell in experiment.smoke.cells)
     shorter = replace(experiment, smoke=replace(experiment.smoke, cells=arms))
     records = {job: record(job.cell, job.seed) for job in shorter.jobs(Tier.SMOKE, Replicates(0, SEEDS))}
     _, lines = axes_of("fig2", Results(study_of(shorter, replicates=Replicates(0, SEEDS)), records))
-    assert lines["warm start"].get_xdata().tolist() == [0, *(cell.scaled(cell.pretraining) for cell in arms[1:])]
-    assert all(cell.scaled(cell.pretraining) == cell.pretraining // 2 for cell in arms)
+    assert lines["warm start"].get_xdata().tolist() == [
+        0,
+        *(cell.pretraining // 2 for cell in experiment.smoke.cells[1:]),
+    ]

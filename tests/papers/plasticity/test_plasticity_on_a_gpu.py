@@ -78,7 +78,7 @@ def test_every_arm_measures_what_it_measures_on_the_cpu(setting, chosen, monkeyp
 
     with FakeGpu() as gpu:
         there = measured(CUDA)
-    before_a_stage = {"training.prepare", "splits.stage_sets", "program.Program.beside_parameters", "reset.reset"}
+    before_a_stage = {"training.prepare", "splits.stage_sets", "program.Program.per_parameter", "reset.reset"}
     between_epochs = {"batches.shuffled_epochs", "smooth.smooth_epochs"}
     assert set(gpu.waits) == before_a_stage | between_epochs | {"training._of_run"}
     assert gpu.graphs

@@ -11,7 +11,7 @@ from papers.plasticity.fig4 import extra
 from papers.plasticity.fig6_11 import subsets
 from papers.plasticity.procedures import SIZES, TRAINING, work
 from papers.plasticity.reset import groups_of
-from papers.plasticity.settings import CIFAR, DIGITS, OPTIMIZERS, Cell, scratch, sized, warm
+from papers.plasticity.settings import CIFAR, DIGITS, OPTIMIZERS, Cell, scratch, shorten, sized, warm
 
 MODULES = (warm_start, fig3, fig4, fig5, fig6_11, fig7)
 EXPERIMENTS = {
@@ -27,8 +27,6 @@ TIERS = [(name, tier) for name in EXPERIMENTS for tier in Tier]
     ("fields", "message"),
     [
         ({"optimizer": "adagrad"}, "no optimizer 'adagrad'; there are adam, rmsprop, sgd, momentum"),
-        ({"scale": 0.0}, r"scale = 0.0: it lies in \(0, 1\]"),
-        ({"scale": 1.5}, r"scale = 1.5: it lies in \(0, 1\]"),
         ({"stages": 0}, "pretraining stages and their epochs go together"),
         ({"pretraining": 0}, "pretraining stages and their epochs go together"),
     ],
@@ -38,17 +36,40 @@ def test_a_cell_that_makes_no_sense_is_refused(fields, message):
         Cell(**{"setting": DIGITS, "stages": 1, "pretraining": 5, **fields})
 
 
-def test_the_scale_shortens_lengths_but_leaves_something_of_what_there_was():
-    cell = replace(warm(DIGITS), scale=0.1)
-    assert [cell.scaled(epochs) for epochs in (0, 1, 20, 100, 350)] == [0, 1, 2, 10, 35]
-    assert [warm(DIGITS).scaled(epochs) for epochs in (0, 1, 350)] == [0, 1, 350]
+def lengths(cell):
+    return (cell.pretraining, cell.extra), (cell.setting.pretraining, cell.setting.epochs, cell.setting.averaged)
+
+
+@pytest.mark.parametrize(
+    ("share", "warmed", "control"),
+    [
+        (0.5, ((175, 0), (175, 250, 50)), ((0, 88), (175, 250, 50))),
+        (0.1, ((35, 0), (35, 50, 10)), ((0, 18), (35, 50, 10))),
+        (0.01, ((4, 0), (4, 5, 1)), ((0, 2), (4, 5, 1))),
+        (0.0001, ((1, 0), (1, 1, 1)), ((0, 1), (1, 1, 1))),
+    ],
+)
+def test_a_share_of_the_length_is_a_share_of_every_stage_and_something_of_each(share, warmed, control):
+    for cell, expected in ((warm(CIFAR), warmed), (scratch(CIFAR, extra=175), control)):
+        short = shorten(cell, share)
+        assert lengths(short) == expected
+        restored = replace(short.setting, pretraining=350, epochs=500, averaged=100)
+        assert replace(short, setting=restored, pretraining=cell.pretraining, extra=cell.extra) == cell
+
+
+@pytest.mark.parametrize(("name", "tier"), TIERS)
+def test_every_cell_can_be_shortened_and_the_whole_share_changes_none(name, tier):
+    for cell in EXPERIMENTS[name].grid(tier).cells:
+        assert shorten(cell, 1.0) == cell
+        assert (shorten(cell, 0.003).pretraining > 0) == (cell.stages > 0)
 
 
 def test_the_scale_changes_the_job_and_its_work():
     cell = warm(DIGITS)
-    short = replace(cell, scale=0.5)
-    assert Job(TRAINING, cell, 0).key != Job(TRAINING, short, 0).key
-    assert work(short).operations == pytest.approx(0.5 * work(cell).operations, rel=0.05)
+    short = Job(TRAINING, cell, 0, 0.5)
+    assert Job(TRAINING, cell, 0).key != short.key
+    assert Job(TRAINING, cell, 0).trained.cell is cell
+    assert work(short.trained.cell).operations == pytest.approx(0.5 * work(cell).operations, rel=0.05)
 
 
 def test_the_two_arms_of_a_warm_start_differ_in_their_pretraining_alone():
@@ -85,7 +106,6 @@ def test_every_experiment_runs_its_cells_once_on_networks_and_data_it_knows(name
         assert (cell.setting.dataset == "cifar10") == (tier is Tier.FULL)
         assert 0 < cell.setting.averaged <= cell.setting.epochs
         assert cell.optimizer in OPTIMIZERS
-        assert cell.scale == 1.0
 
 
 @pytest.mark.parametrize(("name", "tier"), TIERS)

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from common.experiment import Job
 from common.models.architecture import architecture, build
@@ -14,6 +13,7 @@ from common.seeds import stream
 from common.train.batches import shuffled_epochs
 from common.train.stages import Data, train_stage
 from papers.plasticity import training
+from papers.plasticity.by_hand import warm_start
 from papers.plasticity.procedures import TRAINING
 from papers.plasticity.settings import DIGITS, Cell, scratch, warm
 from papers.plasticity.smooth import smooth_epochs
@@ -75,64 +75,31 @@ def measured(*cells, seed=0):
     return measured_by(TRAINING, [Job(TRAINING, cell, seed) for cell in cells], CALL)
 
 
-def accuracy(model, images, labels):
-    model.eval()
-    right = (model(images).argmax(1) == labels).double().mean().item()
-    model.train()
-    return right
-
-
-def textbook(cell, seed=0):
-    """Train one network by Section 1 with the framework's optimizers.
-
-    Returns test accuracy, loss and training accuracy of the last stage, test and training accuracy of the earlier ones.
-    """
-    setting, data = cell.setting, tiny(cell.setting.dataset)
-    kinds = {
-        "adam": torch.optim.Adam,
-        "rmsprop": torch.optim.RMSprop,
-        "sgd": torch.optim.SGD,
-        "momentum": lambda parameters, lr: torch.optim.SGD(parameters, lr=lr, momentum=0.9),
-    }
+def network(setting, seed, purpose):
     model = build(setting.model).double()
-    initialise(model, "kaiming_uniform", stream(seed, "initialisation"))
+    initialise(model, "kaiming_uniform", stream(seed, purpose))
+    return model
+
+
+def by_hand(cell, seed=0):
+    """Draw what a replicate draws, and train it in a plain loop with the framework's optimizers."""
+    setting, data = cell.setting, tiny(cell.setting.dataset)
     sets = prepare(cell, seed, data).sets
-
-    def stage(epochs, rate, own):
-        optimizer = kinds[cell.optimizer](model.parameters(), lr=rate)
-        tests, losses = [], []
-        for epoch in epochs:
-            total = 0.0
-            for (batch,) in epoch:
-                optimizer.zero_grad()
-                loss = F.cross_entropy(model(data.images[batch]), data.labels[batch])
-                loss.backward()
-                optimizer.step()
-                total += loss.item()
-            tests.append(accuracy(model, data.test_images, data.test_labels))
-            losses.append(total / len(epoch))
-        return tests, losses, accuracy(model, data.images[own], data.labels[own])
-
-    if cell.gamma is not None:
+    if cell.gamma is None:
+        lengths = [*[cell.pretraining] * (len(sets) - 1), setting.epochs + cell.extra]
+        seeds = [[stream(seed, f"order of stage {stage}")] for stage in (*range(len(sets) - 1), -1)]
+        stacked = [
+            shuffled_epochs(own[None], length, setting.batch_size, order)
+            for own, length, order in zip(sets, lengths, seeds, strict=True)
+        ]
+    else:
         halves, everything = (own[None] for own in sets)
-        seeds = [stream(seed, "smooth")]
-        epochs = smooth_epochs(halves, everything, [cell.gamma], setting.epochs, setting.batch_size, seeds)
-        return *stage(epochs, cell.rate, sets[-1]), [], []
-    before, learnt = [], []
-    for i, own in enumerate(sets[:-1]):
-        order = stream(seed, f"order of stage {i}")
-        epochs = shuffled_epochs(own[None], cell.pretraining, setting.batch_size, [order])
-        tests, _, right = stage(epochs, cell.pretraining_rate, own)
-        before += tests
-        learnt.append(right)
-    fresh = build(setting.model)
-    initialise(fresh, "kaiming_uniform", stream(seed, "reset"))
-    drawn = fresh.state_dict()
-    renewed = {name: drawn[name] for name in drawn if name.startswith(tuple(f"group{g}." for g in cell.reset))}
-    model.load_state_dict(renewed, strict=False)
-    order = stream(seed, "order of stage -1")
-    epochs = shuffled_epochs(sets[-1][None], setting.epochs + cell.extra, setting.batch_size, [order])
-    return *stage(epochs, cell.rate, sets[-1]), before, learnt
+        draw = [stream(seed, "smooth")]
+        stacked = [smooth_epochs(halves, everything, [cell.gamma], setting.epochs, setting.batch_size, draw)]
+        sets = sets[-1:]
+    orders = [([batch for (batch,) in epoch] for epoch in epochs) for epochs in stacked]
+    model, fresh = (network(setting, seed, purpose) for purpose in ("initialisation", "reset"))
+    return warm_start(model, fresh, cell, sets, orders, data)
 
 
 FAST = {"pretraining_rate": 0.03, "rate": 0.01}
@@ -156,17 +123,18 @@ ARMS = {
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_an_arm_is_what_a_textbook_loop_does(arm):
+def test_an_arm_is_what_the_plain_loop_does(arm):
     cell = ARMS[arm]
     (metrics,) = measured(cell)
-    tests, losses, last, before, learnt = textbook(cell)
-    assert metrics.curves["test_accuracy"] == pytest.approx(tests)
-    assert metrics.curves["training_loss"] == pytest.approx(losses, rel=1e-5)
+    *earlier, last = by_hand(cell)
+    before, learnt = [accuracy for stage in earlier for accuracy in stage.test], [stage.train for stage in earlier]
+    assert metrics.curves["test_accuracy"] == pytest.approx(last.test)
+    assert metrics.curves["training_loss"] == pytest.approx(last.loss, rel=1e-5)
     assert list(metrics.curves.get("pretraining_test_accuracy", [])) == pytest.approx(before)
-    assert metrics.scalars["training_accuracy"] == pytest.approx(last)
+    assert metrics.scalars["training_accuracy"] == pytest.approx(last.train)
     assert metrics.scalars.get("pretraining_accuracy") == (pytest.approx(min(learnt)) if learnt else None)
-    assert metrics.scalars["training_loss"] == pytest.approx(losses[-1], rel=1e-5)
-    assert metrics.scalars["test_accuracy"] == pytest.approx(sum(tests[2:4]) / 2)
+    assert metrics.scalars["training_loss"] == pytest.approx(last.loss[-1], rel=1e-5)
+    assert metrics.scalars["test_accuracy"] == pytest.approx(sum(last.test[2:4]) / 2)
 
 
 def test_each_job_is_measured_in_its_place_as_it_would_be_alone():
@@ -265,8 +233,8 @@ def test_a_control_makes_the_updates_of_a_warm_start():
 
 
 def test_the_scale_shortens_all_lengths():
-    cells = replace(ARMS["warm"], scale=0.5), replace(ARMS["scratch, longer"], scale=0.5, extra=4)
-    first, second = measured(*cells)
+    jobs = [Job(TRAINING, cell, 0, 0.5) for cell in (ARMS["warm"], replace(ARMS["scratch, longer"], extra=4))]
+    first, second = measured_by(TRAINING, [job.trained for job in jobs], CALL)
     assert len(first.curves["pretraining_test_accuracy"]) == round(0.5 * 3)
     assert len(first.curves["test_accuracy"]) == 2
     assert len(second.curves["test_accuracy"]) == 2 + 2

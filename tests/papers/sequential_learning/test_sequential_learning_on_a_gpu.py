@@ -100,7 +100,7 @@ def test_a_path_on_a_gpu_is_that_of_the_cpu_and_no_step_waits(kind, path, monkey
     assert len(gpu.graphs) == len(PATHS[path])
     expected = followed(kind, PATHS[path], CPU, monkeypatch)
     assert_same(found, expected)
-    before = {"training._Training.__init__", "program.Program.beside_parameters", "shown.Shown.__init__"}
+    before = {"training._Training.__init__", "program.Program.per_parameter", "shown.Shown.__init__"}
     before |= {"transforms.contrasted", "reset.reset", "interventions.NewClassifier.__call__"}
     at_ends = {"fisher.fisher_score", "training._Training.passages", "tape.Tape.read"}
     at_ends |= {"training._Training._passages", "counting.count"}

@@ -1,25 +1,15 @@
 """Every exact property is measured: it holds, and the measurement shows where it does not."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 
-from common.experiment import Job
 from common.models.weights import weight_tensors
-from common.run.call import Call
-from papers.freezenet import properties, storage
-from papers.freezenet.properties import (
+from papers.freezenet import algorithm1, storage
+from papers.freezenet.algorithm1 import (
     ALGORITHM1,
-    BACKFLOW,
-    LENET_300_100,
     MASKS,
-    TABLE1,
-    VGG_MINI,
-    Case,
-    PropertyCell,
-    case,
     forward_difference,
     forward_passes,
     identity_error,
@@ -28,10 +18,10 @@ from papers.freezenet.properties import (
     storage_properties,
     training_properties,
 )
-from tests.measured import measured as measured_by
+from papers.freezenet.random_images import LENET_300_100, VGG_MINI, Case, Cell, case
+from tests.measured import of_smoke
 
-CALL = Call(torch.device("cpu"), Path("no data needed"))
-CELL = PropertyCell(LENET_300_100, "freezenet", 0.99)
+CELL = Cell(LENET_300_100, "freezenet", 0.99)
 
 
 @pytest.fixture
@@ -46,18 +36,7 @@ def moved(tensors, name, index, by):
     return changed
 
 
-def test_every_seed_has_its_own_images_and_weights(found):
-    other, again = case(CELL, 1), case(CELL, 0)
-    assert other.seed != found.seed
-    for field in ("inputs", "targets"):
-        assert torch.equal(getattr(again, field), getattr(found, field))
-        assert not torch.equal(getattr(other, field), getattr(found, field))
-    for name, weight in weight_tensors(found.model).items():
-        assert torch.equal(weight_tensors(again.model)[name], weight)
-        assert not torch.equal(weight_tensors(other.model)[name], weight)
-
-
-@pytest.mark.parametrize("cell", [CELL, PropertyCell(VGG_MINI, "freezenet", 0.99)])
+@pytest.mark.parametrize("cell", [CELL, Cell(VGG_MINI, "freezenet", 0.99)])
 def test_a_score_that_is_no_derivative_by_its_mask_is_seen(cell):
     found = case(cell, 0)
     assert identity_error(found) < 1e-5
@@ -69,8 +48,8 @@ def test_a_score_that_is_no_derivative_by_its_mask_is_seen(cell):
 
 def test_forward_passes_are_counted(found, monkeypatch):
     assert forward_passes(found) == 1
-    once = properties.snip_scores
-    monkeypatch.setattr(properties, "snip_scores", lambda *of: (once(*of), once(*of)))
+    once = algorithm1.snip_scores
+    monkeypatch.setattr(algorithm1, "snip_scores", lambda *of: (once(*of), once(*of)))
     assert forward_passes(found) == 2
 
 
@@ -103,12 +82,12 @@ def test_a_mask_against_the_ranking():
 
 
 def test_ties_that_are_frozen_are_seen(monkeypatch):
-    monkeypatch.setattr(properties, "freezing_mask", lambda scores, rate: {n: s > 1 for n, s in scores.items()})
+    monkeypatch.setattr(algorithm1, "freezing_mask", lambda scores, rate: {n: s > 1 for n, s in scores.items()})
     assert ranked([1, 0, 1, 1, 0, 1])["tied_share_kept"] == 0.0
 
 
 def test_rates_are_held_against_their_definitions(found, monkeypatch):
-    rates = properties.freezing_rates(found.model, found.mask)
+    rates = algorithm1.freezing_rates(found.model, found.mask)
     held = rate_properties(found)
     kept = sum(int(mask.sum()) for mask in found.mask.values())
     assert (held["q_error"], held["q_beta_error"]) == (0.0, 0.0)
@@ -116,7 +95,7 @@ def test_rates_are_held_against_their_definitions(found, monkeypatch):
     assert held["q_minus_q_beta"] == pytest.approx((1 - kept / 266_200) - (1 - (kept + 410) / 266_610))
     assert held["q_minus_q_beta"] > 0
     wrong = replace(rates, q=rates.q - 0.25, q_beta=rates.q_beta + 0.125)
-    monkeypatch.setattr(properties, "freezing_rates", lambda *of: wrong)
+    monkeypatch.setattr(algorithm1, "freezing_rates", lambda *of: wrong)
     assert rate_properties(found)["q_error"] == pytest.approx(0.25)
     assert rate_properties(found)["q_beta_error"] == pytest.approx(0.125)
 
@@ -161,43 +140,13 @@ def test_frozen_weights_that_move_and_biases_that_do_not_are_seen(found, monkeyp
             weight.view(-1)[int(run.mask["linear2.weight"].flatten().nonzero()[0])] += 7.0
             run.model.linear1.bias += 1.0
 
-    monkeypatch.setattr(properties, "fit", one_frozen_weight_moves)
+    monkeypatch.setattr(algorithm1, "fit", one_frozen_weight_moves)
     assert training_properties(found) == {"frozen_change": pytest.approx(0.25), "unmoved_bias_tensors": 2}
-
-
-def measured(experiment, **fields):
-    cells = experiment.smoke.cells
-    cell = next(cell for cell in cells if all(getattr(cell, name) == value for name, value in fields.items()))
-    (metrics,) = measured_by(experiment.procedure, [Job(experiment.procedure, cell, 0)], CALL)
-    return metrics.scalars
-
-
-def test_the_columns_of_table_1():
-    standard, pruned, frozen = (measured(TABLE1, method=m) for m in ("standard", "pruned", "freezenet"))
-    shares = ("total_share", "stored_share", "sparse_gradients", "sparse_computation")
-    assert [standard[name] for name in shares] == [1.0, 1.0, 0.0, 0.0]
-    assert [pruned[name] for name in shares] == pytest.approx([0.01, 0.01, 1.0, 1.0], abs=1e-4)
-    assert [frozen[name] for name in shares] == pytest.approx([1.0, 0.01, 1.0, 0.0], abs=1e-4)
-    assert standard["gradient_flow"] == frozen["gradient_flow"] == 1.0
-    assert pruned["gradient_flow"] < 0.5
-    assert all(found["step_seconds"] > 0 for found in (standard, pruned, frozen))
-
-
-def test_what_flows_back_through_a_last_layer_of_zeros_is_measured(monkeypatch):
-    """The same network without zeros has a gradient in front of its last layer."""
-    cases = []
-    monkeypatch.setattr(properties, "case", lambda *of: cases.append(case(*of)) or cases[-1])
-    assert measured(BACKFLOW)["largest_gradient_before"] == 0.0
-    *before, last = weight_tensors(cases[0].model).values()
-    assert not last.any()
-    assert all(weight.any() for weight in before)
-    monkeypatch.setattr(torch.Tensor, "zero_", lambda tensor: tensor)
-    assert measured(BACKFLOW)["largest_gradient_before"] > 0.0
 
 
 @pytest.mark.parametrize("rate", [0.99, 0.9999])
 def test_every_mask_property_holds_and_at_the_last_rate_the_guard_acts(rate):
-    found = measured(MASKS, freezing_rate=rate, setting=LENET_300_100)
+    found = of_smoke(MASKS, freezing_rate=rate, setting=LENET_300_100)
     assert found["kept_beyond_k"] == found["ranking_violations"] == 0
     assert found["least_trainable_of_a_layer"] >= 1
     assert (found["guard_weights"] > 0) == (rate > 0.999)
@@ -205,7 +154,7 @@ def test_every_mask_property_holds_and_at_the_last_rate_the_guard_acts(rate):
 
 
 def test_algorithm_1_is_measured_before_it_is_trained():
-    found = measured(ALGORITHM1, freezing_rate=0.9, setting=LENET_300_100)
+    found = of_smoke(ALGORITHM1, freezing_rate=0.9, setting=LENET_300_100)
     assert found["forward_difference"] == found["frozen_change"] == found["roundtrip_difference"] == 0.0
     assert found["unmoved_bias_tensors"] == 0
     assert found["file_kilobytes"] == pytest.approx(120.2, abs=2.0)

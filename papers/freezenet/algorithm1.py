@@ -1,83 +1,26 @@
-"""Exact properties: Eqs. 1 and 2, Algorithm 1, the layer guard, the rates, storage, and Table 1."""
+"""Algorithm 1 as it must hold exactly: Eq. 1, the mask and its guard, the rates, storage, and what two steps move."""
 
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
 from torch.func import functional_call
 
 from common.experiment import Experiment, Grid, Job, Measured, Metric, Metrics, Procedure
-from common.models.architecture import Architecture, architecture, build
+from common.models.architecture import build
 from common.models.init import initialise
-from common.models.lenet import lenet5_caffe, lenet_300_100
-from common.models.vgg import vgg16_d, vgg_mini
 from common.models.weights import parameter_counts, weight_tensors
 from common.run.call import Call
-from common.seeds import stream
 from common.train.fit import Recipe, TrainingRun, fit
 from common.train.optimizers import SGD
 from common.train.schedules import DropEverySteps
-from common.work import Work
 from papers.freezenet import storage
 from papers.freezenet.masks import apply_pruning, freezing_mask, freezing_rates
+from papers.freezenet.random_images import LENET_5, LENET_300_100, VGG16_D, VGG_MINI, Case, Cell, case, nothing
 from papers.freezenet.saliency import snip_scores
-
-
-@dataclass(frozen=True)
-class RandomImages:
-    """The setting of properties that hold for any data: a network on images drawn from N(0, 1)."""
-
-    name: str
-    model: Architecture
-    shape: tuple[int, int, int]
-    images: int = 20
-
-
-@dataclass(frozen=True)
-class PropertyCell:
-    """A network, a method of Table 1 (standard, pruned, freezenet), and a freezing rate."""
-
-    setting: RandomImages
-    method: str
-    freezing_rate: float
-
-
-LENET_300_100 = RandomImages("lenet-300-100", architecture(lenet_300_100), (1, 28, 28))
-LENET_5 = RandomImages("lenet-5-caffe", architecture(lenet5_caffe), (1, 28, 28))
-VGG_MINI = RandomImages("vgg-mini", architecture(vgg_mini, num_classes=10), (3, 16, 16))
-VGG16_D = RandomImages("vgg16-d", architecture(vgg16_d, num_classes=10), (3, 32, 32), images=4)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A network with its scores, mask and batch."""
-
-    model: nn.Module
-    seed: int
-    scores: dict[str, Tensor]
-    mask: dict[str, Tensor]
-    inputs: Tensor
-    targets: Tensor
-    freezing_rate: float
-
-
-def case(cell: PropertyCell, seed: int) -> Case:
-    """Draw network and batch and find the mask of Algorithm 1."""
-    generator = torch.Generator().manual_seed(stream(seed, "images"))
-    inputs = torch.randn(cell.setting.images, *cell.setting.shape, generator=generator)
-    targets = torch.randint(0, 10, (cell.setting.images,), generator=generator)
-    model = build(cell.setting.model)
-    initial = stream(seed, "initialisation")
-    initialise(model, "xavier_normal", initial)
-    scores = snip_scores(model, inputs, targets)
-    mask = freezing_mask(scores, cell.freezing_rate, generator)
-    return Case(model, initial, scores, mask, inputs, targets, cell.freezing_rate)
 
 
 def algorithm(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
@@ -126,7 +69,7 @@ def forward_passes(found: Case) -> float:
     return len(passes)
 
 
-def forward_difference(cell: PropertyCell, found: Case) -> float:
+def forward_difference(cell: Cell, found: Case) -> float:
     """Return the largest difference between the outputs of the dense and the frozen net before training."""
     dense = build(cell.setting.model)
     initialise(dense, "xavier_normal", found.seed)
@@ -203,84 +146,6 @@ def training_properties(found: Case) -> dict[str, float]:
     }
 
 
-def methods(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
-    """Measure the columns of Table 1, and the time of a step."""
-    for job in jobs:
-        found = case(job.cell, job.seed)
-        dense_flow = float(first_layer_gradient(found).norm())
-        if job.cell.method == "standard":
-            trainable = weights = parameter_counts(found.model).weights
-        else:
-            trainable = sum(int(m.sum()) for m in found.mask.values())
-            if job.cell.method == "pruned":
-                apply_pruning(found.model, found.mask)
-            weights = sum(int((w != 0).sum()) for w in weight_tensors(found.model).values())
-        total = parameter_counts(found.model).weights
-        yield (
-            job,
-            Metrics(
-                {
-                    "total_share": weights / total,
-                    "stored_share": trainable / total,
-                    "sparse_gradients": float(trainable < total),
-                    "sparse_computation": float(weights < total),
-                    "gradient_flow": float(first_layer_gradient(found).norm()) / dense_flow,
-                    "step_seconds": step_seconds(found),
-                }
-            ),
-        )
-
-
-def first_layer_gradient(found: Case) -> Tensor:
-    """Return the gradient of the loss with respect to the first layer's bias: what flows all the way back."""
-    loss = F.cross_entropy(found.model(found.inputs), found.targets)
-    bias = next(p for name, p in found.model.named_parameters() if name.endswith("bias"))
-    (gradient,) = torch.autograd.grad(loss, [bias])
-    return gradient
-
-
-def step_seconds(found: Case, repeats: int = 15) -> float:
-    """Return the shortest time of one forward and backward pass."""
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        loss = F.cross_entropy(found.model(found.inputs), found.targets)
-        torch.autograd.grad(loss, list(found.model.parameters()))
-        times.append(time.perf_counter() - started)
-    return min(times)
-
-
-def zero_backflow(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
-    """Make the gradient at one layer's output zero and measure what is left before it (Eq. 2)."""
-    for job in jobs:
-        found = case(job.cell, job.seed)
-        *before, last = weight_tensors(found.model).values()
-        with torch.no_grad():
-            last.zero_()
-        loss = F.cross_entropy(found.model(found.inputs), found.targets)
-        gradients = torch.autograd.grad(loss, before)
-        yield job, Metrics({"largest_gradient_before": max(float(g.abs().max()) for g in gradients)})
-
-
-def nothing(cell: PropertyCell) -> Work:
-    """Count no work: properties take a moment."""
-    return Work()
-
-
-_ALGORITHM_CELLS = (
-    *(PropertyCell(LENET_300_100, "freezenet", q) for q in (0.5, 0.9, 0.99, 0.999)),
-    *(PropertyCell(LENET_5, "freezenet", q) for q in (0.9, 0.99, 0.999)),
-    PropertyCell(VGG_MINI, "freezenet", 0.99),
-)
-_MASK_CELLS = (  # at the last rates whole layers fall below the threshold, so the guard acts
-    *_ALGORITHM_CELLS,
-    PropertyCell(LENET_300_100, "freezenet", 0.9999),
-    PropertyCell(LENET_5, "freezenet", 0.9999),
-    PropertyCell(VGG16_D, "freezenet", 0.99999),
-)
-_METHOD_CELLS = tuple(PropertyCell(LENET_300_100, method, 0.99) for method in ("standard", "pruned", "freezenet"))
-_BACKFLOW_CELLS = (PropertyCell(LENET_300_100, "standard", 0.0),)
-
 ALGORITHM = Procedure(
     "algorithm 1",
     algorithm,
@@ -312,29 +177,17 @@ MASK_CHECKS = Procedure(
     },
     nothing,
 )
-METHODS = Procedure(
-    "methods",
-    methods,
-    {
-        "total_share": Metric("ratio", "Weights that are not zero, as a share of all."),
-        "stored_share": Metric("ratio", "Weights that have to be stored, as a share of all."),
-        "sparse_gradients": Metric("ratio", "1 where some weight gradients are not needed, else 0."),
-        "sparse_computation": Metric("ratio", "1 where some weights are zero, else 0."),
-        "gradient_flow": Metric("ratio", "Norm of the first layer's bias gradient over that of the dense network."),
-        "step_seconds": Metric("seconds", "Shortest time of one forward and backward pass."),
-    },
-    nothing,
+CELLS = (
+    *(Cell(LENET_300_100, "freezenet", q) for q in (0.5, 0.9, 0.99, 0.999)),
+    *(Cell(LENET_5, "freezenet", q) for q in (0.9, 0.99, 0.999)),
+    Cell(VGG_MINI, "freezenet", 0.99),
 )
-BACKFLOW_CHECK = Procedure(
-    "backflow",
-    zero_backflow,
-    {"largest_gradient_before": Metric("none", "Largest weight gradient before a layer that passes none back.")},
-    nothing,
+MASK_CELLS = (  # at the last rates whole layers fall below the threshold, so the guard acts
+    *CELLS,
+    Cell(LENET_300_100, "freezenet", 0.9999),
+    Cell(LENET_5, "freezenet", 0.9999),
+    Cell(VGG16_D, "freezenet", 0.99999),
 )
-_ALGORITHM_GRID, _MASK_GRID = Grid(_ALGORITHM_CELLS), Grid(_MASK_CELLS)
-_METHOD_GRID, _BACKFLOW_GRID = Grid(_METHOD_CELLS, seeds=3), Grid(_BACKFLOW_CELLS)
 
-ALGORITHM1 = Experiment("algorithm1", "Alg. 1, Eq. 1, Sec. 3.3", ALGORITHM, _ALGORITHM_GRID, _ALGORITHM_GRID)
-MASKS = Experiment("masks", "Alg. 1, Sec. 4", MASK_CHECKS, _MASK_GRID, _MASK_GRID)
-TABLE1 = Experiment("table1", "Table 1", METHODS, _METHOD_GRID, _METHOD_GRID)
-BACKFLOW = Experiment("backflow", "Eq. 2", BACKFLOW_CHECK, _BACKFLOW_GRID, _BACKFLOW_GRID)
+ALGORITHM1 = Experiment("algorithm1", "Alg. 1, Eq. 1, Sec. 3.3", ALGORITHM, Grid(CELLS), Grid(CELLS))
+MASKS = Experiment("masks", "Alg. 1, Sec. 4", MASK_CHECKS, Grid(MASK_CELLS), Grid(MASK_CELLS))
