@@ -149,12 +149,12 @@ def _named(figure: "Figure") -> dict[str, Any]:
 
 
 def _columns(labels: Sequence[str], width: float) -> int:
-    """Return how many columns of a legend fit into so many inches."""
+    """Return how many columns of a legend fit into so many inches, all of about one length."""
     letters = [len(re.sub(r"\\[a-z]+", "x", label).replace("$", "")) for label in labels]
     for columns in range(len(labels), 1, -1):
         longest = [max(column) for column in np.array_split(letters, columns)]
         if sum(HANDLE + LETTER * most for most in longest) <= width:
-            return columns
+            return ceil(len(labels) / ceil(len(labels) / columns))
     return 1
 
 

@@ -67,5 +67,3 @@ def symmetric(cells: Sequence[Cell]) -> list[Cell]:
 def asymmetric(cells: Sequence[Cell]) -> list[Cell]:
     """Return the base, which comes first, and the arms that differ from it in beta alone (Figures 8b and 9b)."""
     return [cell for cell in cells if cell.alpha == cells[0].alpha]
-
-
