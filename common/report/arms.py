@@ -91,7 +91,8 @@ def mean_and_interval(found: Array) -> Spread:
 
 def summary(arms: Arms, cells: Sequence[Any], name: str) -> Spread:
     """Return the mean of a number over seeds and its standard deviation for some cells, both [cells]."""
-    means, deviations = np.array([mean_and_deviation(values(arms[cell], name)) for cell in cells]).T
+    found = [mean_and_deviation(values(arms[cell], name)) for cell in cells]
+    means, deviations = np.reshape(found, (-1, 2)).T
     return means, deviations
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe and Ito
 MARKERS = "osD^vPX"
 BLACK, GREY = "#000000", "#767676"
-LINE, DOT = 1.5, 4.5  # points: the width of a line, the diameter of a dot
+LINE, DOT = 1.5, 5.0  # points: the width of a line, the diameter of a dot
 BAND = 0.18  # how opaque a band is
 SMALL, LARGE = 8, 10  # points, the fonts of ticks and legends, and of labels and titles
 
@@ -78,10 +78,11 @@ def one_panel(figure: "Figure") -> "Axes":
 
 
 def line(axes: "Axes", places: Sequence[float] | Any, found: Spread, look: Look) -> None:
-    """Draw means as a line with a band."""
+    """Draw means as a line with a band, or the line alone where there is no band."""
     mean, half = found
     axes.plot(places, mean, **look)
-    axes.fill_between(places, mean - half, mean + half, color=look["color"], alpha=BAND, linewidth=0)
+    if np.isfinite(half).any():
+        axes.fill_between(places, mean - half, mean + half, color=look["color"], alpha=BAND, linewidth=0)
 
 
 def bars(axes: "Axes", places: Sequence[float] | Any, found: Spread, look: Look) -> None:

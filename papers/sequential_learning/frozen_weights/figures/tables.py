@@ -84,7 +84,8 @@ def resets(figure: "Figure", arms: Arms) -> None:
             own = {place: cell for place, cell in own.items() if cell in arms}
             means, deviations = summary(arms, list(own.values()), name)
             shown = {**look(i), "linestyle": "none", "label": "with reset" if reset else "without reset"}
-            axes.errorbar(means, list(own), xerr=deviations, capsize=3, **shown)
+            axes.plot(means, list(own), **shown)
+            axes.errorbar(means, list(own), xerr=deviations, fmt="none", ecolor=shown["color"], capsize=3, linewidth=1)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel(f"{name.replace('_', ' ')}, mean and s.d.")
     row[0].set_yticks(range(len(rows)), [_transition(cell, arms[cell]) for cell in rows], fontsize=SMALL)

@@ -1,4 +1,4 @@
-"""The loss of every run as a dot in the colour of its seed, beside networks without pretraining (Figures 3, 4 and 6)."""
+"""The loss of every run as a dot in the colour of its seed, beside those without pretraining (Figures 3, 4 and 6)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import floor, log10
