@@ -25,6 +25,9 @@ TEST = "test accuracy"
 Name = Callable[[Cell], str]
 """Names the series that a cell belongs to."""
 
+Paint = Callable[[str, str, Name, "Figure", Arms], None]
+"""Paints a figure: the label of its vertical axis, the metric or curve, and what makes a series."""
+
 
 def method(cell: Cell) -> str:
     """Name a series by its method."""
@@ -88,7 +91,7 @@ def _against_share(axes: "Axes", metric: str, name: Name, arms: Arms, unit: floa
         draw = line if len(shares) > 1 else bars  # a band needs two points
         draw(axes, shares, spread, look_of)
     frozen = [cell for cell in arms if cell.method != "baseline"]
-    rates = {cell.freezing_rate: float(np.mean(values(arms[cell], "q_beta")[:1])) for cell in frozen}
+    rates = dict(zip([cell.freezing_rate for cell in frozen], summary(arms, frozen, "q_beta")[0], strict=True))
     axes.set_xscale("log")
     axes.set_xlim(1.2 * (1 - min(rates)), (1 - max(rates)) / 1.2)
     labels = [f"{q:g}" if np.isnan(beta) else f"{q:g}\n{beta:.3f}" for q, beta in rates.items()]
@@ -109,7 +112,7 @@ def by_epoch(label: str, curve: str, name: Name, figure: "Figure", arms: Arms) -
     axes.set_ylabel(label)
 
 
-def _plot(experiment: str, metric: str, label: str, name: Name = method, paint: Any = by_rate) -> Plot:
+def _plot(experiment: str, metric: str, label: str, name: Name = method, paint: Paint = by_rate) -> Plot:
     return Plot(experiment, (experiment,), partial(paint, label, metric, name), "" if paint is by_epoch else metric)
 
 
