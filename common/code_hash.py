@@ -31,8 +31,8 @@ APART = (
 )
 """What plans, judges and tells: no number of a record depends on it, and nothing that trains imports it."""
 
-TELLING = ("figures.py", "drawing.py", "reproduce.py")
-"""The modules of a paper that draw what is recorded, and list what is declared."""
+TELLING = {"figures", "figures.py", "reproduce.py"}
+"""The modules and folders of a paper that draw what is recorded, and list what is declared."""
 
 
 @cache
@@ -71,7 +71,7 @@ def of_package(module: str) -> Iterator[Path]:
         yield path
         return
     for member in (papers / path.relative_to(papers).parts[0]).rglob("*.py"):
-        if member.name not in TELLING:
+        if TELLING.isdisjoint(member.relative_to(papers).parts):
             yield member
 
 

@@ -5,10 +5,11 @@ import pytest
 
 from common.claims.results import Results
 from common.experiment import Job, Metrics, Replicates, Tier
-from common.report.figures import draw
+from common.report.arms import mean_and_interval
+from common.report.figures import draw, picture
 from common.run.record import Record
-from papers.fast import figures
-from papers.fast.figures import PLOTS, drawings, mean_and_band, picture
+from papers.fast.figures import FIGURES, drawings, plot, series
+from papers.fast.figures.curves import styles
 from papers.fast.procedures import FINE_TUNING
 from papers.fast.reproduce import EXPERIMENTS
 from papers.fast.settings import (
@@ -30,7 +31,7 @@ from tests.conftest import study_of
 CHECKPOINTS = (0, 1, 2, 3, 5, 8, 13)
 SEEDS = 3
 TRAINED = {e.name: e for e in EXPERIMENTS if e.procedure is FINE_TUNING}
-PLOT = {plot.name: plot for plot in PLOTS}
+FIGURE = {figure.name: figure for figure in FIGURES}
 
 
 def curve(name, cell, seed):
@@ -62,8 +63,8 @@ def results(*names, seeds=SEEDS, **fields):
 
 
 def drawn(name, setting, **fields):
-    plot = PLOT[name]
-    return picture(plot, setting, results(plot.experiment, **fields))
+    figure = FIGURE[name]
+    return picture(plot(figure, setting.name), results(figure.experiment, **fields))
 
 
 def lines(axes):
@@ -76,8 +77,8 @@ def mean(name, cell):
 
 
 def test_every_experiment_that_trains_has_a_plot():
-    assert {plot.experiment for plot in PLOTS} == set(TRAINED)
-    assert len(PLOT) == len(PLOTS)
+    assert {figure.experiment for figure in FIGURES} == set(TRAINED)
+    assert len(FIGURE) == len(FIGURES)
 
 
 def test_complete_records_give_one_picture_a_figure_and_setting(tmp_path):
@@ -110,28 +111,13 @@ def test_complete_records_give_one_picture_a_figure_and_setting(tmp_path):
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_missing_record_leaves_its_figures_out(name, tmp_path):
     found = results(name)
-    found.records.pop(TRAINED[name].jobs(Tier.SMOKE, found.replicates)[-1])
+    found.records.pop(TRAINED[name].jobs(Tier.SMOKE, found.study.replicates)[-1])
     assert draw(drawings(found), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
 
 def test_experiments_that_were_not_asked_for_are_left_out(tmp_path):
     assert [path.name for path in draw(drawings(results("note20")), tmp_path)] == ["note20-rotated.png"]
-
-
-def test_the_band_is_the_t_interval_of_the_mean():
-    found, band = mean_and_band(np.array([[1.0, 0.5], [2.0, 0.5], [3.0, 0.5]]))
-    assert found.tolist() == [2.0, 0.5]
-    assert band == pytest.approx([4.302653 / math.sqrt(3), 0.0], rel=1e-6)  # sd 1; t of 2 degrees of freedom
-    assert mean_and_band(np.array([[1.0], [3.0]]))[1] == pytest.approx([12.706205], rel=1e-6)
-
-
-def test_a_point_that_is_not_finite_is_left_out_and_one_seed_has_no_band():
-    found, band = mean_and_band(np.array([[1.0, np.inf, np.nan], [1.0, 2.0, 2.0]]))
-    assert np.isnan(found).tolist() == np.isnan(band).tolist() == [False, True, True]
-    found, band = mean_and_band(np.array([[1.0, 2.0]]))
-    assert found.tolist() == [1.0, 2.0]
-    assert np.isnan(band).all()
 
 
 def test_starts_are_compared_on_both_tasks_over_one_axis_of_updates():
@@ -146,13 +132,13 @@ def test_starts_are_compared_on_both_tasks_over_one_axis_of_updates():
             assert found[label].get_ydata() == pytest.approx(mean(name, cell))
     assert target.get_shared_x_axes().joined(target, source)
     assert source.xaxis.get_transform().transform(5.0) == pytest.approx(math.log(6.0))
-    assert figure.get_suptitle() == "Figs. 3 and 4, same, smoke"
+    assert figure.get_suptitle() == "Figs. 3 and 4\nsame, smoke, seeds 0 to 2"
 
 
 def test_the_band_surrounds_the_mean():
     axes = drawn("fig6", ROTATED).axes[0]
     cell = Cell(ROTATED, spread(1e-2), 0.0, 0.01)
-    middle, band = mean_and_band(np.array([curve("target_adp", cell, seed) for seed in range(SEEDS)]))
+    middle, band = mean_and_interval(np.array([curve("target_adp", cell, seed) for seed in range(SEEDS)]))
     edges = axes.collections[0].get_paths()[0].vertices
     for step, low, high in zip(CHECKPOINTS, middle - band, middle + band, strict=True):
         at_step = edges[edges[:, 0] == step, 1]
@@ -161,10 +147,10 @@ def test_the_band_surrounds_the_mean():
 
 def test_a_band_does_not_stretch_an_accuracy_beyond_what_is_possible():
     found = results("note20")
-    assert picture(PLOT["note20"], ROTATED, found).axes[0].get_ylim()[1] < 0.5
+    assert picture(plot(FIGURE["note20"], ROTATED.name), found).axes[0].get_ylim()[1] < 0.5
     job = Job(FINE_TUNING, Cell(ROTATED, FAN_IN, 0.01, 0.01), 0)
     found.records[job].metrics.curves["target_adp"][:] = [9.0] * len(CHECKPOINTS)
-    assert picture(PLOT["note20"], ROTATED, found).axes[0].get_ylim() == (-0.03, 1.03)
+    assert picture(plot(FIGURE["note20"], ROTATED.name), found).axes[0].get_ylim() == (-0.03, 1.03)
 
 
 def test_the_logarithm_of_a_norm_of_zero_is_left_out():
@@ -240,29 +226,29 @@ def test_the_last_third_of_the_checkpoints_is_magnified():
     assert np.ptp(late.get_ylim()) < np.ptp(first.get_ylim())
 
 
-@pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
 @pytest.mark.parametrize("tier", Tier)
-def test_no_two_arms_of_a_picture_have_the_same_name_or_look(plot, tier):
-    cells = TRAINED[plot.experiment].grid(tier).cells
+def test_no_two_arms_of_a_picture_have_the_same_name_or_look(figure, tier):
+    cells = TRAINED[figure.experiment].grid(tier).cells
     for setting in {cell.setting for cell in cells}:
         own = [cell for cell in cells if cell.setting == setting]
-        assert len({plot.series(cell) for cell in own}) == len(own)
-        looks = figures.styles(own, plot.ordered)
+        assert len({figure.series(cell) for cell in own}) == len(own)
+        looks = styles(own, figure.ordered)
         assert len({(str(look["color"]), look["linestyle"]) for look in looks}) == len(own)
 
 
 @pytest.mark.parametrize(
     ("name", "cell", "label"),
     [
-        (figures.start, Cell(GRATINGS, FAN_OUT, 0.01, 0.01), "Kaiming fan-out"),
+        (series.start, Cell(GRATINGS, FAN_OUT, 0.01, 0.01), "Kaiming fan-out"),
         (
-            figures.frozen_or_free,
+            series.frozen_or_free,
             Cell(SAME, spread(1.0), 0.0, 0.01),
             r"$\alpha$ = 0, $\beta$ = 0.01, W(0) from N(0, 1)",
         ),
-        (figures.warm_up, Cell(SAME, NEARLY_ZERO, 0.01, 0.01), r"N(0, 1e-8), no warm-up, $\alpha$ = $\beta$ = 0.01"),
-        (figures.arm, Cell(SAME, FAN_OUT, 0.01, 0.01), "f/o 0.01"),
-        (figures.optimizer, Cell(SAME, ZERO, 5e-3, 5e-4, "radam"), r"RAdam ($\alpha$ = 0.005, $\beta$ = 0.0005)"),
+        (series.warm_up, Cell(SAME, NEARLY_ZERO, 0.01, 0.01), r"N(0, 1e-8), no warm-up, $\alpha$ = $\beta$ = 0.01"),
+        (series.arm, Cell(SAME, FAN_OUT, 0.01, 0.01), "f/o 0.01"),
+        (series.optimizer, Cell(SAME, ZERO, 5e-3, 5e-4, "radam"), r"RAdam ($\alpha$ = 0.005, $\beta$ = 0.0005)"),
     ],
 )
 def test_series_are_named_by_the_fields_of_their_cell(name, cell, label):
@@ -273,6 +259,6 @@ def test_a_record_is_looked_up_by_its_own_seed():
     found = results("note20")
     job = Job(FINE_TUNING, Cell(ROTATED, FAN_IN, 0.01, 0.01), 2)
     found.records[job] = record(job.cell, 5)
-    (target, _) = picture(PLOT["note20"], ROTATED, found).axes
+    (target, _) = picture(plot(FIGURE["note20"], ROTATED.name), found).axes
     expected = np.mean([curve("target_adp", job.cell, seed) for seed in (0, 1, 5)], axis=0)
     assert lines(target)["f/i 0.01"].get_ydata() == pytest.approx(expected)

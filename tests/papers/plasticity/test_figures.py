@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,12 +6,13 @@ from matplotlib.patches import Polygon, Rectangle
 
 from common.claims.results import Results
 from common.experiment import Job, Metrics, Replicates, Tier
-from common.report.figures import draw
+from common.report.figures import draw, picture
 from common.run.record import Record
-from papers.plasticity.figures import PLOTS, biased_epochs, drawings, keeping_first, mean_and_deviation, picture
+from papers.plasticity.figures import PLOTS, drawings
+from papers.plasticity.figures.accuracies import biased_epochs
+from papers.plasticity.figures.learning_curves import keeping_first
 from papers.plasticity.procedures import TRAINING
 from papers.plasticity.reproduce import PACKAGE
-from papers.plasticity.settings import shorten
 from tests.conftest import study_of
 
 SEEDS = 3
@@ -71,7 +71,7 @@ def cells(name, tier=Tier.SMOKE):
 def axes_of(name, found=None, tier=Tier.SMOKE):
     """Return the one panel of a figure and its lines, by label."""
     plot = PLOT[name]
-    (axes,) = picture(plot, found or results(plot.experiment, tier=tier)).axes
+    (axes,) = picture(plot, found or results(*plot.experiments, tier=tier)).axes
     lines = {line.get_label(): line for line in axes.get_lines() if not str(line.get_label()).startswith("_")}
     return axes, lines
 
@@ -91,7 +91,7 @@ def bars(axes):
 
 
 def test_every_experiment_has_a_plot():
-    assert {plot.experiment for plot in PLOTS} == set(EXPERIMENTS)
+    assert {name for plot in PLOTS for name in plot.experiments} == set(EXPERIMENTS)
     assert len(PLOT) == len(PLOTS)
 
 
@@ -104,7 +104,7 @@ def test_complete_records_give_one_picture_a_figure(tmp_path):
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_a_missing_record_leaves_its_figures_out(name, tmp_path):
     found = results(name)
-    found.records.pop(EXPERIMENTS[name].jobs(Tier.SMOKE, found.replicates)[-1])
+    found.records.pop(EXPERIMENTS[name].jobs(Tier.SMOKE, found.study.replicates)[-1])
     assert draw(drawings(found), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -126,16 +126,6 @@ def test_biased_epochs_are_those_of_the_closed_form(gamma, epochs):
 
 def test_without_a_transition_no_epoch_is_biased():
     assert biased_epochs(0.0, 500) == 0.0
-
-
-def test_the_deviation_is_that_over_seeds():
-    found, deviation = mean_and_deviation(np.array([[1.0, 0.5], [2.0, 0.5], [3.0, 0.5]]))
-    assert (found.tolist(), deviation.tolist()) == ([2.0, 0.5], [1.0, 0.0])
-    assert mean_and_deviation(np.array([1.0, 3.0]))[1] == pytest.approx(math.sqrt(2))
-    found, deviation = mean_and_deviation(np.array([0.5]))
-    assert found == 0.5
-    assert math.isnan(deviation)
-    assert np.isnan(mean_and_deviation(np.array([]))).all()
 
 
 def test_learning_curves_go_through_all_stages_and_the_averaged_epochs_are_marked():
@@ -274,10 +264,10 @@ def test_withheld_runs_are_left_out_and_counted():
     withhold(found, warm[0], 2)
     withhold(found, warm[1], *range(SEEDS))
     axes, lines = axes_of("fig2", found)
+    assert axes.figure.get_suptitle().endswith("seeds 0 to 2, 4 withheld and left out")
     values = lines["warm start"].get_ydata()
     assert values[[0, 1, 3]] == pytest.approx([mean(control), mean(warm[0], (0, 1)), mean(warm[2])])
     assert math.isnan(values[2])
-    assert axes.get_title(loc="right").startswith("4 runs withheld")
     assert bars(axes)[1] == pytest.approx(mean(warm[0], (0, 1)) + spread(warm[0], (0, 1)) * np.array([-1, 1]))
 
 
@@ -286,21 +276,21 @@ def test_a_withheld_run_is_left_out_of_learning_curves_too():
     _, (warm,) = cells("fig1")
     withhold(found, warm, 1)
     axes, lines = axes_of("fig1", found)
+    assert axes.figure.get_suptitle().endswith("seeds 0 to 2, 1 withheld and left out")
     wanted = np.mean([curve(warm, seed, warm.setting.epochs) for seed in (0, 2)], axis=0)
     assert lines["warm start"].get_ydata()[-warm.setting.epochs :] == pytest.approx(wanted)
-    assert axes.get_title(loc="right").startswith("1 run withheld")
 
 
 def test_only_the_runs_that_a_picture_shows_are_counted():
     found = results("fig6")
     _, arms = cells("fig6")
     withhold(found, next(cell for cell in arms if cell.reset == "2"), 0)
-    assert axes_of("fig6", found)[0].get_title(loc="right").startswith("1 run withheld")
-    assert axes_of("fig11", found)[0].get_title(loc="right") == ""
+    assert axes_of("fig6", found)[0].figure.get_suptitle().endswith("seeds 0 to 2, 1 withheld and left out")
+    assert axes_of("fig11", found)[0].figure.get_suptitle().endswith("seeds 0 to 2")
 
 
 def test_nothing_is_said_of_withheld_runs_where_there_are_none():
-    assert axes_of("fig7")[0].get_title(loc="right") == ""
+    assert axes_of("fig7")[0].figure.get_suptitle().endswith("seeds 0 to 2")
 
 
 def test_figures_are_drawn_where_all_runs_are_withheld_and_with_one_seed(tmp_path):
@@ -313,8 +303,8 @@ def test_figures_are_drawn_where_all_runs_are_withheld_and_with_one_seed(tmp_pat
 
 def test_the_title_says_what_was_run():
     figure = picture(PLOT["fig5"], results("fig5"))
-    assert figure.get_suptitle() == "Fig. 5, templates, smoke, 3 seeds"
-    assert picture(PLOT["fig2"], results("fig2", seeds=1)).get_suptitle().endswith("1 seed")
+    assert figure.get_suptitle() == "Fig. 5\ntemplates, smoke, seeds 0 to 2"
+    assert picture(PLOT["fig2"], results("fig2", seeds=1)).get_suptitle().endswith("mlp, smoke, seed 0")
 
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
@@ -327,13 +317,10 @@ def test_no_two_series_of_a_picture_have_the_same_name_or_look(plot, tier):
     assert len(looks) == len(lines)
 
 
-def test_lengths_are_those_at_the_scale_of_the_cells():
-    experiment = EXPERIMENTS["fig2"]
-    arms = tuple(shorten(cell, 0.5) for cell in experiment.smoke.cells)
-    shorter = replace(experiment, smoke=replace(experiment.smoke, cells=arms))
-    records = {job: record(job.cell, job.seed) for job in shorter.jobs(Tier.SMOKE, Replicates(0, SEEDS))}
+def test_lengths_are_those_that_the_cells_are_trained_for():
+    shorter = EXPERIMENTS["fig2"].at_scale(0.5)
+    jobs = shorter.jobs(Tier.SMOKE, Replicates(0, SEEDS))
+    records = {job: record(job.trained.cell, job.seed) for job in jobs}
     _, lines = axes_of("fig2", Results(study_of(shorter, replicates=Replicates(0, SEEDS)), records))
-    assert lines["warm start"].get_xdata().tolist() == [
-        0,
-        *(cell.pretraining // 2 for cell in experiment.smoke.cells[1:]),
-    ]
+    cells = dict.fromkeys(job.trained.cell for job in jobs)
+    assert lines["warm start"].get_xdata().tolist() == [cell.pretraining for cell in cells]

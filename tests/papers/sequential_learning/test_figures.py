@@ -10,12 +10,12 @@ from scipy.stats import spearmanr
 
 from common.claims.results import Results
 from common.experiment import Metrics, Replicates, Tier
-from common.report.figures import draw
+from common.report.figures import draw, picture
 from common.run.record import Record
-from papers.sequential_learning.drawing import colours, swarm
-from papers.sequential_learning.figures import PLOTS, drawings, named, picture
-from papers.sequential_learning.frozen_weights.figures import number
+from papers.sequential_learning.figures import PLOTS, drawings
+from papers.sequential_learning.frozen_weights.figures.names import number
 from papers.sequential_learning.frozen_weights.table1 import DENSE
+from papers.sequential_learning.negative_pretraining.figures.swarms import colours, swarm
 from papers.sequential_learning.nuisances import equal_positions, tasks_along
 from papers.sequential_learning.reproduce import PACKAGE
 from tests.conftest import study_of
@@ -72,6 +72,11 @@ def cells(name, tier=Tier.SMOKE):
     return EXPERIMENTS[name].grid(tier).cells
 
 
+def data_of(cell):
+    """Return the data set that the setting of a cell is named after."""
+    return cell.setting.name.partition("/")[0]
+
+
 def of_seeds(cell, name="test_loss"):
     return [scalar(name, cell, seed) for seed in range(SEEDS)]
 
@@ -85,9 +90,8 @@ def mean_curve(name, cell):
 
 
 def labelled(axes):
-    """Return the lines of a panel, and those of its series with error bars, by label."""
-    lines = {line.get_label(): line for line in axes.get_lines() if not str(line.get_label()).startswith("_")}
-    return lines | {container.get_label(): container.lines[0] for container in axes.containers}
+    """Return the named lines of a panel by label."""
+    return {line.get_label(): line for line in axes.get_lines() if not str(line.get_label()).startswith("_")}
 
 
 def ticks(axes):
@@ -104,7 +108,7 @@ def dots(axes):
 
 def assert_swarms(axes, arms):
     """Every arm has its own values at its place, in the colours of the seeds."""
-    palette = colours(range(SEEDS))
+    palette = colours(SEEDS)
     assert len(dots(axes)) == len(arms)
     for i, ((x, y, shades), arm) in enumerate(zip(dots(axes), arms, strict=True)):
         assert y == pytest.approx(of_seeds(arm))
@@ -129,7 +133,7 @@ def test_complete_records_give_one_picture_a_figure(tmp_path):
 def test_a_missing_record_leaves_its_figure_out(name, tmp_path):
     (plot,) = (plot for plot in PLOT.values() if name in plot.experiments)
     found = results(*plot.experiments)
-    found.records.pop(EXPERIMENTS[name].jobs(Tier.SMOKE, found.replicates)[-1])
+    found.records.pop(EXPERIMENTS[name].jobs(Tier.SMOKE, found.study.replicates)[-1])
     assert draw(drawings(found), tmp_path) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -146,10 +150,12 @@ def test_no_letter_is_smaller_than_eight_points(name, tier):
 
 
 def test_the_title_says_what_was_run():
-    assert figure_of("negative_fig3").get_suptitle() == "Negative Pretraining Effect, Fig. 3, smoke, seeds 0 to 2"
+    assert (
+        figure_of("negative_fig3").get_suptitle()
+        == "Negative Pretraining Effect, Fig. 3\ndigits/mlp, smoke, seeds 0 to 2"
+    )
     title = figure_of("frozen_table2_3", Tier.FULL).get_suptitle()
-    assert title == "Mutually Frozen Weights, Table 2 and Table 3, full, seeds 0 to 2"
-    assert named({4}) == "seed 4"
+    assert title == "Mutually Frozen Weights, Table 2 and Table 3\nfull, seeds 0 to 2"
 
 
 @pytest.mark.parametrize("name", PLOT)
@@ -172,7 +178,7 @@ def test_a_diverged_run_is_in_no_swarm_and_no_mean():
     (axes,) = picture(PLOT["negative_fig6"], found).axes
     assert dots(axes)[0][1] == pytest.approx([of_seeds(arm)[0], of_seeds(arm)[2]])
     assert labelled(axes)["baseline"].get_ydata()[0] == pytest.approx(np.mean(of_seeds(control)[::2]))
-    palette = colours(range(SEEDS))
+    palette = colours(SEEDS)
     assert dots(axes)[0][2] == pytest.approx(np.array([palette[0], palette[2]]))
 
 
@@ -219,10 +225,10 @@ def test_dots_of_a_picture_do_not_overlap():
 def test_every_data_set_has_a_panel_of_swarms_beside_its_own_baselines(name, tier, names, label):
     every = cells(name, tier)
     panels = figure_of(name, tier).axes
-    datasets = list(dict.fromkeys(arm.setting.dataset for arm in every))
+    datasets = list(dict.fromkeys(data_of(arm) for arm in every))
     assert [axes.get_title() for axes in panels] == datasets
     for axes, dataset in zip(panels, datasets, strict=True):
-        own = [arm for arm in every if arm.setting.dataset == dataset]
+        own = [arm for arm in every if data_of(arm) == dataset]
         assert_swarms(axes, [arm for arm in own if arm.tasks == 2])
         assert ticks(axes) == names
         assert axes.get_xlabel().endswith(label)
@@ -249,11 +255,11 @@ def test_labels_are_those_of_the_swarms():
 @pytest.mark.parametrize("tier", Tier)
 def test_the_grid_of_one_nuisance_has_a_row_a_nuisance_and_a_column_a_data_set(tier):
     every = cells("negative_fig4", tier)
-    datasets = list(dict.fromkeys(arm.setting.dataset for arm in every))
+    datasets = list(dict.fromkeys(data_of(arm) for arm in every))
     grid = np.array(figure_of("negative_fig4", tier).axes).reshape(3, len(datasets))
     for row, nuisance in zip(grid, ("blur", "contrast", "shift"), strict=True):
         for axes, dataset in zip(row, datasets, strict=True):
-            own = [arm for arm in every if arm.setting.dataset == dataset]
+            own = [arm for arm in every if data_of(arm) == dataset]
             arms = sorted((arm for arm in own if arm.path == nuisance), key=lambda arm: arm.tasks)
             assert axes.get_title() == f"{dataset}, {nuisance}"
             assert_swarms(axes, arms)
@@ -403,7 +409,7 @@ def test_every_transition_has_a_row_with_and_without_reset(tier):
     names = [text.get_text() for text in panels[0].get_yticklabels()]
     for text, cell in zip(names, plain, strict=True):
         assert text.endswith(f"{mean(cell, 'double_pairs_before'):.4g} frozen pairs")
-        assert cell.setting.dataset in text
+        assert data_of(cell) in text
     assert len(set(names)) == len(plain)
 
 
@@ -438,21 +444,22 @@ def test_weight_decays_and_rates_are_equal_in_both_trainings_or_lowest_in_pretra
 def test_clouds_hold_every_run_and_their_rank_correlation(tier):
     every = cells("frozen_fig6", tier)
     panels = figure_of("frozen_fig6", tier).axes
+    named = {artist.get_label(): artist for artist in figure_of("frozen_fig6", tier).artists}
     metrics = (("double_tuples_before", "double_tuples"), ("fisher_start", "fisher"))
     for axes, names in zip(panels, metrics, strict=True):
-        texts = [text.get_text() for text in axes.get_legend().get_texts()]
+        texts = axes.get_title().split("\n")
         clouds = axes.collections
         assert len(clouds) == 4
         for i, (name, moment) in enumerate(zip(names, ("before", "after"), strict=True)):
             losses = [value for cell in every for value in of_seeds(cell)]
             correlation = spearmanr([value for cell in every for value in of_seeds(cell, name)], losses).statistic
-            assert texts[i] == f"{moment} retraining, rank correlation {correlation:+.2f}"
-            box = axes.get_legend().get_patches()[i]
+            assert texts[i] == f"{moment} retraining: rank correlation {correlation:+.2f}"
+            shade = named[f"{moment} retraining"].get_color()
             for cloud, source in zip(clouds[2 * i : 2 * i + 2], ("blur", "tenth"), strict=True):
                 arms = [cell for cell in every if cell.source == source]
                 wanted = [[x, y] for c in arms for x, y in zip(of_seeds(c, name), of_seeds(c), strict=True)]
                 assert cloud.get_offsets().filled() == pytest.approx(np.array(wanted))
-                assert cloud.get_facecolors()[0, :3] == pytest.approx(box.get_facecolor()[:3])
+                assert cloud.get_facecolors()[0, :3] == pytest.approx(to_rgba(shade)[:3])
         shapes = [len(cloud.get_paths()[0].vertices) for cloud in clouds]
         assert shapes[0] == shapes[2] != shapes[1] == shapes[3]
     assert [axes.get_xscale() for axes in panels] == ["symlog", "linear"]
@@ -464,9 +471,9 @@ def test_a_constant_count_has_no_rank_correlation():
         scalars = dict(old.metrics.scalars) | {"double_tuples": 0.0}
         found.records[job] = Record(Metrics(scalars, old.metrics.curves), 1.0, {})
     left, _ = picture(PLOT["frozen_fig6"], found).axes
-    before, after = [text.get_text() for text in left.get_legend().get_texts()]
+    before, after = left.get_title().split("\n")
     assert "no rank correlation" not in before
-    assert after == "after retraining, no rank correlation"
+    assert after == "after retraining: no rank correlation"
 
 
 @pytest.mark.parametrize(
