@@ -8,6 +8,7 @@ from common.claims.results import Results
 from common.experiment import Experiment, Grid, Metrics, Procedure, Replicates, Tier
 from common.report.arms import curves, gather, mean_and_deviation, mean_and_interval, sound, summary, values
 from common.run.record import Record
+from tests import conftest
 
 
 @dataclass(frozen=True)
