@@ -24,7 +24,7 @@ from papers.sequential_learning.drawing import (
 )
 from papers.sequential_learning.negative_pretraining.arms import Arm
 from papers.sequential_learning.nuisances import PATHS, equal_positions, tasks_along
-from papers.sequential_learning.training import Setting
+from papers.sequential_learning.setting import Setting
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -42,7 +42,7 @@ from papers.sequential_learning.frozen_weights import settings as frozen_setting
 from papers.sequential_learning.frozen_weights.procedures import TRAINING as FROZEN_TRAINING
 from papers.sequential_learning.negative_pretraining import settings as negative_settings
 from papers.sequential_learning.negative_pretraining.procedures import TRAINING as NEGATIVE
-from papers.sequential_learning.shown import image_set
+from papers.sequential_learning.presentation import image_set
 
 SEEDS, MOST_DEATHS = 2, 50
 SAVES = {"fast": 9, "plasticity, stacked": 3, "frozen weights": 3, "negative pretraining": 2}  # until it dies; else 1

@@ -1,7 +1,7 @@
 import pytest
 
 from common.experiment import Tier
-from papers.fast import derivations, fig3_5, fig6, fig7, fig8_9, fig10_13, search, source, table1
+from papers.fast import derivations, fig3_5, fig6, fig7, fig8_9, fig10_13, search, sec6_2, table1
 from papers.fast.settings import (
     CIFAR_SOURCE,
     FAN_IN,
@@ -18,7 +18,7 @@ from papers.fast.settings import (
     spread,
 )
 
-MODULES = (derivations, source, fig3_5, fig6, fig7, fig8_9, search, fig10_13, table1)
+MODULES = (derivations, sec6_2, fig3_5, fig6, fig7, fig8_9, search, fig10_13, table1)
 EXPERIMENTS = {
     experiment.name: experiment
     for module in MODULES

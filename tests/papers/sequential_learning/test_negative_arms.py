@@ -10,6 +10,7 @@ from common.models.grouped import grouped_mlp
 from common.models.init import initialise
 from common.run.call import Call
 from common.seeds import stream
+from papers.sequential_learning.learner import Passage
 from papers.sequential_learning.negative_pretraining import arms
 from papers.sequential_learning.negative_pretraining.arms import Arm, measure
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
@@ -28,7 +29,7 @@ from papers.sequential_learning.negative_pretraining.settings import (
     pretrained,
 )
 from papers.sequential_learning.path import Process, Stage, Task
-from papers.sequential_learning.training import Passage, Setting
+from papers.sequential_learning.setting import Setting
 from tests.measured import measured
 
 CALL = Call(torch.device("cpu"), Path("no data needed"))
