@@ -1,7 +1,7 @@
 """Every arm of the paper: networks from scratch, and retrained ones with and without a reset (Section 5)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,6 +13,7 @@ from common.models.init import initialise
 from common.models.pretrained import ImageNetInput, backbone
 from common.run.call import Call
 from common.seeds import stream
+from common.train.schedules import shortened
 from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.follow import follow
 from papers.sequential_learning.frozen_weights.interventions import FrozenReset, NewClassifier, PairStart, SparseStart
@@ -87,6 +88,16 @@ class Retrained:
         before = NewClassifier(facts_of(self.source).classes)
         between = NewClassifier(facts_of(setting.dataset).classes)
         return Stage(Task(self.source), first, (before,)), Stage(target, process, (between, *reset))
+
+
+def shorten(cell: Scratch | Retrained, share: float) -> Scratch | Retrained:
+    """Return the cell as it is trained for a share of its epochs, at least one of pretraining and of training each.
+
+    The rate still shrinks by the same factor after every epoch.
+    """
+    setting = cell.setting
+    source_epochs, epochs = shortened(setting.source_epochs, share), shortened(setting.epochs, share)
+    return replace(cell, setting=replace(setting, source_epochs=source_epochs, epochs=epochs))
 
 
 def train(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:

@@ -1,13 +1,14 @@
 """Every arm of the paper: which path a network follows, and what is measured at its end (Sections 3 to 6)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.experiment import Job, Measured, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
 from common.run.call import Call
 from common.seeds import stream
+from common.train.schedules import shortened
 from papers.sequential_learning.follow import follow
 from papers.sequential_learning.learner import Learner, Passage
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
@@ -54,6 +55,11 @@ class Arm:
     def _process(self, number: int) -> Process:
         rate = self.rate if number == self.tasks else self.first_rate
         return Process(rate, self.epochs, WEIGHT_DECAY, patience=self.patience)
+
+
+def shorten(arm: Arm, share: float) -> Arm:
+    """Return the arm as it is trained for a share of the epochs of its tasks, at least one each; patience stays."""
+    return replace(arm, epochs=shortened(arm.epochs, share))
 
 
 def train(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:

@@ -14,7 +14,7 @@ from common.run.call import Call
 from common.seeds import stream
 from papers.sequential_learning.data import FACTS
 from papers.sequential_learning.frozen_weights import arms
-from papers.sequential_learning.frozen_weights.arms import Retrained, Scratch, network
+from papers.sequential_learning.frozen_weights.arms import Retrained, Scratch, network, shorten
 from papers.sequential_learning.frozen_weights.fig3 import FIG3
 from papers.sequential_learning.frozen_weights.fig4 import FIG4
 from papers.sequential_learning.frozen_weights.fig5_6 import FIG5, FIG6, all_of, by_rate, by_weight_decay
@@ -382,3 +382,30 @@ def test_pairs_are_followed_from_their_start():
 def test_settings_of_smoke_are_small():
     assert (RETRAINED.dataset, RETRAINED.source_decay) == ("digits-1000", 1.0)
     assert {cell.setting.dataset for each in EXPERIMENTS for cell in each.smoke.cells} == {"digits-1000"}
+
+
+@pytest.mark.parametrize(("share", "epochs"), [(1.0, [140, 160]), (0.1, [14, 16]), (0.004, [1, 1])])
+def test_a_share_of_the_length_is_that_of_pretraining_and_of_training(share, epochs):
+    cell = Retrained(RESNET, "blur", reset=True)
+    short = shorten(cell, share).learning_path()
+    assert [stage.process.epochs for stage in short] == epochs
+    for stage, declared in zip(short, cell.learning_path(), strict=True):
+        assert replace(stage, process=replace(stage.process, epochs=declared.process.epochs)) == declared
+    assert [stage.process.epochs for stage in shorten(Scratch(RESNET, 0.1, 0.0), share).learning_path()] == epochs[1:]
+
+
+def test_what_is_not_pretrained_has_no_length_of_pretraining():
+    assert shorten(FIG3.smoke.cells[0], 0.1).setting.source_epochs == FIG3.smoke.cells[0].setting.source_epochs == 0
+
+
+def test_all_of_the_length_is_the_declared_cell():
+    assert all(shorten(cell, 1.0) == cell for each in EXPERIMENTS for tier in Tier for cell in each.grid(tier).cells)
+
+
+def test_runs_for_a_small_share_of_their_length():
+    setting = replace(TINY_CNN, source_epochs=10, epochs=20)
+    cells = [Retrained(setting, "blur", reset=True), Scratch(setting, 0.05, 1e-3, start=PairStart("near_zero"))]
+    jobs = [Job(TRAINING, cell, 0, scale=0.05).trained for cell in cells]
+    for metrics, epochs in zip(measured(TRAINING, jobs, CALL), (1 + 1, 1), strict=True):
+        assert len(metrics.curves["training_loss"]) == epochs
+        assert TRAINING.problem(metrics) == ""
