@@ -6,7 +6,7 @@ from common.models.small_cnn import small_cnn
 from common.plan.network_cost import NetworkCost, architecture_cost, published_cost
 from common.work import Work
 from papers.fast.anytime import Schedule
-from papers.fast.settings import OPTIMIZERS, Cell
+from papers.fast.settings import OPTIMIZERS, Cell, shorten
 from papers.fast.sources import SIDE
 from papers.fast.training import MOMENTS, measure_source, train
 
@@ -78,5 +78,5 @@ def cost_of(network: str) -> NetworkCost:
     return published_cost(network, SIDE)
 
 
-FINE_TUNING = Procedure("fine-tuning", train, MEASURED, work)
-SOURCE_TEST = Procedure("source test", measure_source, SOURCE_MEASURED, work_of_source)
+FINE_TUNING = Procedure("fine-tuning", train, MEASURED, work, shorten)
+SOURCE_TEST = Procedure("source test", measure_source, SOURCE_MEASURED, work_of_source, shorten)

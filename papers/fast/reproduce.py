@@ -4,13 +4,13 @@ import sys
 
 from common.cli import main
 from common.package import Package
-from papers.fast import derivations, fig3_5, fig6, fig7, fig8_9, fig10_13, search, source, table1
+from papers.fast import derivations, fig3_5, fig6, fig7, fig8_9, fig10_13, search, sec6_2, table1
 from papers.fast.figures import drawings
 
 EXPERIMENTS = (
     derivations.DERIVATIONS,
     derivations.ADP,
-    source.SOURCE,
+    sec6_2.SOURCE,
     fig3_5.FIG3_4,
     fig3_5.FIG5,
     fig6.FIG6,

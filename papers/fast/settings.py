@@ -7,6 +7,7 @@ again, turned by 90 degrees, or other digits, or no digits at all.
 from dataclasses import dataclass, replace
 
 from common.train.optimizers import SGD, Adam, Nesterov, Optimizer, RAdam
+from common.train.schedules import shortened
 from papers.fast.adoption import Start
 from papers.fast.algorithm import Rates
 
@@ -19,8 +20,11 @@ class Setting:
     """A network that learnt a source task, and the target task that it is adapted to.
 
     `origin` is what the network knew before the source task: "imagenet", or "nothing". Without a `source` its own
-    classifier is the one that is removed. `steps` updates are made with batches of `batch_size`. `every_step` validates
-    after every update, as classifier warm-up needs it; else the gap between two validations grows from 1 to 10.
+    classifier is the one that is removed. `steps` updates are made with batches of `batch_size`, and before them
+    `source_steps` on the source task. `every_step` validates after every update, as classifier warm-up needs it; else
+    the gap between two validations grows from 1 to 10.
+
+    Raises ValueError for a source task that takes no updates, and for updates without one.
     """
 
     name: str
@@ -31,6 +35,11 @@ class Setting:
     batch_size: int
     source: str = ""
     every_step: bool = False
+    source_steps: int = 0
+
+    def __post_init__(self) -> None:
+        if bool(self.source) != bool(self.source_steps):
+            raise ValueError(f"{self.name}: a source task and the updates that it is learnt with go together")
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,17 @@ class Cell:
             raise ValueError(f"warm-up with {self.optimizer} is not defined: its moments would begin at the switch")
 
 
+def shorten(cell: Cell, share: float) -> Cell:
+    """Return the cell as it is trained for a share of its updates, at least one.
+
+    The source model that its arms share learns for that share of its own updates too: all of a shortened run is short,
+    and what it knew before is no more than that.
+    """
+    setting = cell.setting
+    steps, source_steps = shortened(setting.steps, share), shortened(setting.source_steps, share)
+    return replace(cell, setting=replace(setting, steps=steps, source_steps=source_steps))
+
+
 ZERO, FAN_IN, FAN_OUT = Start("zero"), Start("fan_in"), Start("fan_out")
 NEARLY_ZERO = Start("normal", 1e-8)  # what stands for zero in Sections 6.4 and 6.5
 
@@ -76,7 +96,7 @@ def baselines(setting: Setting, rates: tuple[float, ...], optimizer: str = "sgd"
 
 
 SMALL_STEPS = 233
-SAME = Setting("same", "small_cnn", "nothing", "digits", SMALL_STEPS, 100, source="digits")
+SAME = Setting("same", "small_cnn", "nothing", "digits", SMALL_STEPS, 100, source="digits", source_steps=600)
 ROTATED = replace(SAME, name="rotated", target="digits-rotated")
 OTHER_DIGITS = replace(SAME, name="5-9", source="digits-0-4", target="digits-5-9", batch_size=50)
 GRATINGS = replace(SAME, name="gratings", target="gratings")
@@ -86,7 +106,9 @@ WARM_UP = replace(ROTATED, name="rotated/warm-up", steps=144, every_step=True)
 
 SHORT, LONG = 9_500, 57_000  # 20 and 120 epochs of CIFAR-100
 CIFAR_SOURCE = Setting("imagenet-cifar100/resnet18/source", "resnet18", "imagenet", "cifar100", LONG, 100)
-CIFAR_CIFAR = replace(CIFAR_SOURCE, name="cifar100-cifar100/resnet18", source="cifar100", steps=SHORT)
+CIFAR_CIFAR = replace(
+    CIFAR_SOURCE, name="cifar100-cifar100/resnet18", source="cifar100", source_steps=LONG, steps=SHORT
+)
 CIFAR_MNIST = replace(CIFAR_CIFAR, name="cifar100-mnist/resnet18", target="mnist", steps=SHORT)
 RESNET = replace(CIFAR_SOURCE, name="imagenet-cifar100/resnet18", steps=SHORT)
 RESNET_WARM_UP = replace(RESNET, name="imagenet-cifar100/resnet18/warm-up", steps=987, every_step=True)

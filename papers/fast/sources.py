@@ -22,7 +22,6 @@ EXTRACTOR, CLASSIFIER, ORDER = (  # the source model's own random numbers, which
     stream(0, f"source {purpose}") for purpose in ("extractor", "classifier", "order")
 )
 RATE = 0.01
-STEPS = {"digits": 600, "digits-0-4": 600, "cifar100": 57_000}  # 120 epochs of CIFAR-100
 BATCH = 100
 RESIZED = {"caltech256": None}  # sides that images are resized to: these already have theirs
 SIDE = 128
@@ -54,7 +53,8 @@ def source_of(setting: Setting, call: Call) -> Source:
 
     Raises UsageError where pretrained weights or data are missing.
     """
-    source = _source(setting.network, setting.origin, setting.source, RESIZED.get(setting.target, SIDE), call)
+    side = RESIZED.get(setting.target, SIDE)
+    source = _source(setting.network, setting.origin, setting.source, setting.source_steps, side, call)
     if source.history is not None:  # whatever is interrupted from here on need not train it again
         history = source.history
         call.checkpoint.part(SOURCE).finish(lambda: vars(history))
@@ -62,13 +62,13 @@ def source_of(setting: Setting, call: Call) -> Source:
 
 
 @lru_cache(maxsize=4)
-def _source(network: str, origin: str, learnt: str, side: int | None, call: Call) -> Source:
+def _source(network: str, origin: str, learnt: str, steps: int, side: int | None, call: Call) -> Source:
     before = _origin(network, origin, side, call.weights, call.device)
     if not learnt:
         return before
     problem = task(learnt, call.data_dir, call.device)
     model = adopt(before, problem.num_classes, FAN_IN, CLASSIFIER)
-    schedule = Schedule(STEPS[learnt], BATCH, OPTIMIZERS["sgd"])
+    schedule = Schedule(steps, BATCH, OPTIMIZERS["sgd"])
     part = call.checkpoint.part(SOURCE)
     if part.result is not None:
         history = History(**part.result)

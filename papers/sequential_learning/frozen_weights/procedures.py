@@ -7,7 +7,8 @@ from common.plan.network_cost import published_cost
 from common.work import Work
 from papers.sequential_learning.cost import cost_of
 from papers.sequential_learning.data import facts_of
-from papers.sequential_learning.frozen_weights.arms import COUNTED, IMAGENET_SIDE, Retrained, Scratch, train
+from papers.sequential_learning.frozen_weights.arms import IMAGENET_SIDE, Retrained, Scratch, shorten, train
+from papers.sequential_learning.frozen_weights.metrics import COUNTED
 
 MOMENTS = {"": "at the end", "_start": "before training on the target", "_before": "as pretraining left it"}
 COUNTS = {
@@ -69,7 +70,7 @@ def work(cell: Scratch | Retrained) -> Work:
     return total
 
 
-TRAINING = Procedure("frozen weights", train, MEASURED, work)
+TRAINING = Procedure("frozen weights", train, MEASURED, work, shorten)
 
 
 def experiment(

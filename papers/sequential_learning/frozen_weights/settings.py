@@ -10,7 +10,7 @@ from common.models.all_cnn import all_cnn, all_cnn_small
 from common.models.architecture import Architecture, architecture
 from common.models.grouped import grouped_resnet
 from common.models.mlp import bn_mlp
-from papers.sequential_learning.training import Setting
+from papers.sequential_learning.setting import Setting
 
 
 @dataclass(frozen=True)

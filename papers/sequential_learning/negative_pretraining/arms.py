@@ -1,17 +1,20 @@
 """Every arm of the paper: which path a network follows, and what is measured at its end (Sections 3 to 6)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.experiment import Job, Measured, Metrics
 from common.models.architecture import build
 from common.models.init import initialise
 from common.run.call import Call
 from common.seeds import stream
+from common.train.schedules import shortened
+from papers.sequential_learning.follow import follow
+from papers.sequential_learning.learner import Learner, Passage
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
 from papers.sequential_learning.nuisances import equal_positions, tasks_along
 from papers.sequential_learning.path import LearningPath, Process, Stage, Task
-from papers.sequential_learning.training import Follower, Passage, Setting, follow
+from papers.sequential_learning.setting import Setting
 
 SCHEME = "framework_uniform"
 WEIGHT_DECAY = 1e-3
@@ -54,15 +57,20 @@ class Arm:
         return Process(rate, self.epochs, WEIGHT_DECAY, patience=self.patience)
 
 
+def shorten(arm: Arm, share: float) -> Arm:
+    """Return the arm as it is trained for a share of the epochs of its tasks, at least one each; patience stays."""
+    return replace(arm, epochs=shortened(arm.epochs, share))
+
+
 def train(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
     """Train one network a job along its path, arms of a replicate from the same weights on the same split."""
     setting: Setting = jobs[0].cell.setting
-    runs = []
+    learners = []
     for job in jobs:
         model = build(setting.model)
         initialise(model, SCHEME, stream(job.seed, "initialisation"))
-        runs.append(Follower(model.to(call.device), job.cell.learning_path(), job.seed))
-    for job, passages in zip(jobs, follow(runs, setting, call), strict=True):
+        learners.append(Learner(model.to(call.device), job.cell.learning_path(), job.seed))
+    for job, passages in zip(jobs, follow(learners, setting, call), strict=True):
         yield job, measure(passages)
 
 

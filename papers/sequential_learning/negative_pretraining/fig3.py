@@ -14,7 +14,7 @@ from papers.sequential_learning.negative_pretraining.settings import (
     baseline,
     pretrained,
 )
-from papers.sequential_learning.training import Setting
+from papers.sequential_learning.setting import Setting
 
 
 def pairs(setting: Setting, rate: float, length: tuple[int, int]) -> tuple[Arm, ...]:

@@ -6,7 +6,7 @@ from common.experiment import Experiment, Grid, Metric, Procedure
 from common.work import Work
 from papers.sequential_learning.cost import cost_of
 from papers.sequential_learning.data import facts_of
-from papers.sequential_learning.negative_pretraining.arms import Arm, train
+from papers.sequential_learning.negative_pretraining.arms import Arm, shorten, train
 
 MEASURED = {
     "test_loss": Metric("none", "Mean loss on the test images, with the weights of the best validation loss."),
@@ -26,7 +26,7 @@ def work(arm: Arm) -> Work:
     return cost.training(images, setting.batch_size, arm.tasks * arm.epochs)
 
 
-TRAINING = Procedure("negative pretraining", train, MEASURED, work)
+TRAINING = Procedure("negative pretraining", train, MEASURED, work, shorten)
 
 
 def experiment(

@@ -3,7 +3,7 @@
 from common.models.architecture import architecture
 from common.models.grouped import grouped_mlp, grouped_resnet
 from papers.sequential_learning.negative_pretraining.arms import Arm
-from papers.sequential_learning.training import Setting
+from papers.sequential_learning.setting import Setting
 
 DIGITS = Setting("digits/mlp", architecture(grouped_mlp), "digits-250", 32, "1/5")
 

@@ -28,7 +28,6 @@ from common.study import study
 from common.train.checkpoint import CheckpointFile
 from common.train.schedules import DropAtEpochs
 from papers.fast import settings as fast
-from papers.fast import sources
 from papers.fast.procedures import FINE_TUNING
 from papers.fast.tasks import task
 from papers.freezenet import settings as freezenet
@@ -43,11 +42,10 @@ from papers.sequential_learning.frozen_weights import settings as frozen_setting
 from papers.sequential_learning.frozen_weights.procedures import TRAINING as FROZEN_TRAINING
 from papers.sequential_learning.negative_pretraining import settings as negative_settings
 from papers.sequential_learning.negative_pretraining.procedures import TRAINING as NEGATIVE
-from papers.sequential_learning.shown import image_set
+from papers.sequential_learning.presentation import image_set
 
 SEEDS, MOST_DEATHS = 2, 50
 SAVES = {"fast": 9, "plasticity, stacked": 3, "frozen weights": 3, "negative pretraining": 2}  # until it dies; else 1
-sources.STEPS = dict.fromkeys(sources.STEPS, 30)
 
 DIGITS = replace(
     freezenet.DIGITS, recipe=replace(freezenet.DIGITS.recipe, epochs=4, schedule=DropAtEpochs((2,))), name="short"
@@ -70,8 +68,8 @@ WIDE = replace(
     name="wide",
 )
 FROZEN = replace(frozen_settings.RETRAINED, source_epochs=4, epochs=5, name="short")
-ROTATED = replace(fast.ROTATED, steps=40, name="short")
-WARM_UP = replace(fast.WARM_UP, steps=30, name="short")
+ROTATED = replace(fast.ROTATED, steps=40, source_steps=30, name="short")
+WARM_UP = replace(fast.WARM_UP, steps=30, source_steps=30, name="short")
 
 LOOPS = {
     "freezenet, stacked and observed": (

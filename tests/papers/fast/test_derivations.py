@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ LARGE = {"small_start", "error_norm_above_zero", "lemma_1", "lemma_2", "prototyp
 @pytest.fixture
 def _quick(monkeypatch):
     sources._source.cache_clear()
-    monkeypatch.setitem(sources.STEPS, "digits-0-4", 3)
+    monkeypatch.setattr(derivations, "OTHER_DIGITS", replace(derivations.OTHER_DIGITS, source_steps=3))
     monkeypatch.setattr(derivations, "ADP_STEPS", 13)
     yield
     sources._source.cache_clear()

@@ -60,13 +60,17 @@ def write_cifar100(root, monkeypatch, classes=100):
     monkeypatch.setattr(reader, "meta", {**reader.meta, "filename": file, "md5": md5})
 
 
+def at(folder):
+    return Call(torch.device("cpu"), folder, folder / "weights")
+
+
 def jobs(*cells):
     return [Job(FINE_TUNING, cell, 0) for cell in cells]
 
 
 def test_fine_tuning_from_files_on_disk(tmp_path, monkeypatch, weights):
     write_cifar100(tmp_path, monkeypatch)
-    call = Call(torch.device("cpu"), tmp_path)
+    call = at(tmp_path)
     setting = replace(RESNET, steps=STEPS)
     both = jobs(Cell(setting, ZERO, 0.05, 0.005), Cell(setting, FAN_IN, 0.0, 0.0))
     found = measured(FINE_TUNING, both, call)
@@ -82,7 +86,7 @@ def test_fine_tuning_from_files_on_disk(tmp_path, monkeypatch, weights):
 
 
 def test_the_published_weights_are_where_adaptation_starts(tmp_path, weights):
-    source = sources.source_of(RESNET, Call(torch.device("cpu"), tmp_path))
+    source = sources.source_of(RESNET, at(tmp_path))
     assert source.features == 512
     for name, value in source.extractor.named_parameters():
         assert torch.equal(value, weights[name.split(".", 1)[1]]), name
@@ -91,17 +95,16 @@ def test_the_published_weights_are_where_adaptation_starts(tmp_path, weights):
 
 def test_missing_weights_are_named_with_how_to_get_them(tmp_path):
     with pytest.raises(UsageError, match=r"no ImageNet weights for 'resnet18': .*get it with: python -c"):
-        next(iter(train(jobs(Cell(RESNET, ZERO, 0.05, 0.005)), Call(torch.device("cpu"), tmp_path))))
+        next(iter(train(jobs(Cell(RESNET, ZERO, 0.05, 0.005)), at(tmp_path))))
 
 
 def test_a_class_without_images_is_named(tmp_path, monkeypatch, weights):
     write_cifar100(tmp_path, monkeypatch, classes=99)
     with pytest.raises(UsageError, match="class 99 has no image to train on"):
-        next(iter(train(jobs(Cell(RESNET, ZERO, 0.05, 0.005)), Call(torch.device("cpu"), tmp_path))))
+        next(iter(train(jobs(Cell(RESNET, ZERO, 0.05, 0.005)), at(tmp_path))))
 
 
-def test_a_target_with_too_few_classes_for_the_batch_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "STEPS", {"digits-0-4": 1})
-    setting = replace(OTHER_DIGITS, batch_size=99)
+def test_a_target_with_too_few_classes_for_the_batch_is_refused(tmp_path):
+    setting = replace(OTHER_DIGITS, batch_size=99, source_steps=1)
     with pytest.raises(UsageError, match="a batch of 99 cannot hold equally many images of 5 classes"):
-        next(iter(train(jobs(Cell(setting, ZERO, 0.05, 0.005)), Call(torch.device("cpu"), tmp_path))))
+        next(iter(train(jobs(Cell(setting, ZERO, 0.05, 0.005)), at(tmp_path))))

@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 from common.experiment import Tier
-from papers.fast import derivations, fig3_5, fig6, fig7, fig8_9, fig10_13, search, source, table1
+from papers.fast import derivations, fig3_5, fig6, fig7, fig8_9, fig10_13, search, sec6_2, table1
 from papers.fast.settings import (
+    CIFAR_CIFAR,
     CIFAR_SOURCE,
     FAN_IN,
     FAN_OUT,
@@ -15,10 +18,11 @@ from papers.fast.settings import (
     ZERO,
     Cell,
     baselines,
+    shorten,
     spread,
 )
 
-MODULES = (derivations, source, fig3_5, fig6, fig7, fig8_9, search, fig10_13, table1)
+MODULES = (derivations, sec6_2, fig3_5, fig6, fig7, fig8_9, search, fig10_13, table1)
 EXPERIMENTS = {
     experiment.name: experiment
     for module in MODULES
@@ -126,3 +130,36 @@ def test_the_search_gives_both_sides_equally_many_settings():
 def test_warm_up_is_refused_where_moments_would_begin_at_the_switch():
     with pytest.raises(ValueError, match="warm-up with adam is not defined"):
         Cell(WARM_UP, FAN_IN, 0.01, 0.01, "adam", "inference")
+
+
+def lengths(cell):
+    return cell.setting.steps, cell.setting.source_steps
+
+
+@pytest.mark.parametrize(
+    ("setting", "share", "expected"),
+    [
+        (CIFAR_CIFAR, 0.1, (950, 5_700)),
+        (CIFAR_CIFAR, 1e-6, (1, 1)),
+        (CIFAR_SOURCE, 0.5, (28_500, 0)),
+        (WARM_UP, 0.25, (36, 150)),
+        (SAME, 0.01, (2, 6)),
+    ],
+    ids=str,
+)
+def test_a_share_of_the_length_is_that_of_fine_tuning_and_of_the_source_model(setting, share, expected):
+    cell = Cell(setting, ZERO, 0.05, 0.005)
+    short = shorten(cell, share)
+    assert lengths(short) == expected
+    assert replace(short, setting=setting) == cell
+    assert replace(short.setting, steps=setting.steps, source_steps=setting.source_steps) == setting
+
+
+def test_all_of_the_length_is_the_declared_cell():
+    assert all(shorten(cell, 1.0) == cell for cell in CELLS)
+
+
+@pytest.mark.parametrize("fields", [{"source_steps": 0}, {"source": ""}])
+def test_a_source_task_and_its_updates_go_together(fields):
+    with pytest.raises(ValueError, match="same: a source task and the updates that it is learnt with go together"):
+        replace(SAME, **fields)

@@ -12,33 +12,31 @@ from common.models.small_cnn import small_cnn
 from common.run.call import Call
 from common.train.evaluate import accuracy
 from common.train.optimizers import SGD
-from papers.fast import sources
+from papers.fast import settings, sources
 from papers.fast.anytime import Schedule
 from papers.fast.by_hand import with_source_head
 from papers.fast.settings import (
+    CIFAR_CIFAR,
     FAN_IN,
     FAN_OUT,
-    GRATINGS,
-    OTHER_DIGITS,
     RESNET,
     RESNEXT_CALTECH,
-    ROTATED,
-    ROTATED_PLAIN,
-    SAME,
     ZERO,
     spread,
 )
 from papers.fast.sources import Source, adopt, source_of
 from papers.fast.tasks import task
 
+SAME, ROTATED, ROTATED_PLAIN, OTHER_DIGITS, GRATINGS = (
+    replace(setting, source_steps=8)  # the last validation is after 6: no best state is the last
+    for setting in (settings.SAME, settings.ROTATED, settings.ROTATED_PLAIN, settings.OTHER_DIGITS, settings.GRATINGS)
+)
 CALL = Call(torch.device("cpu"), Path("no data needed"))
 
 
 @pytest.fixture(autouse=True)
-def _few_steps(monkeypatch):
+def _own_source():
     sources._source.cache_clear()
-    for name in ("digits", "digits-0-4"):
-        monkeypatch.setitem(sources.STEPS, name, 8)  # the last validation is after 6: no best state is the last
     yield
     sources._source.cache_clear()
 
@@ -92,7 +90,7 @@ def test_a_source_model_is_the_state_that_validated_best_on_its_own_task():
 
 def test_a_source_model_is_trained_as_section_6_2_1_says(monkeypatch):
     """From Kaiming's starts, all of it at 0.01 with heavy-ball momentum 0.9, in batches of 100 for 120 epochs."""
-    assert sources.STEPS["cifar100"] == 120 * (50_000 * 95 // 100) // sources.BATCH
+    assert CIFAR_CIFAR.source_steps == 120 * (50_000 * 95 // 100) // sources.BATCH
     seen = []
 
     def adapt(runs, schedule, *rest):
@@ -143,11 +141,11 @@ def test_the_plain_network_has_no_batch_norm():
 
 
 def test_a_network_that_knows_nothing_has_no_source_task():
-    blank = source_of(replace(SAME, source=""), CALL)
+    blank = source_of(replace(SAME, source="", source_steps=0), CALL)
     assert (blank.head, blank.task, blank.history, blank.features) == (None, None, None, 64)
 
 
-@pytest.mark.parametrize("folder", [None, Path("elsewhere")])
+@pytest.mark.parametrize("folder", [Path("weights"), Path("elsewhere")])
 @pytest.mark.parametrize(("setting", "side"), [(RESNET, 128), (RESNEXT_CALTECH, None)])
 def test_a_pretrained_network_keeps_its_own_classifier_and_sees_resized_images(monkeypatch, setting, side, folder):
     asked = []
@@ -158,7 +156,7 @@ def test_a_pretrained_network_keeps_its_own_classifier_and_sees_resized_images(m
 
     monkeypatch.setattr(sources, "backbone", backbone)
     source = source_of(setting, replace(CALL, weights=folder))
-    assert asked == [(setting.network, folder or CALL.data_dir / "weights")]
+    assert asked == [(setting.network, folder)]
     assert isinstance(source.extractor[0], ImageNetInput)
     assert source.extractor[0].side == side
     assert (source.head.out_features, source.features, source.task) == (1000, 7, None)

@@ -11,7 +11,7 @@ from common.run.call import Call
 from common.seeds import stream
 from common.train.evaluate import accuracy
 from common.train.optimizers import SGD
-from papers.fast import sources, training
+from papers.fast import settings, sources, training
 from papers.fast.adoption import distance
 from papers.fast.anytime import History, Schedule
 from papers.fast.procedures import FINE_TUNING, IMAGES, MEASURED, SOURCE_TEST, cost_of, work, work_of_source
@@ -19,11 +19,6 @@ from papers.fast.settings import (
     FAN_IN,
     NEARLY_ZERO,
     OPTIMIZERS,
-    OTHER_DIGITS,
-    ROTATED,
-    ROTATED_PLAIN,
-    SAME,
-    WARM_UP,
     ZERO,
     Cell,
 )
@@ -41,15 +36,17 @@ from tests.measured import measured
 from tests.papers.fast.test_anytime import TARGET, adopted, runs
 
 CALL = Call(torch.device("cpu"), Path("no data needed"))
+SAME, OTHER_DIGITS, ROTATED, ROTATED_PLAIN, WARM_UP = (
+    replace(setting, source_steps=7)
+    for setting in (settings.SAME, settings.OTHER_DIGITS, settings.ROTATED, settings.ROTATED_PLAIN, settings.WARM_UP)
+)
 SHORT = replace(SAME, name="short", steps=34)
 SHORT_WARM_UP = replace(WARM_UP, name="short/warm-up", steps=34)
 
 
 @pytest.fixture(autouse=True)
-def _quick_source(monkeypatch):
+def _own_source():
     sources._source.cache_clear()
-    for name in ("digits", "digits-0-4"):
-        monkeypatch.setitem(sources.STEPS, name, 7)
     yield
     sources._source.cache_clear()
 
@@ -309,7 +306,7 @@ def test_the_plan_counts_every_pass():
     assert work(cell).operations == pytest.approx(trained + forward * (3 * 110 + 5 * (360 + 360)))
     often = Cell(replace(ROTATED_PLAIN, steps=5, every_step=True), NEARLY_ZERO, 0.1, 0.1, warm_up="updating")
     assert work(often).operations == pytest.approx(work(cell).operations + forward * 3 * 110)
-    alone = work(Cell(replace(ROTATED, steps=5, source=""), ZERO, 0.1, 0.1))
+    alone = work(Cell(replace(ROTATED, steps=5, source="", source_steps=0), ZERO, 0.1, 0.1))
     assert alone.operations == pytest.approx(work(cell).operations - forward * 5 * 360)
     assert work_of_source(cell).operations == forward * 360
 
@@ -333,3 +330,13 @@ def test_a_run_too_short_to_show_a_leap_leaves_it_out():
     late = history(validation=[0.5] * 11, switched_at=10)
     assert training.of_the_switch(late) == {"worst_drop": 0.0, "switched_at": 10.0}
     assert training.of_the_switch(history(validation=[0.5] * 4, switched_at=None)) == {}
+
+
+def test_a_run_for_a_small_share_of_its_length_says_what_it_is_too_short_to_show():
+    cell = Cell(replace(ROTATED, steps=50, source_steps=30), ZERO, 0.1, 0.1)
+    job = Job(FINE_TUNING, cell, 0, scale=0.1).trained
+    (found,) = measured(FINE_TUNING, [job], CALL)
+    assert found.curves["checkpoints"] == [0, 1, 2, 3, 5]
+    assert len(source_of(job.cell.setting, CALL).history.target) == len([0, 1, 2, 3]), "checkpoints of three updates"
+    assert found.withheld["target_adp_8"] == "training ended before it"
+    assert FINE_TUNING.problem(found) == ""

@@ -1,13 +1,10 @@
-import copy
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
-from common.datasets.transforms import blurred
 from common.experiment import Job, Tier
 from common.models.all_cnn import all_cnn_small
 from common.models.architecture import architecture, architecture_of
@@ -15,26 +12,14 @@ from common.models.init import initialise
 from common.models.mlp import bn_mlp
 from common.run.call import Call
 from common.seeds import stream
-from common.train.program import Program
 from papers.sequential_learning.data import FACTS
 from papers.sequential_learning.frozen_weights import arms
-from papers.sequential_learning.frozen_weights.arms import (
-    COUNTED,
-    Retrained,
-    Scratch,
-    at_both_ends,
-    curves_of,
-    growth,
-    measure,
-    network,
-    of_pairs,
-)
+from papers.sequential_learning.frozen_weights.arms import Retrained, Scratch, network, shorten
 from papers.sequential_learning.frozen_weights.fig3 import FIG3
 from papers.sequential_learning.frozen_weights.fig4 import FIG4
 from papers.sequential_learning.frozen_weights.fig5_6 import FIG5, FIG6, all_of, by_rate, by_weight_decay
-from papers.sequential_learning.frozen_weights.fisher import fisher_score
 from papers.sequential_learning.frozen_weights.interventions import FrozenReset, NewClassifier, PairStart, SparseStart
-from papers.sequential_learning.frozen_weights.procedures import AT_ENDS, MEASURED, TRAINING, work
+from papers.sequential_learning.frozen_weights.procedures import MEASURED, TRAINING, work
 from papers.sequential_learning.frozen_weights.settings import (
     ALEXNET,
     ALL_CNN,
@@ -48,9 +33,8 @@ from papers.sequential_learning.frozen_weights.table1 import TABLE1
 from papers.sequential_learning.frozen_weights.table2 import TABLE2
 from papers.sequential_learning.frozen_weights.table3 import TABLE3
 from papers.sequential_learning.path import Process, Stage, Task
-from papers.sequential_learning.shown import Shown, image_set
-from papers.sequential_learning.training import Follower, Passage
 from tests.measured import measured
+from tests.papers.sequential_learning.test_metrics import passage
 
 CALL = Call(torch.device("cpu"), Path("no data needed"))
 LENGTHS = {"source_epochs": 3, "epochs": 2, "source_decay": 0.9, "decay": 0.8}
@@ -272,103 +256,6 @@ def test_the_work_of_an_arm_is_that_of_all_its_epochs_on_the_images_used():
     assert work(Retrained(TINY, "tenth", samples=0.5)).operations == pytest.approx((3 * 25 + 2 * 125) * shown)
 
 
-def passage(counts=None, ends=None, **fields):
-    """Return a passage with counts by moment, [1 + epochs], the same for all units but for their number."""
-    counts = [0, 0] if counts is None else counts
-    seen = {name: torch.tensor(counts) * (number + 1) for number, name in enumerate(COUNTED)}
-    seen["double_pairs_at"] = torch.tensor([[count, 10 * count] for count in counts])
-    return Passage(
-        **{
-            "loss": [],
-            "validation_loss": [],
-            "best_epoch": 0,
-            "initial_loss": -1.0,
-            "final_loss": -2.0,
-            "train_accuracy": -3.0,
-            "test_loss": -4.0,
-            "test_accuracy": -5.0,
-            "seen": {**seen, **fields.pop("seen", {})},
-            "ends": {} if ends is None else ends,
-            "seconds": 1.5,
-            **fields,
-        }
-    )
-
-
-def test_counts_before_are_those_at_the_end_of_pretraining_and_those_at_the_start_come_after_a_reset():
-    metrics = measure([passage([1, 2, 7]), passage([3, 4, 5, 6])], False)
-    for number, name in enumerate(COUNTED, start=1):
-        assert metrics.scalars[f"{name}_before"] == 7 * number
-        assert metrics.scalars[f"{name}_start"] == 3 * number
-        assert metrics.scalars[name] == 6 * number
-    assert metrics.seconds == 3.0
-
-
-def test_without_pretraining_the_counts_before_are_those_at_the_start():
-    scalars = measure([passage([3, 4, 6])], False).scalars
-    assert [scalars[f"double_pairs{moment}"] for moment in ("_before", "_start", "")] == [3, 3, 6]
-
-
-def test_a_run_is_measured_by_its_last_stage():
-    first = passage(test_loss=9.0, ends={"fisher": torch.tensor([7.0, 8.0])})
-    last = passage(
-        test_loss=0.6,
-        test_accuracy=0.8,
-        final_loss=0.1,
-        train_accuracy=0.9,
-        ends={"fisher": torch.tensor([0.25, 0.5]), "small_share": torch.tensor([0.125, 0.75])},
-    )
-    scalars = measure([first, last], False).scalars
-    expected = {"test_loss": 0.6, "test_accuracy": 0.8, "training_loss": 0.1, "training_accuracy": 0.9}
-    expected |= {"fisher_start": 0.25, "fisher": 0.5, "small_share_start": 0.125, "small_share": 0.75}
-    assert {name: scalars[name] for name in expected} == expected
-    assert set(scalars) <= set(MEASURED)
-
-
-def test_growth_says_when_and_where_pairs_came():
-    none, early, late = [0, 0, 0, 0], [2, 1, 0, 0], [3, 1, 5, 7]
-    rows = [none, none, none, early, early, early, late, late, late]  # before training, and after eight epochs
-    assert growth(torch.tensor(rows)) == {
-        "double_pairs_quarter": 0.0,
-        "double_pairs_half": 3.0,
-        "onset": 3 / 8,
-        "early_pairs": 4.0,
-        "late_pairs": 12.0,
-    }
-    assert growth(torch.tensor(rows[6:]))["onset"] == 0.0
-    assert growth(torch.tensor(rows[:3]))["onset"] == 1.0
-
-
-def test_growth_leaves_the_middle_one_of_three_interfaces_out():
-    found = growth(torch.tensor([[0, 0, 0], [1, 10, 100]]))
-    assert (found["early_pairs"], found["late_pairs"]) == (1.0, 100.0)
-
-
-def test_norms_of_pairs_are_summed_up_over_pairs():
-    norms = torch.tensor([[1.0, 3.0, 2.0], [9.0, 1.0, 2.0], [0.5, 4.0, 2.0]])
-    assert of_pairs(norms) == {
-        "pair_norm_start": 2.0,
-        "pair_norm": pytest.approx(6.5 / 3),
-        "pair_norm_peak": 9.0,
-        "pairs_decayed": pytest.approx(1 / 3),  # one that ends as it began has not
-    }
-    metrics = measure([passage([0, 0, 0], seen={"pair_norms": norms})], True)
-    assert metrics.scalars["pair_norm_peak"] == 9.0
-    assert metrics.curves["norm_at_1"] == [1.0, 9.0, 0.5]
-    assert metrics.curves["norm_at_3"] == [2.0, 2.0, 2.0]
-    assert "norm_at_4" not in metrics.curves
-
-
-def test_curves_run_over_all_stages_and_interfaces_over_the_last():
-    curves = curves_of([passage([1, 2], loss=[0.5]), passage([3, 4, 5], loss=[0.4, 0.3])], False)
-    assert curves["training_loss"] == [0.5, 0.4, 0.3]
-    assert curves["double_pairs"] == [1, 2, 3, 4, 5]
-    assert curves["triple_pairs"] == [4, 8, 12, 16, 20]
-    assert curves["pairs_at_1"] == [3, 4, 5]
-    assert curves["pairs_at_2"] == [30, 40, 50]
-    assert "norm_at_1" not in curves
-
-
 CELLS = [
     Scratch(TINY, 0.05, 1e-3),
     Scratch(TINY, 0.05, 1e-3, augmented=True),
@@ -386,10 +273,10 @@ CELLS = [
 def test_arms_of_a_replicate_begin_with_the_same_weights_drawn_as_the_framework_draws_them(monkeypatch):
     seen = []
 
-    def noting(runs, setting, call, measures):
-        seen.extend(runs)
+    def noting(learners, setting, call, measures):
+        seen.extend(learners)
         assert (setting, measures.every_epoch, measures.at_ends) == (TINY, arms.at_every_epoch, arms.at_both_ends)
-        for number, _ in enumerate(runs):
+        for number, _ in enumerate(learners):
             yield [passage(test_loss=float(number))]
 
     monkeypatch.setattr(arms, "follow", noting)
@@ -406,54 +293,6 @@ def test_arms_of_a_replicate_begin_with_the_same_weights_drawn_as_the_framework_
         for name, value in run.model.state_dict().items():
             assert torch.equal(value, expected.state_dict()[name])
     assert not torch.equal(seen[0].model[1].weight, seen[-1].model[1].weight)
-
-
-def hidden_ratios(model, images, labels):
-    """Return the norm of the gradient over that of the weights in every layer but the last, in evaluation mode."""
-    model.zero_grad()
-    F.cross_entropy(model.eval()(images), labels).backward()
-    layers = [module for module in model if isinstance(module, nn.Linear)][:-1]
-    return [(layer.weight.grad.norm() / layer.weight.norm()).item() for layer in layers]
-
-
-def test_ends_are_measured_for_each_run_as_it_would_be_alone():
-    models = [bn_mlp(hidden=8) for _ in range(2)]
-    for seed, model in enumerate(models):
-        initialise(model, "framework_uniform", seed)
-    with torch.no_grad():
-        models[1][1].weight[:, :32] = 1e-3
-        models[1][4].weight[0] = 1e-5
-    copies = copy.deepcopy(models)
-    data = image_set("digits-250", CALL.data_dir, CALL.device, True)
-    tasks = [Task("digits-250"), Task("digits-250", blur=0.25)]
-    program, shown = Program(models), Shown(data, tasks, [0, 1])
-    program.module.train()
-    ends = at_both_ends(program, shown, [Follower(model, (), seed) for seed, model in enumerate(models)])
-    assert program.module.training
-    assert set(ends) == set(AT_ENDS)
-    train_images, _ = shown.fixed(torch.arange(250).expand(2, -1))
-    weights = 64 * 8 + 8 * 8 + 8 * 8 + 8 * 10
-    small = [
-        int((torch.cat([layer.weight.flatten() for layer in model if isinstance(layer, nn.Linear)]).abs() < 1e-4).sum())
-        / weights
-        for model in copies
-    ]
-    assert ends["small_share"].tolist() == pytest.approx(small)
-    assert small[1] >= 8 / weights
-    assert ends["below_hundredth"][1] >= (8 * 32 + 8) / weights
-    for run, model in enumerate(copies):
-        first, _, last = hidden_ratios(model, train_images[run], data.labels)
-        assert ends["early_plasticity"][run].item() == pytest.approx(first, rel=1e-4)
-        assert ends["late_plasticity"][run].item() == pytest.approx(last, rel=1e-4)
-        with torch.no_grad():
-            features = model[:-1](data.test_images[:])[None]
-            some = data.test_images[:500]
-            ahead, behind = (model(some + step * (blurred(some, 0.25) - some)) for step in (1e-2, -1e-2))
-        assert ends["fisher"][run].item() == pytest.approx(
-            fisher_score(features, data.test_labels, 10).item(), rel=1e-4
-        )
-        slope = ((ahead - behind) / 2e-2).norm(dim=1).mean().item()
-        assert ends["sensitivity"][run].item() == pytest.approx(slope, rel=1e-3)
 
 
 WEIGHTS = replace(CALL, weights=Path("weights of ImageNet"))
@@ -543,3 +382,30 @@ def test_pairs_are_followed_from_their_start():
 def test_settings_of_smoke_are_small():
     assert (RETRAINED.dataset, RETRAINED.source_decay) == ("digits-1000", 1.0)
     assert {cell.setting.dataset for each in EXPERIMENTS for cell in each.smoke.cells} == {"digits-1000"}
+
+
+@pytest.mark.parametrize(("share", "epochs"), [(1.0, [140, 160]), (0.1, [14, 16]), (0.004, [1, 1])])
+def test_a_share_of_the_length_is_that_of_pretraining_and_of_training(share, epochs):
+    cell = Retrained(RESNET, "blur", reset=True)
+    short = shorten(cell, share).learning_path()
+    assert [stage.process.epochs for stage in short] == epochs
+    for stage, declared in zip(short, cell.learning_path(), strict=True):
+        assert replace(stage, process=replace(stage.process, epochs=declared.process.epochs)) == declared
+    assert [stage.process.epochs for stage in shorten(Scratch(RESNET, 0.1, 0.0), share).learning_path()] == epochs[1:]
+
+
+def test_what_is_not_pretrained_has_no_length_of_pretraining():
+    assert shorten(FIG3.smoke.cells[0], 0.1).setting.source_epochs == FIG3.smoke.cells[0].setting.source_epochs == 0
+
+
+def test_all_of_the_length_is_the_declared_cell():
+    assert all(shorten(cell, 1.0) == cell for each in EXPERIMENTS for tier in Tier for cell in each.grid(tier).cells)
+
+
+def test_runs_for_a_small_share_of_their_length():
+    setting = replace(TINY_CNN, source_epochs=10, epochs=20)
+    cells = [Retrained(setting, "blur", reset=True), Scratch(setting, 0.05, 1e-3, start=PairStart("near_zero"))]
+    jobs = [Job(TRAINING, cell, 0, scale=0.05).trained for cell in cells]
+    for metrics, epochs in zip(measured(TRAINING, jobs, CALL), (1 + 1, 1), strict=True):
+        assert len(metrics.curves["training_loss"]) == epochs
+        assert TRAINING.problem(metrics) == ""

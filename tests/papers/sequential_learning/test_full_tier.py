@@ -16,7 +16,7 @@ from papers.sequential_learning.frozen_weights.procedures import TRAINING as FRO
 from papers.sequential_learning.negative_pretraining import arms as negative
 from papers.sequential_learning.negative_pretraining import fig4, fig6
 from papers.sequential_learning.negative_pretraining.procedures import TRAINING as NEGATIVE
-from papers.sequential_learning.shown import image_set
+from papers.sequential_learning.presentation import image_set
 from tests.common.datasets.test_torchvision_sets import write_cifar, write_mnist
 from tests.measured import measured
 from tests.small_sets import publish_small
@@ -38,7 +38,7 @@ def fresh(monkeypatch, tmp_path):
 def call(tmp_path):
     for name in ("MNIST", "FashionMNIST"):
         write_mnist(tmp_path / name / "raw", train=16, test=20)
-    return Call(torch.device("cpu"), tmp_path)
+    return Call(torch.device("cpu"), tmp_path, tmp_path / "weights")
 
 
 @pytest.fixture

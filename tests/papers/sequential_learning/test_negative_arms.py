@@ -10,8 +10,9 @@ from common.models.grouped import grouped_mlp
 from common.models.init import initialise
 from common.run.call import Call
 from common.seeds import stream
+from papers.sequential_learning.learner import Passage
 from papers.sequential_learning.negative_pretraining import arms
-from papers.sequential_learning.negative_pretraining.arms import Arm, measure
+from papers.sequential_learning.negative_pretraining.arms import Arm, measure, shorten
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
 from papers.sequential_learning.negative_pretraining.fig3 import FIG3
 from papers.sequential_learning.negative_pretraining.fig4 import FIG4
@@ -28,7 +29,7 @@ from papers.sequential_learning.negative_pretraining.settings import (
     pretrained,
 )
 from papers.sequential_learning.path import Process, Stage, Task
-from papers.sequential_learning.training import Passage, Setting
+from papers.sequential_learning.setting import Setting
 from tests.measured import measured
 
 CALL = Call(torch.device("cpu"), Path("no data needed"))
@@ -303,3 +304,22 @@ def test_a_reset_shows_in_the_loss_that_the_sharp_task_begins_with():
     assert plain.curves["training_loss"][:3] == pytest.approx(before_sharp.curves["training_loss"][:3])
     assert plain.scalars["initial_loss"] != before_sharp.scalars["initial_loss"]
     assert replace(arm(), reset="2") == arm(reset="2")
+
+
+@pytest.mark.parametrize(("share", "epochs"), [(1.0, 60), (0.5, 30), (0.12, 7), (1e-6, 1)])
+def test_a_share_of_the_length_is_that_of_every_task_and_patience_stays(share, epochs):
+    whole = pretrained(DIGITS, "blur", 4, (0.02, 0.02), (60, 15), reset="2")
+    short = shorten(whole, share)
+    assert [(stage.process.epochs, stage.process.patience) for stage in short.learning_path()] == [(epochs, 15)] * 4
+    assert replace(short, epochs=60) == whole
+
+
+def test_a_run_for_a_small_share_of_its_length():
+    job = Job(TRAINING, arm("blur", 3, epochs=20, patience=20), 0, scale=0.1).trained
+    (metrics,) = measured(TRAINING, [job], CALL)
+    assert len(metrics.curves["training_loss"]) == 3 * 2
+    assert TRAINING.problem(metrics) == ""
+
+
+def test_all_of_the_length_is_the_declared_arm():
+    assert all(shorten(own, 1.0) == own for each in EXPERIMENTS for tier in Tier for own in each.grid(tier).cells)

@@ -16,16 +16,20 @@ from common.models.resnet import ResidualBlock
 from common.run.call import Call
 from common.train import checkpoint
 from common.train.checkpoint import Checkpoint, CheckpointFile, Owner
-from papers.sequential_learning import training
+from papers.sequential_learning import stage
+from papers.sequential_learning.follow import follow
 from papers.sequential_learning.frozen_weights import arms
-from papers.sequential_learning.frozen_weights.arms import Retrained, Scratch, at_both_ends, at_every_epoch
+from papers.sequential_learning.frozen_weights.arms import Retrained, Scratch
 from papers.sequential_learning.frozen_weights.interventions import FrozenReset, NewClassifier, PairStart, SparseStart
+from papers.sequential_learning.frozen_weights.measures import at_both_ends, at_every_epoch
 from papers.sequential_learning.frozen_weights.procedures import TRAINING
 from papers.sequential_learning.frozen_weights.settings import FrozenSetting
+from papers.sequential_learning.learner import Learner
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
 from papers.sequential_learning.path import Process, Stage, Task
-from papers.sequential_learning.shown import ImageSet
-from papers.sequential_learning.training import Follower, Measures, Setting, follow
+from papers.sequential_learning.presentation import ImageSet
+from papers.sequential_learning.setting import Setting
+from papers.sequential_learning.stage import Measures
 from tests.fake_gpu import CUDA, FakeGpu
 
 CPU = torch.device("cpu")
@@ -65,18 +69,18 @@ PATHS = {
 def followed(kind, path, device, monkeypatch, part=None):
     """Follow a path with every measure; return the passages without times, and the last states."""
     data = tiny(device)
-    monkeypatch.setattr(training, "image_set", lambda *_: data)
-    runs = []
+    monkeypatch.setattr(stage, "image_set", lambda *_: data)
+    learners = []
     for seed in range(1 if kind in ("alone", "dropout") else 2):
         model = (BUILDERS | DROPOUT)[kind]()
         initialise(model, "framework_uniform", seed)
-        runs.append(Follower(model.to(device), path, seed))
+        learners.append(Learner(model.to(device), path, seed))
     call = Call(device, Path("none"))
     if part is not None:
         call = replace(call, checkpoint=part)
     setting = replace(MLP, validation="1/5")
-    passages = list(follow(runs, setting, call, Measures(at_every_epoch, at_both_ends)))
-    states = [value.cpu() for run in runs for value in run.model.state_dict().values()]
+    passages = list(follow(learners, setting, call, Measures(at_every_epoch, at_both_ends)))
+    states = [value.cpu() for learner in learners for value in learner.model.state_dict().values()]
     return [replace(passage, seconds=0.0) for own in passages for passage in own], states
 
 
@@ -100,14 +104,18 @@ def test_a_path_on_a_gpu_is_that_of_the_cpu_and_no_step_waits(kind, path, monkey
     assert len(gpu.graphs) == len(PATHS[path])
     expected = followed(kind, PATHS[path], CPU, monkeypatch)
     assert_same(found, expected)
-    before = {"training._Training.__init__", "program.Program.per_parameter", "shown.Shown.__init__"}
+    before = {
+        "stage._StageTraining.__init__",
+        "program.Program.per_parameter",
+        "presentation.Presentation.__init__",
+    }
     before |= {"transforms.contrasted", "reset.reset", "interventions.NewClassifier.__call__"}
-    at_ends = {"fisher.fisher_score", "training._Training.passages", "tape.Tape.read"}
-    at_ends |= {"training._Training._passages", "counting.count"}
-    between_epochs = {"batches.shuffled_epochs", "arms.at_every_epoch"}
+    at_ends = {"fisher.fisher_score", "stage._StageTraining.passages", "tape.Tape.read"}
+    at_ends |= {"stage._StageTraining._passages", "counting.count"}
+    between_epochs = {"batches.shuffled_epochs", "measures.at_every_epoch"}
     waits = dict(gpu.waits)
     if path == "stopped early":
-        assert waits.pop("training._Training._look") == max(len(own.loss) for own in found[0]), "once an epoch"
+        assert waits.pop("stage._StageTraining._look") == max(len(own.loss) for own in found[0]), "once an epoch"
     assert set(waits) <= before | between_epochs | at_ends
 
 
@@ -176,7 +184,7 @@ def test_arms_measure_what_they_measure_on_the_cpu(monkeypatch):
 
     def measured(device):
         data = tiny(device)
-        monkeypatch.setattr(training, "image_set", lambda *_: data)
+        monkeypatch.setattr(stage, "image_set", lambda *_: data)
         found = arms.train([Job(TRAINING, cell, 0) for cell in cells], Call(device, Path("none")))
         return [replace(metrics, seconds=None) for _, metrics in found]
 

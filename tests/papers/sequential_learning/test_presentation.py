@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 
 from common.datasets.dataset import ImageData
-from papers.sequential_learning import shown as module
+from papers.sequential_learning import presentation as module
 from papers.sequential_learning.path import Task
-from papers.sequential_learning.shown import ImageSet, Shown, image_set
+from papers.sequential_learning.presentation import ImageSet, Presentation, image_set
 
 CPU, NOWHERE = torch.device("cpu"), Path("no data needed")
 MEAN = torch.tensor([0.2, 0.5, 0.7]).view(3, 1, 1)
@@ -53,7 +53,7 @@ def moves(images):
 def test_plain_images_are_standardised_by_channel_and_come_with_their_labels():
     data = colour()
     index = torch.tensor([[4, 0, 4], [1, 2, 3]])
-    for present in (Shown(data, [PLAIN] * 2, [0, 1]).in_training, Shown(data, [PLAIN] * 2, [0, 1]).fixed):
+    for present in (Presentation(data, [PLAIN] * 2, [0, 1]).in_training, Presentation(data, [PLAIN] * 2, [0, 1]).fixed):
         images, labels = present(index)
         torch.testing.assert_close(images, (data.images[index] - MEAN) / STD)
         assert labels.tolist() == [[1, 0, 1], [1, 2, 0]]
@@ -61,14 +61,14 @@ def test_plain_images_are_standardised_by_channel_and_come_with_their_labels():
 
 def test_bytes_are_divided_by_255():
     data = toy(torch.full((1, 3, 2, 2), 51, dtype=torch.uint8))
-    images, _ = Shown(data, [PLAIN], [0]).in_training(every(data))
+    images, _ = Presentation(data, [PLAIN], [0]).in_training(every(data))
     torch.testing.assert_close(images[0, 0], ((0.2 - MEAN) / STD).expand(3, 2, 2))
 
 
 @pytest.mark.parametrize("tasks", [[PLAIN], [replace(PLAIN, blur=0.25), PLAIN], [PLAIN] * 2], ids=["1", "mixed", "2"])
 def test_untransformed_bytes_are_kept_as_they_are_and_standardised_to_the_bit(tasks):
     data = toy((255 * random(6, 3, SIDE, SIDE)).to(torch.uint8))
-    shown = Shown(data, tasks, range(len(tasks)))
+    shown = Presentation(data, tasks, range(len(tasks)))
     before, _ = shown.fixed(every(data, len(tasks)))
     assert torch.equal(before[-1], (data.images / 255 - MEAN) / STD)
     data.images.zero_()  # the view of an untransformed task holds no copy
@@ -84,7 +84,7 @@ def test_blur_and_contrast_come_before_the_standardisation_and_in_validation_too
     up = F.interpolate(down, (SIDE, SIDE), mode="bilinear", align_corners=False)
     grey = (0.2989 * up[:, 0] + 0.587 * up[:, 1] + 0.114 * up[:, 2]).mean((1, 2)).view(-1, 1, 1, 1)
     expected = (0.4 * up + 0.6 * grey - MEAN) / STD
-    shown = Shown(data, [replace(PLAIN, blur=0.25, contrast=0.4)], [0])
+    shown = Presentation(data, [replace(PLAIN, blur=0.25, contrast=0.4)], [0])
     for present in (shown.in_training, shown.fixed):
         torch.testing.assert_close(present(every(data))[0][0], expected)
 
@@ -92,9 +92,9 @@ def test_blur_and_contrast_come_before_the_standardisation_and_in_validation_too
 def test_every_run_sees_its_own_task():
     data = colour()
     tasks = [replace(PLAIN, blur=0.25), PLAIN, replace(PLAIN, contrast=0.1), replace(PLAIN, blur=0.25)]
-    together, _ = Shown(data, tasks, range(4)).fixed(every(data, 4))
+    together, _ = Presentation(data, tasks, range(4)).fixed(every(data, 4))
     for run, task in enumerate(tasks):
-        alone, _ = Shown(data, [task], [run]).fixed(every(data))
+        alone, _ = Presentation(data, [task], [run]).fixed(every(data))
         assert torch.equal(together[run], alone[0])
     assert torch.equal(together[0], together[3])
     for one, other in ((0, 1), (0, 2), (1, 2)):
@@ -104,7 +104,7 @@ def test_every_run_sees_its_own_task():
 def test_the_data_set_itself_stays_as_it_is():
     data = colour()
     copies = data.images.clone(), data.test_images.clone()
-    shown = Shown(data, [replace(PLAIN, blur=0.25, contrast=0.5, shift=0.5, flip=True), PLAIN], [0, 1])
+    shown = Presentation(data, [replace(PLAIN, blur=0.25, contrast=0.5, shift=0.5, flip=True), PLAIN], [0, 1])
     shown.in_training(every(data, 2))
     shown.fixed(every(data, 2))
     assert torch.equal(data.images, copies[0])
@@ -118,14 +118,14 @@ def test_test_images_are_never_transformed(task):
     data = colour()
     index = torch.tensor([[4, 0, 0, 2]])
     for _ in range(2):
-        images, labels = Shown(data, [task], [0]).to_test(index)
+        images, labels = Presentation(data, [task], [0]).to_test(index)
         assert torch.equal(images, data.test_images[index])
         assert labels.tolist() == [[1, 0, 0, 2]]
 
 
 @pytest.mark.parametrize(("share", "limit"), [(0.5, 4), (0.25, 2), (0.1, 1)])
 def test_shifts_reach_their_limit_in_all_directions_and_nothing_beyond(share, limit):
-    shown = Shown(dot(), [replace(PLAIN, shift=share)], [0])
+    shown = Presentation(dot(), [replace(PLAIN, shift=share)], [0])
     found = moves(shown.in_training(torch.zeros(1, 3000, dtype=torch.long))[0])
     reach = range(-limit, limit + 1)
     assert set(found) == {(down, right) for down in reach for right in reach}
@@ -133,19 +133,19 @@ def test_shifts_reach_their_limit_in_all_directions_and_nothing_beyond(share, li
 
 def test_a_shift_is_drawn_at_every_presentation():
     data, task = dot(), replace(PLAIN, shift=0.25)
-    shown = Shown(data, [task], [0])
+    shown = Presentation(data, [task], [0])
     index = torch.zeros(1, 40, dtype=torch.long)
     first, second = (moves(shown.in_training(index)[0]) for _ in range(2))
     assert len(set(first)) > 5  # of one image in one batch
     assert first != second
-    again = Shown(data, [task], [0])
+    again = Presentation(data, [task], [0])
     assert [moves(again.in_training(index)[0]) for _ in range(2)] == [first, second]
-    assert moves(Shown(data, [task], [1]).in_training(index)[0]) != first
+    assert moves(Presentation(data, [task], [1]).in_training(index)[0]) != first
 
 
 def test_uncovered_pixels_are_black_in_the_units_of_every_channel():
     data = toy(torch.ones(1, 3, SIDE, SIDE))
-    images, _ = Shown(data, [replace(PLAIN, shift=0.5)], [0]).in_training(torch.zeros(1, 200, dtype=torch.long))
+    images, _ = Presentation(data, [replace(PLAIN, shift=0.5)], [0]).in_training(torch.zeros(1, 200, dtype=torch.long))
     black, white = (((value - MEAN) / STD).expand(3, SIDE, SIDE) for value in (0.0, 1.0))
     uncovered = (images[0] - black).abs() < 1e-5
     torch.testing.assert_close(torch.where(uncovered, black, white).expand_as(images[0]), images[0])
@@ -158,9 +158,9 @@ def test_uncovered_pixels_are_black_in_the_units_of_every_channel():
 def test_a_blurred_image_is_shifted_as_a_whole():
     data = dot()
     task = replace(PLAIN, blur=0.5, contrast=0.5)
-    still, _ = Shown(data, [task], [0]).in_training(every(data))
-    moved, _ = Shown(data, [replace(task, shift=0.25)], [0]).in_training(torch.zeros(1, 30, dtype=torch.long))
-    shifts, _ = Shown(dot(), [replace(PLAIN, shift=0.25)], [0]).in_training(torch.zeros(1, 30, dtype=torch.long))
+    still, _ = Presentation(data, [task], [0]).in_training(every(data))
+    moved, _ = Presentation(data, [replace(task, shift=0.25)], [0]).in_training(torch.zeros(1, 30, dtype=torch.long))
+    shifts, _ = Presentation(dot(), [replace(PLAIN, shift=0.25)], [0]).in_training(torch.zeros(1, 30, dtype=torch.long))
     black = (-MEAN / STD).expand(3, 9, 9)
     for image, (down, right) in zip(moved[0], moves(shifts), strict=True):
         expected = black.clone()
@@ -181,8 +181,8 @@ def test_a_run_is_shown_the_same_alone_and_among_neighbours():
         replace(PLAIN, blur=0.25, shift=0.125),
     ]
     index = torch.stack([torch.randperm(6, generator=torch.Generator().manual_seed(run)) for run in range(len(tasks))])
-    together = Shown(data, tasks, range(len(tasks)))
-    alone = [Shown(data, [task], [run]) for run, task in enumerate(tasks)]
+    together = Presentation(data, tasks, range(len(tasks)))
+    alone = [Presentation(data, [task], [run]) for run, task in enumerate(tasks)]
     for _ in range(3):
         images, labels = together.in_training(index)
         fixed, _ = together.fixed(index)
@@ -195,7 +195,7 @@ def test_a_run_is_shown_the_same_alone_and_among_neighbours():
 
 def test_fixed_images_depend_on_neither_batch_nor_call_nor_training():
     data = colour(20)
-    shown = Shown(data, [replace(PLAIN, shift=0.5)] * 2, [0, 1])
+    shown = Presentation(data, [replace(PLAIN, shift=0.5)] * 2, [0, 1])
     whole, _ = shown.fixed(every(data, 2))
     shown.in_training(every(data, 2))
     assert torch.equal(shown.fixed(every(data, 2))[0], whole)
@@ -209,14 +209,14 @@ def test_fixed_images_depend_on_neither_batch_nor_call_nor_training():
 
 def test_fixed_images_of_a_shifted_task_are_shifted_each_by_its_own():
     data = toy(dot().images.expand(50, -1, -1, -1).contiguous())
-    found = moves(Shown(data, [replace(PLAIN, shift=0.25)], [0]).fixed(every(data))[0])
+    found = moves(Presentation(data, [replace(PLAIN, shift=0.25)], [0]).fixed(every(data))[0])
     assert set(found) <= {(y, x) for y in range(-2, 3) for x in range(-2, 3)}
     assert len(set(found)) > 10
 
 
 def test_training_alone_mirrors_every_image_on_its_own():
     data = colour()
-    shown = Shown(data, [replace(PLAIN, flip=True)], [0])
+    shown = Presentation(data, [replace(PLAIN, flip=True)], [0])
     plain, _ = shown.fixed(every(data, times=50))
     torch.testing.assert_close(plain[0, :6], (data.images - MEAN) / STD)
     images, _ = shown.in_training(every(data, times=50))
@@ -231,7 +231,7 @@ def test_training_alone_mirrors_every_image_on_its_own():
 def test_raw_images_are_handed_through():
     images = (255 * random(4, 3, SIDE, SIDE)).to(torch.uint8)
     data = toy(images, None, None)
-    shown = Shown(data, [replace(PLAIN, share=0.5)], [0])
+    shown = Presentation(data, [replace(PLAIN, share=0.5)], [0])
     for present in (shown.in_training, shown.fixed):
         found, _ = present(torch.tensor([[3, 1]]))
         assert found.dtype == torch.uint8
@@ -241,7 +241,7 @@ def test_raw_images_are_handed_through():
 @pytest.mark.parametrize("nuisance", [{"blur": 0.5}, {"contrast": 0.5}, {"shift": 0.5}, {"flip": True}], ids=str)
 def test_raw_images_are_not_transformed(nuisance):
     with pytest.raises(ValueError, match="takes images as they are"):
-        Shown(toy(torch.zeros(2, 3, 4, 4), None, None), [PLAIN, replace(PLAIN, **nuisance)], [0, 1])
+        Presentation(toy(torch.zeros(2, 3, 4, 4), None, None), [PLAIN, replace(PLAIN, **nuisance)], [0, 1])
 
 
 @pytest.fixture
@@ -269,7 +269,7 @@ def test_a_data_set_is_standardised_by_its_training_images(loaded):
     assert torch.equal(data.labels, loaded.train_labels)
     assert torch.equal(data.test_labels, loaded.test_labels)
     assert data.num_classes == 2
-    shown, _ = Shown(data, [Task("toy", blur=0.5)], [0]).in_training(every(data))
+    shown, _ = Presentation(data, [Task("toy", blur=0.5)], [0]).in_training(every(data))
     assert shown.std() < 0.9  # the moments are those of sharp images, whatever the task
     before = data.test_images[:]
     loaded.test_images.bitwise_not_()  # there is no other copy

@@ -45,7 +45,7 @@ def image_set(name: str, data_dir: Path, device: torch.device, standardise: bool
     return ImageSet(images, labels[0], Resident(test, mean, std), labels[1], data.num_classes, mean, std)
 
 
-class Shown:
+class Presentation:
     """The images of one stage for R runs, each of which has a task of its own on the same data set."""
 
     def __init__(self, data: ImageSet, tasks: Sequence[Task], seeds: Sequence[int]) -> None:
