@@ -12,10 +12,11 @@ from typing import Any
 
 from tabulate import tabulate
 
-from common.claims.claim import Check, Claim, Reported
+from common.claims.claim import Claim
 from common.claims.judge import Judged, fails
 from common.claims.statistics import tidy
-from common.claims.verdict import Verdict, show, show_gap
+from common.claims.verdict import Verdict
+from common.claims.words import show, show_gap
 from common.experiment import Tier
 from common.provenance import provenance
 from common.report.junit import junit
@@ -53,7 +54,7 @@ def console(judged: Sequence[Judged], width: int | None = None) -> str:
 def row(judged: Judged) -> list[str]:
     """Return claim, source, paper, ours with spread and seeds, verdict, gate, sentence."""
     claim, finding = judged.claim, judged.finding
-    compared = [claim.reported.mean] if claim.reported and compares(judged.check, claim.reported) else []
+    compared = [claim.reported.mean] if claim.reported and judged.check.compares(claim.reported) else []
     ours = "-"
     if finding.ours is not None:
         spread = "" if finding.spread is None else f" ± {show_gap(finding.spread, claim)}"
@@ -62,13 +63,6 @@ def row(judged: Judged) -> list[str]:
     gate = "gates" if judged.check.gate != "none" else ""
     gate = "BLOCKS" if judged.blocks else "watch" if judged.watch else gate
     return [claim.id, claim.source, paper, ours, finding.verdict.value, gate, finding.sentence]
-
-
-def compares(check: Check, reported: Reported) -> bool:
-    """Tell whether a check measures against the paper's number, as those on other data do not."""
-    if check.kind == "value":
-        return check.expected is None
-    return check.equals is not None and abs(check.equals - reported.mean) <= reported.resolution
 
 
 def summary(judged: Sequence[Judged], claims: Sequence[Claim], tier: Tier) -> str:
