@@ -7,6 +7,7 @@ import pytest
 
 from common.claims.claim import Check, Claim, Quantity, Reported
 from common.claims.judge import all_at_once, check_claims
+from common.claims.kinds import Order, Rate, Trend, Value
 from common.claims.results import Results
 from common.experiment import DECLARED, Experiment, Metrics, Tier
 from common.run.record import Record
@@ -38,11 +39,11 @@ def check(claim: int) -> Check:
     common = {"gate": "no-deviation", "reason": "drawn"}
     along = {"quantity": Quantity("drawn", "accuracy", {"claim": claim}), "along": "point", "points": (0, 1, 2)}
     return [
-        Check("value", **common, quantity=at[0], margin=0.01, images=10_000),
-        Check("order", **common, above=at[1], below=at[0]),
-        Check("trend", **common, **along, direction="rising"),
-        Check("rate", **common, quantity=at[0], event_above=0.9, at_least=0.5),
-        Check("value", **common, **along, margin=0.02, images=10_000),
+        Value(**common, quantity=at[0], margin=0.01, images=10_000),
+        Order(**common, above=at[1], below=at[0]),
+        Trend(**common, **along, direction="rising"),
+        Rate(**common, quantity=at[0], event_above=0.9, at_least=0.5),
+        Value(**common, **along, margin=0.02, images=10_000),
     ][claim % 5]
 
 

@@ -1,7 +1,8 @@
 """Builders of results, quantities, checks and claims about the toy paper."""
 
-from common.claims.claim import Check, Claim, Quantity
+from common.claims.claim import Claim, Quantity
 from common.claims.judge import all_at_once, check_claims
+from common.claims.kinds import KINDS
 from common.claims.results import Results
 from common.experiment import DECLARED, Job, Metrics, Tier
 from common.run.record import Record
@@ -63,7 +64,7 @@ def quantity(method="a", rate=0.1, **fields):
 
 
 def check(kind, **fields):
-    return Check(kind, fields.pop("gate", "none"), "a reason", **fields)
+    return KINDS[kind](**{"gate": "none", "reason": "a reason", **fields})
 
 
 def value(**fields):

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from common.claims.claim import Check, Claim, Quantity, Reported
+from common.claims.kinds import Order, Value
 from common.claims.read import read
 from common.errors import UsageError
 from common.experiment import Tier
@@ -101,8 +102,7 @@ def test_a_valid_file_becomes_claims(tmp_path: Path) -> None:
             unit="fraction",
             reported=Reported(mean=0.9855, spread=0.001, spread_is="sd", seeds=5, resolution=0.0001),
             checks={
-                Tier.FULL: Check(
-                    kind="value",
+                Tier.FULL: Value(
                     gate="no-deviation",
                     reason="sampling error of the test set",
                     quantity=Quantity("table", "accuracy", {"method": "a", "setting.rate": 0.5}),
@@ -119,8 +119,7 @@ def test_a_valid_file_becomes_claims(tmp_path: Path) -> None:
 
 
 def test_an_order_check(tmp_path: Path) -> None:
-    assert check_of(tmp_path, "order") == Check(
-        kind="order",
+    assert check_of(tmp_path, "order") == Order(
         gate="reproduced",
         reason="paired seeds",
         above=Quantity("table", "accuracy", {"method": "a"}),
