@@ -59,3 +59,7 @@ def count(claims: Sequence[Claim]) -> list[int]:
         checks = [claim.checks[tier] for claim in claims if tier in claim.checks]
         found += [len(checks), sum(check.gate != "none" for check in checks)]
     return [*found, sum(not claim.checks for claim in claims)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

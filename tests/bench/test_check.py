@@ -9,7 +9,7 @@ from common.claims.claim import Check, Claim, Quantity, Reported
 from common.claims.judge import all_at_once, check_claims
 from common.claims.kinds import Order, Rate, Trend, Value
 from common.claims.results import Results
-from common.experiment import DECLARED, Experiment, Metrics, Tier
+from common.experiment import DECLARED, Experiment, Grid, Metric, Metrics, Procedure, Tier
 from common.run.record import Record
 from common.work import Work
 
@@ -31,6 +31,10 @@ class Cell:
 def run(jobs, call):
     """Stand for a run function; its numbers are drawn below."""
     raise AssertionError("drawn results are not run")
+
+
+def work(cell):
+    return Work()
 
 
 def check(claim: int) -> Check:
@@ -58,9 +62,8 @@ def claims():
 @pytest.fixture
 def results():
     cells = tuple(Cell(claim, point) for claim in range(CLAIMS) for point in range(3))
-    experiment = Experiment(
-        "drawn", "", run, ("accuracy",), {Tier.SMOKE: cells}, {Tier.SMOKE: SEEDS}, lambda cell: Work()
-    )
+    procedure = Procedure("drawn", run, {"accuracy": Metric("fraction", "Drawn.")}, work)
+    experiment = Experiment("drawn", "", procedure, smoke=Grid(cells, SEEDS))
     rng = np.random.default_rng(0)
     records = {
         job: Record(Metrics({"accuracy": 0.9 + 0.002 * job.cell.point + float(rng.normal(0, 0.005))}), 0.0, {})

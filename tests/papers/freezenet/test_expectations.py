@@ -1,8 +1,8 @@
 import pytest
 
-from common.claims.claim import Claim, path_of
+from common.claims.claim import Claim
 from common.claims.declared import require_fit
-from common.claims.read import read
+from common.claims.read import path_of, read
 from common.experiment import Tier
 from common.reproduce import aggregate_nothing
 from papers.freezenet.reproduce import PACKAGE

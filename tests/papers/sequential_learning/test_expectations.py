@@ -2,9 +2,9 @@ from collections import Counter
 
 import pytest
 
-from common.claims.claim import Claim, path_of
+from common.claims.claim import Claim
 from common.claims.declared import require_fit
-from common.claims.read import read
+from common.claims.read import path_of, read
 from common.experiment import Tier
 from common.reproduce import aggregate_nothing
 from papers.sequential_learning.reproduce import PACKAGE
