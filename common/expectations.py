@@ -1,4 +1,4 @@
-"""Are the expectations sound, and how much of the papers do they cover? See `python -m common.claims.claim check`."""
+"""Are the expectations sound, and how much of the papers do they cover? See `python -m common.expectations check`."""
 
 import sys
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    parser = Parser(prog="python -m common.claims.claim", description="Validate all expectations.")
+    parser = Parser(prog="python -m common.expectations", description="Validate all expectations.")
     parser.add_argument("command", choices=["check"], help="validate all files and print how much they cover")
     parser.parse_args(arguments)
     rows: list[list[object]] = []
@@ -59,3 +59,7 @@ def count(claims: Sequence[Claim]) -> list[int]:
         checks = [claim.checks[tier] for claim in claims if tier in claim.checks]
         found += [len(checks), sum(check.gate != "none" for check in checks)]
     return [*found, sum(not claim.checks for claim in claims)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,17 +4,21 @@
 `common.claims.read` reads it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar, Self
 
-from common.claims.strict_yaml import Scalar
+from common.claims.multiplicity import Priors
+from common.claims.reading import Point, Reading
+from common.claims.strict_yaml import Node, Scalar
+from common.claims.verdict import Finding
 from common.experiment import Tier
 
-UNITS = ("fraction", "count", "kilobytes", "ratio", "seconds", "none")
 GATES = ("reproduced", "no-deviation", "none")
-KINDS = ("value", "order", "trend", "rate", "exact")
 SPREADS = ("sd", "se", "unknown")
 STATISTICS = ("values", "best", "spread", "band")
+INDEX = "index"  # what a range along curves is called
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Reported:
 class Quantity:
     """Numbers per seed, taken from the results: a metric of one cell, or its relation to other cells.
 
+    Where it is a `curve`, `metric` names a recorded curve, which is read at the index of a point, from 1 on.
     With `minus` or `divided_by`, the other cell's numbers are taken off or divided by, seed by seed.
     With `against`, another metric, each seed gives the rank correlation of the two over all cells that fit.
     `statistic` "values" keeps one number a seed; "best" keeps the one seed with the highest
@@ -50,44 +55,63 @@ class Quantity:
     divided_by: "Quantity | None" = None
     statistic: str = "values"
     against: str | None = None
+    curve: bool = False
     line: int = field(default=0, compare=False, repr=False)
     column: int = field(default=0, compare=False, repr=False)
 
 
-@dataclass(frozen=True)
-class Check:
-    """How a claim is checked in one tier. Fields that a kind does not use are None or empty.
+@dataclass(frozen=True, kw_only=True)
+class Check(ABC):
+    """How a claim is checked in one tier: what all kinds of checks share; `common.claims.kinds` has one class a kind.
 
-    `along` names a cell field and the values it takes: every quantity is read at each of them. `images` is the number
-    of images that a fraction counts over. A trend is `unblocked` where equal seeds have nothing in common.
+    `along` names a cell field, or the `index` of curves, and `points` the values it takes: every quantity is read at
+    each of them. `line` and `column` say where it stands in its file.
     """
 
-    kind: str
+    kind: ClassVar[str]
+
     gate: str
     reason: str
-    quantity: Quantity | None = None
-    above: Quantity | float | None = None
-    below: Quantity | float | None = None
     along: str | None = None
     points: tuple[Scalar, ...] = ()
-    expected: float | None = None
-    margin: float | None = None
-    images: int | None = None
-    least_gap: float = 0.0
-    direction: str | None = None
-    unblocked: bool = False
-    event_below: float | None = None
-    event_above: float | None = None
-    equals: float | None = None
-    at_least: float | None = None
-    at_most: float | None = None
     line: int = 0
     column: int = 0
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, node: Node, unit: str, reported: Reported | None) -> Self:
+        """Return the check of a claim in this unit; raise UsageError where its fields are wrong or make no sense."""
+
+    @property
+    @abstractmethod
+    def sides(self) -> dict[str, Quantity]:
+        """Return the quantities that the check reads, by the fields they stand in."""
+
+    @abstractmethod
+    def takes(self, statistic: str) -> bool:
+        """Tell whether the check can test a statistic of its quantities."""
+
+    @abstractmethod
+    def smallest_p(self, seeds: int) -> float:
+        """Return the smallest p-value that this many seeds can give: for the claim, or against it, as it gates."""
+
+    @abstractmethod
+    def judge(self, claim: "Claim", reading: Reading, shared: Priors) -> Finding:
+        """Return what its numbers say about the claim; raise Undefined where the test gives no p-value."""
+
+    def compares(self, reported: Reported) -> bool:
+        """Tell whether the check measures against the paper's number, as those on other data do not."""
+        return False
+
+    @property
+    def conditions(self) -> list[Point]:
+        """Return the conditions of the points along which the check is made; one empty condition without them."""
+        return [{self.along: point} for point in self.points] if self.along else [{}]
 
     @property
     def quantities(self) -> list[Quantity]:
         """Return every quantity that the check reads, parts included."""
-        todo = [q for q in (self.quantity, self.above, self.below) if isinstance(q, Quantity)]
+        todo = list(self.sides.values())
         found: list[Quantity] = []
         while todo:
             quantity = todo.pop()

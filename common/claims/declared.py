@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from math import factorial
 
 from common.claims.cells import conditions
 from common.claims.claim import Check, Claim, Quantity
-from common.claims.reading import Point, cells_of, points, require_paired, where
+from common.claims.measure import cells_of, require_paired, where
+from common.claims.reading import Point
 from common.claims.results import Failed, Results
 from common.claims.statistics import ALPHA
-from common.claims.verdict import at_point
+from common.claims.words import at_point
 from common.errors import UsageError
 
 LEAST_CORRELATED = 4  # cells; three have six orders, too few to say anything
@@ -32,10 +32,9 @@ def require_fit(claims: Sequence[Claim], declared: Results, file: str) -> None:
         for quantity in check.quantities:
             with _at(quantity, claim, file):
                 _require_declared(quantity, check, declared)
-        for side in (check.quantity, check.above, check.below):
-            if isinstance(side, Quantity):
-                with _at(side, claim, file):
-                    _require_unit(side, claim.unit, declared)
+        for side in check.sides.values():
+            with _at(side, claim, file):
+                _require_unit(side, claim.unit, declared)
         with _at(check, claim, file):
             _require_difference(check, declared)
             require_paired(check, declared)
@@ -60,10 +59,10 @@ def _require_declared(quantity: Quantity, check: Check, declared: Results) -> No
     if quantity.experiment not in declared.experiments:
         raise Failed(f"unknown experiment '{quantity.experiment}'; there are: {', '.join(declared.experiments)}")
     metrics = declared.experiments[quantity.experiment].procedure.metrics
-    for metric in (quantity.metric, *([] if quantity.against is None else [quantity.against])):
-        if metric not in metrics:
+    for metric in (quantity.metric, quantity.against):
+        if metric is not None and metric not in metrics and not quantity.curve:
             raise Failed(f"{quantity.experiment} does not measure '{metric}'; it measures {', '.join(metrics)}")
-    for point in points(check):
+    for point in check.conditions:
         fitting = len(cells_of(quantity, point, declared))
         if quantity.against is not None and fitting < LEAST_CORRELATED:
             condition = where(quantity, point)
@@ -78,6 +77,8 @@ def _require_unit(quantity: Quantity, unit: str, declared: Results) -> None:
     """Raise Failed where a claim in a unit of its own reads a metric in another; quotients and ranks have their own."""
     if quantity.divided_by is not None or quantity.against is not None or unit in ("ratio", "none"):
         return
+    if quantity.curve:  # procedures declare their scalars alone
+        return
     metric = declared.experiments[quantity.experiment].procedure.metrics[quantity.metric]
     if metric.unit != unit:
         raise Failed(
@@ -87,8 +88,8 @@ def _require_unit(quantity: Quantity, unit: str, declared: Results) -> None:
 
 def _require_difference(check: Check, declared: Results) -> None:
     """Raise Failed where what is compared is the same number."""
-    for point in points(check):
-        sides = [_read(side, point, declared) for side in (check.above, check.below) if isinstance(side, Quantity)]
+    for point in check.conditions:
+        sides = [_read(side, point, declared) for side in check.sides.values()]
         if len(sides) == 2 and sides[0] == sides[1]:
             raise Failed(f"{at_point(point)}'above' and 'below' are the same")
         for quantity in check.quantities:
@@ -104,13 +105,13 @@ def _read(quantity: Quantity, point: Point, declared: Results) -> tuple[object, 
     """Return what a quantity reads at a point, by whatever condition it names it."""
     parts = [None if q is None else _read(q, point, declared) for q in (quantity.minus, quantity.divided_by)]
     procedure, cells = declared.experiments[quantity.experiment].procedure, cells_of(quantity, point, declared)
-    return procedure, cells, quantity.metric, quantity.against, quantity.statistic, *parts
+    return procedure, cells, quantity.metric, quantity.curve, quantity.against, quantity.statistic, *parts
 
 
 def _require_decidable(check: Check, declared: Results, gating: int) -> None:
     """Raise Failed for a gate that its seeds can never pass, or never fail."""
     seeds = min(declared.grid(q.experiment).seeds for q in check.quantities)
-    smallest = _smallest_p(check, seeds)
+    smallest = check.smallest_p(seeds)
     if check.gate == "reproduced" and smallest > ALPHA:
         raise Failed(f"{seeds} seeds can never show this claim, so it cannot gate as 'reproduced'")
     if check.gate == "no-deviation" and check.kind != "exact" and smallest > ALPHA / gating:
@@ -118,21 +119,3 @@ def _require_decidable(check: Check, declared: Results, gating: int) -> None:
             f"{seeds} seeds can never contradict this claim among {gating} gating ones, so 'no-deviation' would never "
             "fail: gate as 'reproduced' or 'none'"
         )
-
-
-def _smallest_p(check: Check, seeds: int) -> float:
-    """Return the smallest p-value that this many seeds can give a check."""
-    if check.kind == "value":
-        return 0.0 if seeds > 1 else 1.0
-    if check.kind == "order":
-        spread = any(q.statistic == "spread" for q in check.quantities)
-        return (0.0 if seeds > 2 else 1.0) if spread else 0.5**seeds
-    if check.kind == "trend":
-        orders = factorial(len(check.points)) ** seeds
-        if check.unblocked:
-            orders = factorial(len(check.points) * seeds) // factorial(seeds) ** len(check.points)
-        return 1.0 / orders if seeds > 1 else 1.0
-    if check.kind == "rate":
-        rare = check.at_least if check.at_least is not None else 1.0 - (check.at_most or 0.0)
-        return float(rare**seeds if check.gate == "reproduced" else len(points(check)) * (1.0 - rare) ** seeds)
-    return 0.0

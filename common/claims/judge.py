@@ -1,28 +1,25 @@
 """Step 5: measured numbers against claims, one by one and then all at once."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from common.claims.claim import Check, Claim
-from common.claims.kinds import exact, order, rate, trend, value
-from common.claims.multiplicity import benjamini_hochberg, holm
-from common.claims.reading import require_paired, too_few
-from common.claims.results import Failed, Results
-from common.claims.sample import priors
+from common.claims.families import priors
+from common.claims.measure import asked, reading_of, too_few
+from common.claims.multiplicity import Priors, benjamini_hochberg, holm
+from common.claims.reading import Reading
+from common.claims.results import Results
 from common.claims.statistics import ALPHA, Array, Undefined
 from common.claims.verdict import Finding, Verdict, of_too_few
 
 WATCH = 0.10  # the share of false entries that the list of claims to watch may have
 
-Judge = Callable[[Claim, Check, Results], Finding]
-
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim, the check made in this tier, and what it found.
+    """A claim, the check made in this tier, what it found, and the numbers that it read.
 
     `adjusted` is the p-value against the claim among all gating claims of the run (Holm), `watch` tells whether the
     claim is on the list to watch (Benjamini and Hochberg).
@@ -33,6 +30,7 @@ class Judged:
     finding: Finding
     adjusted: float | None = None
     watch: bool = False
+    reading: Reading = field(default=Reading(), compare=False, repr=False)
 
     @property
     def blocks(self) -> bool:
@@ -49,32 +47,28 @@ class Judged:
 
 def check_claims(claims: Sequence[Claim], results: Results) -> list[Judged]:
     """Judge every claim that has a check in this tier, each by itself."""
-    kinds: dict[str, Judge] = {
-        "value": partial(value.judge, shared=priors(claims, results)),
-        "order": order.judge,
-        "trend": trend.judge,
-        "rate": rate.judge,
-        "exact": exact.judge,
-    }
+    checks = [(claim, claim.checks[results.tier]) for claim in claims if results.tier in claim.checks]
+    readings = [reading_of(check, claim.unit, results) for claim, check in checks]
+    shared = priors(zip((check for _, check in checks), readings, strict=True))
     return [
-        Judged(claim, claim.checks[results.tier], judge(claim, claim.checks[results.tier], results, kinds))
-        for claim in claims
-        if results.tier in claim.checks
+        Judged(claim, check, judge(claim, check, reading, shared, results), reading=reading)
+        for (claim, check), reading in zip(checks, readings, strict=True)
     ]
 
 
-def judge(claim: Claim, check: Check, results: Results, kinds: Mapping[str, Judge]) -> Finding:
+def judge(claim: Claim, check: Check, reading: Reading, shared: Priors, results: Results) -> Finding:
     """Judge one claim; missing and unusable numbers, and a test without p-value, are errors.
 
     Where fewer seeds than declared were asked for, the finding says what they gave and decides nothing.
     """
-    if any(quantity.experiment not in results.experiments for quantity in check.quantities):
+    if not asked(check, results):
         return Finding(Verdict.NOT_RUN, "its experiment was not asked for")
-    try:
-        require_paired(check, results)
-        found = _at_scale(kinds[check.kind](claim, check, results), check, results)
-    except (Failed, Undefined) as failure:
-        found = Finding(Verdict.ERROR, str(failure))
+    found = Finding(Verdict.ERROR, reading.failed)
+    if not reading.failed:
+        try:
+            found = _at_scale(check.judge(claim, reading, shared), check, results)
+        except Undefined as failure:
+            found = Finding(Verdict.ERROR, str(failure))
     counts = too_few(check, results)
     return found if counts is None else of_too_few(found, *counts)
 

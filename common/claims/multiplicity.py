@@ -1,5 +1,6 @@
 """Many claims at once: error rates over a whole run of the gate, and variances that claims share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,12 @@ class Prior:
         own = np.minimum(variance, self.variance)
         raised = (shared * self.variance + degrees * own) / (shared + degrees)
         return np.maximum(raised, variance), degrees + shared * (1.0 - own / self.variance)
+
+
+Family = tuple[str, str, str]
+"""Numbers whose variances have something in common: those of one experiment and metric, on one scale."""
+
+Priors = Mapping[Family, Prior]
 
 
 def prior(variances: Array, degrees: float) -> Prior | None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from common.claims import cells
 from common.claims.strict_yaml import Scalar
-from common.experiment import Experiment, Grid, Job, Tier
+from common.experiment import Experiment, Grid, Job, Metrics, Tier
 from common.run.record import DamagedError, Record, Store
 from common.study import Study
 
@@ -79,6 +79,14 @@ class Results:
     def _values(self, experiment: str, cell: Any, metric: str) -> Array:
         return np.array([self._value(job, metric) for job in self.jobs(experiment, cell)])
 
+    def on_curve(self, experiment: str, where: Mapping[str, Scalar], curve: str, index: int) -> Array:
+        """Return one cell's curve at an index that counts from 1, [seeds]; raise Failed as `values` does.
+
+        A curve that was not recorded, or ends before the index, is such a failure.
+        """
+        jobs = self.jobs(experiment, self.cell(experiment, where))
+        return np.array([self._on_curve(job, curve, index) for job in jobs])
+
     def complete(self, experiment: str) -> bool:
         """Tell whether an experiment was asked for and has all its records."""
         declared = self.experiments.get(experiment)
@@ -102,20 +110,36 @@ class Results:
         return [self.records[job] for job in self.jobs(experiment, cell)]
 
     def _value(self, job: Job, metric: str) -> float:
+        scalars = self._metrics(job, metric).scalars
+        if metric not in scalars:
+            raise Failed(f"job {job} has no metric '{metric}'; it has {', '.join(scalars)}")
+        if not np.isfinite(scalars[metric]):
+            raise Failed(f"job {job} diverged: {metric} is {scalars[metric]}")
+        return scalars[metric]
+
+    def _on_curve(self, job: Job, curve: str, index: int) -> float:
+        curves = self._metrics(job, curve).curves
+        if curve not in curves:
+            raise Failed(f"job {job} has no curve '{curve}'; it has {', '.join(curves) or 'none'}")
+        if index > len(curves[curve]):
+            raise Failed(f"job {job}: the curve '{curve}' has {len(curves[curve])} points, none with index {index}")
+        number = curves[curve][index - 1]
+        if not np.isfinite(number):
+            raise Failed(f"job {job} diverged: {curve} is {number} at index {index}")
+        return number
+
+    def _metrics(self, job: Job, name: str) -> Metrics:
+        """Return what a job measured; raise Failed where there is nothing to trust, or the name was withheld."""
         if job in self.errors:
             raise Failed(f"job {job} failed: {self.errors[job]}")
         if job in self.damaged:
             raise Failed(f"the record of job {job} is damaged ({self.damaged[job]}); run it again")
         if job not in self.records:
             raise Failed(f"job {job} has no record of the present code and settings; run it first")
-        scalars, withheld = self.records[job].metrics.scalars, self.records[job].metrics.withheld
-        if metric in withheld:
-            raise Failed(f"job {job}: {withheld[metric]}")
-        if metric not in scalars:
-            raise Failed(f"job {job} has no metric '{metric}'; it has {', '.join(scalars)}")
-        if not np.isfinite(scalars[metric]):
-            raise Failed(f"job {job} diverged: {metric} is {scalars[metric]}")
-        return scalars[metric]
+        metrics = self.records[job].metrics
+        if name in metrics.withheld:
+            raise Failed(f"job {job}: {metrics.withheld[name]}")
+        return metrics
 
 
 def aggregate(study: Study, jobs: Sequence[Job], store: Store, errors: Mapping[str, str]) -> Results:

@@ -35,10 +35,10 @@ Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True)
-class Value:
+class Node:
     """A parsed value and where it stands; `data` is a scalar, a list of Values or a dict of Values."""
 
-    data: "Scalar | list[Value] | dict[str, Value]"
+    data: "Scalar | list[Node] | dict[str, Node]"
     file: str
     line: int
     column: int
@@ -47,13 +47,13 @@ class Value:
         """Return the error to raise about this value."""
         return UsageError(f"{self.file}:{self.line}:{self.column}: {message}")
 
-    def mapping(self) -> "dict[str, Value]":
+    def mapping(self) -> "dict[str, Node]":
         """Return the keys and values, or raise UsageError."""
         if not isinstance(self.data, dict):
             raise self.error(f"expected a mapping, found {_kind(self.data)}")
         return self.data
 
-    def items(self) -> "list[Value]":
+    def items(self) -> "list[Node]":
         """Return the list's values, or raise UsageError."""
         if not isinstance(self.data, list):
             raise self.error(f"expected a list, found {_kind(self.data)}")
@@ -95,7 +95,7 @@ class Value:
             raise self.error(f"expected one of {', '.join(options)}; found {self.data!r}")
         return str(self.data)
 
-    def fields(self, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> "dict[str, Value]":
+    def fields(self, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> "dict[str, Node]":
         """Return a mapping with all required and no unknown fields, or raise UsageError."""
         found = self.mapping()
         for name, value in found.items():
@@ -108,7 +108,7 @@ class Value:
         return found
 
 
-def load(path: Path, name: str | None = None) -> Value:
+def load(path: Path, name: str | None = None) -> Node:
     """Read a YAML file; raise UsageError with file, line and column where it is not plain, strict YAML."""
     shown = name or str(path)
     try:
@@ -149,16 +149,16 @@ def _refuse_indirection(event: yaml.Event, file: str) -> None:
         raise UsageError(f"{place}: anchors, aliases, tags and directives are not used in these files")
 
 
-def _convert(node: yaml.Node, file: str) -> Value:
+def _convert(node: yaml.Node, file: str) -> Node:
     place = (file, node.start_mark.line + 1, node.start_mark.column + 1)
     if isinstance(node, yaml.MappingNode):
-        return Value(dict(_pairs(node, file)), *place)
+        return Node(dict(_pairs(node, file)), *place)
     if isinstance(node, yaml.SequenceNode):
-        return Value([_convert(item, file) for item in node.value], *place)
-    return Value(_scalar(node, Value(None, *place)), *place)
+        return Node([_convert(item, file) for item in node.value], *place)
+    return Node(_scalar(node, Node(None, *place)), *place)
 
 
-def _pairs(node: yaml.MappingNode, file: str) -> Iterator[tuple[str, Value]]:
+def _pairs(node: yaml.MappingNode, file: str) -> Iterator[tuple[str, Node]]:
     seen: dict[str, int] = {}
     for key_node, value_node in node.value:
         key = _convert(key_node, file)
@@ -169,7 +169,7 @@ def _pairs(node: yaml.MappingNode, file: str) -> Iterator[tuple[str, Value]]:
         yield name, _convert(value_node, file)
 
 
-def _scalar(node: yaml.Node, at: Value) -> Scalar:
+def _scalar(node: yaml.Node, at: Node) -> Scalar:
     text = str(node.value)
     if getattr(node, "style", None) in ("'", '"', "|", ">"):  # quoted or block text
         return text

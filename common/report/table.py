@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from common.claims.claim import Check, Reported
 from common.claims.judge import Judged
 from common.claims.statistics import tidy
-from common.claims.verdict import Verdict, show, show_gap
+from common.claims.verdict import Verdict
+from common.claims.words import show, show_gap
 
 ORDER = (
     Verdict.ERROR,
@@ -28,7 +28,7 @@ def worst_first(judged: Sequence[Judged]) -> list[Judged]:
 def row(judged: Judged) -> list[str]:
     """Return claim, source, paper, ours with spread and seeds, verdict, gate, sentence."""
     claim, finding = judged.claim, judged.finding
-    compared = [claim.reported.mean] if claim.reported and compares(judged.check, claim.reported) else []
+    compared = [claim.reported.mean] if claim.reported and judged.check.compares(claim.reported) else []
     ours = "-"
     if finding.ours is not None:
         spread = "" if finding.spread is None else f" ± {show_gap(finding.spread, claim)}"
@@ -37,10 +37,3 @@ def row(judged: Judged) -> list[str]:
     gate = "gates" if judged.check.gate != "none" else ""
     gate = "BLOCKS" if judged.blocks else "watch" if judged.watch else gate
     return [claim.id, claim.source, paper, ours, finding.verdict.value, gate, finding.sentence]
-
-
-def compares(check: Check, reported: Reported) -> bool:
-    """Tell whether a check measures against the paper's number, as those on other data do not."""
-    if check.kind == "value":
-        return check.expected is None
-    return check.equals is not None and abs(check.equals - reported.mean) <= reported.resolution

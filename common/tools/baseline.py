@@ -16,7 +16,7 @@ from itertools import product
 import numpy as np
 
 from common.claims.judge import Judged
-from common.claims.reading import cells_of, points, samples
+from common.claims.measure import cells_of
 from common.claims.results import Results
 from common.claims.verdict import Verdict
 from common.run.origins import NOTHING, circumstances
@@ -48,13 +48,13 @@ def numbers_of(judged: Judged, results: Results) -> Numbers:
     verdict = judged.finding.verdict
     if verdict in (Verdict.ERROR, Verdict.NOT_RUN):
         return Numbers(verdict, {}, {}, "")
-    found = {name: v.tolist() for name, v in samples(judged.check, results, judged.claim.unit).items()}
+    found = {name: v.tolist() for name, v in judged.reading.samples().items()}
     return Numbers(verdict, found, *_made(list(_records(judged, results))))
 
 
 def _records(judged: Judged, results: Results) -> Iterator[Record]:
     """Yield the records behind a finding, always in the same order."""
-    for quantity, point in product(judged.check.quantities, points(judged.check)):
+    for quantity, point in product(judged.check.quantities, judged.check.conditions):
         for cell in cells_of(quantity, point, results):
             yield from results.of(quantity.experiment, cell)
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from common.claims.claim import Check, Claim, Quantity, Reported
 from common.claims.judge import Judged, all_at_once, check_claims
+from common.claims.kinds import Order, Rate, Trend, Value
 from common.claims.results import Results
 from common.claims.statistics import Array
 from common.claims.strict_yaml import Scalar
@@ -29,6 +30,7 @@ SEEDS = (3, 5, 10, 15)
 PAPER_SEEDS = 5
 VALUES, ORDERS, TRENDS, RATES = 14, 3, 2, 1  # claims of one simulated gate
 MARGIN = 0.01
+GATE: dict[str, Any] = {"gate": "no-deviation", "reason": "drawn"}
 Draw = Callable[[Generator, float, int], Array]
 
 
@@ -103,17 +105,18 @@ def simulate(world: World, seeds: int, offset: float, rng: Generator, shares: bo
             cell = len(claims)
             numbers[cell] = world.ours(rng, world.mean, seeds)
             numbers[-cell] = world.ours(rng, world.mean - MARGIN, seeds)
-            claims.append(_claim(cell, kind="order", above=_cell(cell), below=_cell(-cell), least_gap=MARGIN))
+            claims.append(_claim(cell, Order(**GATE, above=_cell(cell), below=_cell(-cell), least_gap=MARGIN)))
         for _ in range(TRENDS):
             cell = len(claims)
             points = tuple(1000 * cell + i for i in range(4))
             numbers |= {point: world.ours(rng, world.mean, seeds) for point in points}
             flat = Quantity("drawn", "score", {})
-            claims.append(_claim(cell, kind="trend", quantity=flat, along="cell", points=points, direction="rising"))
+            trend = Trend(**GATE, quantity=flat, along="cell", points=points, direction="rising")
+            claims.append(_claim(cell, trend))
         for _ in range(RATES):
             cell = len(claims)
             numbers[cell] = rng.integers(0, 2, seeds).astype(np.float64)
-            claims.append(_claim(cell, kind="rate", quantity=_cell(cell), event_above=0.5, at_least=0.5))
+            claims.append(_claim(cell, Rate(**GATE, quantity=_cell(cell), event_above=0.5, at_least=0.5)))
     experiment = Experiment("drawn", "", Procedure("drawn", _never, {}, _never), smoke=Grid((), seeds))
     return all_at_once(
         check_claims(claims, Drawn(study(Package("drawn", [experiment], _never), Tier.SMOKE), numbers=numbers))
@@ -132,11 +135,11 @@ def _value_claim(cell: int, world: World, printed: Array) -> Claim:
     mean = round(float(printed.mean()) / world.resolution) * world.resolution
     spread = float(printed.std(ddof=1)) if world.spread_is else None
     reported = Reported(mean, spread, world.spread_is, PAPER_SEEDS, world.resolution)
-    return _claim(cell, reported, kind="value", quantity=_cell(cell), margin=MARGIN, images=world.images)
+    check = Value(**GATE, quantity=_cell(cell), margin=MARGIN, images=world.images)
+    return _claim(cell, check, reported)
 
 
-def _claim(cell: int, reported: Reported | None = None, **fields: Any) -> Claim:
-    check = Check(gate="no-deviation", reason="drawn", **fields)
+def _claim(cell: int, check: Check, reported: Reported | None = None) -> Claim:
     return Claim(f"drawn/{cell}", "drawn", "", "", "fraction", reported, {Tier.SMOKE: check}, {})
 
 

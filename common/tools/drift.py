@@ -10,7 +10,7 @@ import numpy as np
 from common.claims.judge import Judged
 from common.claims.multiplicity import holm
 from common.claims.statistics import ALPHA, Array, t_cdf
-from common.claims.verdict import p_value
+from common.claims.words import p_value
 from common.run.origins import NOTHING
 from common.tools.accepted import Accepted, Numbers
 

@@ -7,8 +7,9 @@ import pytest
 
 from common.claims.claim import Check, Claim, Quantity, Reported
 from common.claims.judge import all_at_once, check_claims
+from common.claims.kinds import Order, Rate, Trend, Value
 from common.claims.results import Results
-from common.experiment import Experiment, Metrics, Tier
+from common.experiment import Experiment, Grid, Metric, Metrics, Procedure, Tier
 from common.run.record import Record
 from common.work import Work
 from tests.conftest import study_of
@@ -33,17 +34,21 @@ def run(jobs, call):
     raise AssertionError("drawn results are not run")
 
 
+def work(cell):
+    return Work()
+
+
 def check(claim: int) -> Check:
     """Return a check of one kind after the other."""
     at = [Quantity("drawn", "accuracy", {"claim": claim, "point": point}) for point in range(3)]
     common = {"gate": "no-deviation", "reason": "drawn"}
     along = {"quantity": Quantity("drawn", "accuracy", {"claim": claim}), "along": "point", "points": (0, 1, 2)}
     return [
-        Check("value", **common, quantity=at[0], margin=0.01, images=10_000),
-        Check("order", **common, above=at[1], below=at[0]),
-        Check("trend", **common, **along, direction="rising"),
-        Check("rate", **common, quantity=at[0], event_above=0.9, at_least=0.5),
-        Check("value", **common, **along, margin=0.02, images=10_000),
+        Value(**common, quantity=at[0], margin=0.01, images=10_000),
+        Order(**common, above=at[1], below=at[0]),
+        Trend(**common, **along, direction="rising"),
+        Rate(**common, quantity=at[0], event_above=0.9, at_least=0.5),
+        Value(**common, **along, margin=0.02, images=10_000),
     ][claim % 5]
 
 
@@ -58,9 +63,8 @@ def claims():
 @pytest.fixture
 def results():
     cells = tuple(Cell(claim, point) for claim in range(CLAIMS) for point in range(3))
-    experiment = Experiment(
-        "drawn", "", run, ("accuracy",), {Tier.SMOKE: cells}, {Tier.SMOKE: SEEDS}, lambda cell: Work()
-    )
+    procedure = Procedure("drawn", run, {"accuracy": Metric("fraction", "Drawn.")}, work)
+    experiment = Experiment("drawn", "", procedure, smoke=Grid(cells, SEEDS))
     rng = np.random.default_rng(0)
     records = {
         job: Record(Metrics({"accuracy": 0.9 + 0.002 * job.cell.point + float(rng.normal(0, 0.005))}), 0.0, {})

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -45,3 +47,8 @@ def test_the_only_command_is_check(capsys):
     assert expectations.main(["list"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: argument command: invalid choice: 'list' (choose from ")
+
+
+def test_the_documented_command_runs():
+    command = [sys.executable, "-m", "common.expectations", "--help"]
+    assert "validate all files" in subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -1,7 +1,8 @@
 """Builders of results, quantities, checks and claims about the toy paper."""
 
-from common.claims.claim import Check, Claim, Quantity
+from common.claims.claim import Claim, Quantity
 from common.claims.judge import all_at_once, check_claims
+from common.claims.kinds import KINDS
 from common.claims.results import Results
 from common.experiment import DECLARED, Job, Metrics, Tier
 from common.run.record import Record
@@ -11,11 +12,12 @@ RATES = (0.1, 0.2, 0.3)
 ALONG = {"along": "rate", "points": RATES}
 
 
-def results(numbers, *, validation=None, replicates=DECLARED, errors=(), also=None, seeds=None):
+def results(numbers, *, validation=None, replicates=DECLARED, errors=(), also=None, seeds=None, curves=None):
     """Return Results of the toy `table` with {(method, rate): [one number a seed]}; None leaves a record out.
 
-    `also` is a second experiment, `other`, with its own numbers; `errors` are cells whose first job failed. `seeds`
-    is the declared number where that is not the number of values.
+    `curves` holds the curve `lost` of each seed in the same way; `also` is a second experiment, `other`, with its own
+    numbers; `errors` are cells whose first job failed. `seeds` is the declared number where that is not the number of
+    values.
     """
     experiments = {"table": conftest.experiment(seeds=seeds or _most(numbers))}
     records, failed = {}, {}
@@ -29,7 +31,8 @@ def results(numbers, *, validation=None, replicates=DECLARED, errors=(), also=No
                     failed[job] = "RuntimeError: out of luck"
                 elif value is not None:
                     score = (validation or {}).get((method, rate), values)[seed]
-                    records[job] = Record(Metrics({"score": value, "validation_accuracy": score}), 1.0, {})
+                    recorded = {"lost": curves[method, rate][seed]} if curves else {}
+                    records[job] = Record(Metrics({"score": value, "validation_accuracy": score}, recorded), 1.0, {})
     return Results(conftest.study_of(*experiments.values(), replicates=replicates), records, failed)
 
 
@@ -57,13 +60,24 @@ def row(*columns, **fields):
     return results({("a", rate): list(values) for rate, values in zip(RATES, columns, strict=False)}, **fields)
 
 
+def curves(**of_methods):
+    """Return Results in which method a, or b, has recorded these curves, a list for each seed, at rate 0.1."""
+    recorded = {(method, 0.1): curves for method, curves in of_methods.items()}
+    return results({cell: [0.5] * len(curves) for cell, curves in recorded.items()}, curves=recorded)
+
+
 def quantity(method="a", rate=0.1, **fields):
     cell = {"method": method} if rate is None else {"method": method, "rate": rate}
-    return Quantity(fields.pop("experiment", "table"), "score", cell, **fields)
+    return Quantity(fields.pop("experiment", "table"), fields.pop("metric", "score"), cell, **fields)
+
+
+def curve(method="a", **fields):
+    """Return a quantity that reads the curve `lost`."""
+    return quantity(method, metric="lost", curve=True, **fields)
 
 
 def check(kind, **fields):
-    return Check(kind, fields.pop("gate", "none"), "a reason", **fields)
+    return KINDS[kind](**{"gate": "none", "reason": "a reason", **fields})
 
 
 def value(**fields):

@@ -1,54 +1,123 @@
 """One thing above another, paired by seed, at every point of a range."""
 
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
 import numpy as np
 
-from common.claims import statistics
-from common.claims.claim import Check, Claim, Quantity
-from common.claims.reading import Point, measured, points
-from common.claims.results import Results
-from common.claims.statistics import tidy
-from common.claims.verdict import Finding, Verdict, at_point, decide, finding, over_range, p_value, show, show_gap
-
-Pair = tuple[statistics.Array, statistics.Array]
-
-
-def judge(claim: Claim, check: Check, results: Results) -> Finding:
-    """Test whether the mean difference exceeds the least gap at all points; the worst point decides."""
-    found = [(point, _pair(claim, check, point, results)) for point in points(check)]
-    if isinstance(check.above, Quantity) and check.above.statistic == "spread":
-        return _spreads(claim, found[0][1])
-    differences = np.stack([above - below for _, (above, below) in found])
-    test = statistics.above_gap_everywhere(differences, check.least_gap)
-    each = np.atleast_1d(statistics.above_gap(differences, check.least_gap).holds)
-    verdict = decide(float(test.holds), float(test.low), 1.0)
-    worst = int(np.lexsort((differences.mean(axis=1), -each))[0])  # the largest p-value, then the smallest gap
-    point, (above, below) = found[worst]
-    n = differences.shape[1]
-    high, low = tidy(above.mean()), tidy(below.mean())
-    gap, least = tidy(high - low), check.least_gap
-    settle = statistics.seeds_to_order(differences[worst] - check.least_gap)
-    tail = ""
-    if 0.5**n > statistics.ALPHA:
-        tail = f" ({n} seed{'s' * (n > 1)} cannot decide an order; {statistics.LEAST_ORDER} are the least)"
-    elif verdict is Verdict.INCONCLUSIVE and settle is not None:
-        tail = f" (about {settle} seeds would settle it)"
-    sentence = (
-        f"{over_range(check, int((each <= statistics.ALPHA).sum()))}{at_point(point)}{show(high, claim, low)} against "
-        f"{show(low, claim, high)}, gap {show_gap(gap, claim, least)} ({n} paired seed{'s' * (n > 1)}, "
-        f"{p_value(each[worst])}) where more than {show_gap(least, claim, gap)} is claimed: {verdict}{tail}."
-    )
-    settle = settle if verdict is Verdict.INCONCLUSIVE else None
-    return finding(verdict, sentence, differences[worst], float(test.against), settle)
+from common.claims import parts, statistics
+from common.claims.claim import Check, Claim, Quantity, Reported
+from common.claims.multiplicity import Priors
+from common.claims.reading import At, Reading
+from common.claims.sense import limits, require_inside, require_testable, require_variety
+from common.claims.statistics import Array, tidy
+from common.claims.strict_yaml import Node
+from common.claims.verdict import Finding, Verdict, decide, finding
+from common.claims.words import at_point, over_range, p_value, show, show_gap
 
 
-def _pair(claim: Claim, check: Check, point: Point, results: Results) -> Pair:
-    above, below = (measured(side, point, results, claim.unit) for side in (check.above, check.below))
-    wide = np.broadcast_arrays(above, below)
-    return wide[0].astype(np.float64), wide[1].astype(np.float64)
+@dataclass(frozen=True, kw_only=True)
+class Order(Check):
+    """What is `above` lies more than `least_gap` above what is `below`; one of the two may be a number.
+
+    Of two quantities with the statistic "spread", the seeds of the first lie further apart.
+    """
+
+    kind: ClassVar[str] = "order"
+
+    above: Quantity | float
+    below: Quantity | float
+    least_gap: float = 0.0
+
+    @classmethod
+    def parse(cls, node: Node, unit: str, reported: Reported | None) -> Self:
+        """Return the check that a mapping declares."""
+        fields, shared = parts.of_check(node, ("above", "below"), ("least_gap", "along"))
+        check = cls(
+            **shared,
+            above=parts.side(fields["above"], unit),
+            below=parts.side(fields["below"], unit),
+            least_gap=parts.number(fields, "least_gap", unit) or 0.0,
+        )
+        require_testable(check, node, unit)
+        if not check.sides:
+            raise node.error("an order check needs a quantity above or below")
+        require_variety(check, node)
+        check._require_reach(node, unit)
+        return check
+
+    def _require_reach(self, node: Node, unit: str) -> None:
+        """Raise UsageError for a number that cannot be measured, and for a gap that is always or never reached."""
+        fields = node.mapping()
+        above, below = limits(self.above, unit), limits(self.below, unit)
+        at = fields.get("least_gap", node)
+        for name, side, other in (("above", self.above, below), ("below", self.below, above)):
+            if isinstance(side, float):
+                at = fields[name]
+                require_inside(side, other, at, unit)
+        most, least = tidy(above[1] - below[0]), tidy(above[0] - below[1])
+        if most <= self.least_gap:
+            raise at.error(f"the gap is never more than {most:g}: the check can never hold")
+        if least > self.least_gap:
+            raise at.error(f"the gap is never less than {least:g}: the check can never fail")
+
+    @property
+    def sides(self) -> dict[str, Quantity]:
+        """Return the quantities above and below; a number is none."""
+        return {name: q for name, q in (("above", self.above), ("below", self.below)) if isinstance(q, Quantity)}
+
+    @property
+    def _of_spreads(self) -> bool:
+        return [side.statistic for side in self.sides.values()] == ["spread", "spread"]
+
+    def takes(self, statistic: str) -> bool:
+        """Tell that two spreads can be compared, without range or gap."""
+        alone = self.along is None and self.least_gap == 0.0
+        return statistic == "values" or (statistic == "spread" and self._of_spreads and alone)
+
+    def smallest_p(self, seeds: int) -> float:
+        """Return the chance of one assignment of signs among all; two spreads need no more than three seeds."""
+        if self._of_spreads:
+            return 0.0 if seeds > 2 else 1.0
+        return float(0.5**seeds)
+
+    def judge(self, claim: Claim, reading: Reading, shared: Priors) -> Finding:
+        """Test whether the mean difference exceeds the least gap at all points; the worst point decides."""
+        found = [(at.point, *self._pair(at)) for at in reading.points]
+        if self._of_spreads:
+            return _compare_spreads(claim, *found[0][1:])
+        differences = np.stack([above - below for _, above, below in found])
+        test = statistics.above_gap_everywhere(differences, self.least_gap)
+        each = np.atleast_1d(statistics.above_gap(differences, self.least_gap).holds)
+        verdict = decide(float(test.holds), float(test.low), 1.0)
+        worst = int(np.lexsort((differences.mean(axis=1), -each))[0])  # the largest p-value, then the smallest gap
+        point, above, below = found[worst]
+        n = differences.shape[1]
+        high, low = tidy(above.mean()), tidy(below.mean())
+        gap, least = tidy(high - low), self.least_gap
+        settle = statistics.seeds_to_order(differences[worst] - self.least_gap)
+        tail = ""
+        if 0.5**n > statistics.ALPHA:
+            tail = f" ({n} seed{'s' * (n > 1)} cannot decide an order; {statistics.LEAST_ORDER} are the least)"
+        elif verdict is Verdict.INCONCLUSIVE and settle is not None:
+            tail = f" (about {settle} seeds would settle it)"
+        sentence = (
+            f"{over_range(self, int((each <= statistics.ALPHA).sum()))}{at_point(point)}{show(high, claim, low)} "
+            f"against {show(low, claim, high)}, gap {show_gap(gap, claim, least)} ({n} paired seed{'s' * (n > 1)}, "
+            f"{p_value(each[worst])}) where more than {show_gap(least, claim, gap)} is claimed: {verdict}{tail}."
+        )
+        settle = settle if verdict is Verdict.INCONCLUSIVE else None
+        return finding(verdict, sentence, differences[worst], float(test.against), settle)
+
+    def _pair(self, at: At) -> tuple[Array, Array]:
+        """Return what is above and below at a point, [seeds] each."""
+        sides = (("above", self.above), ("below", self.below))
+        numbers = [at.sides[name].values if isinstance(q, Quantity) else np.array([q]) for name, q in sides]
+        wide = np.broadcast_arrays(*numbers)
+        return wide[0].astype(np.float64), wide[1].astype(np.float64)
 
 
-def _spreads(claim: Claim, pair: Pair) -> Finding:
-    above, below = pair
+def _compare_spreads(claim: Claim, above: Array, below: Array) -> Finding:
     if len(above) < 3:
         sentence = f"{len(above)} seeds do not decide which spread is larger; 3 are the least: inconclusive."
         return finding(Verdict.INCONCLUSIVE, sentence, above - below, 1.0)

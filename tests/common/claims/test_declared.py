@@ -24,19 +24,18 @@ def declarations(seeds=5, also=()):
 
 
 def placed(read, line, column):
-    """Return a quantity that stands in this line and column, its parts in columns behind; a number as it is."""
-    if not isinstance(read, Quantity):
-        return read
+    """Return a quantity that stands in this line and column, its parts in columns behind; nothing as it is."""
+    if read is None:
+        return None
     parts = {name: placed(getattr(read, name), line, column + 20) for name in ("minus", "divided_by")}
     return replace(read, line=line, column=column, **parts)
 
 
 def declared(*checks):
     """Return a claim for each check: they stand in lines 10, 11, ..., in column 7, and what they read in column 17."""
-    sides = ("quantity", "above", "below")
     found = []
     for line, check in enumerate(checks, start=10):
-        read = {name: placed(getattr(check, name), line, 17) for name in sides}
+        read = {name: placed(side, line, 17) for name, side in check.sides.items()}
         found.append(claim(replace(check, line=line, column=7, **read), name=str(line - 10)))
     return found
 

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from common.claims.claim import Check, Quantity, Reported
+from common.claims.claim import Quantity, Reported
 from common.claims.judge import Judged, all_at_once, check_claims, fails
 from common.claims.results import Results
-from common.claims.statistics import _t_nodes
+from common.claims.statistics.means import _t_nodes
 from common.claims.verdict import Finding, Verdict
 from common.experiment import Metrics, Replicates, Tier
 from common.run.record import Record
@@ -305,8 +305,8 @@ def test_experiments_with_as_many_seeds_are_compared_and_so_are_those_of_a_commo
     assert find(paired, found).verdict is Verdict.REPRODUCED
 
 
-def judged(gate, verdict, against=None, name="claim", kind="value"):
-    check = Check(kind, gate, "r")
+def judged(gate, verdict, against=None, name="claim", check=value):
+    check = check(gate=gate)
     return Judged(claim(check, name=name), check, Finding(verdict, "s", against=against))
 
 
@@ -371,7 +371,7 @@ def test_claims_that_do_not_gate_are_watched_but_take_nothing_from_those_that_do
 
 
 def test_claims_without_chance_take_nothing_from_the_others():
-    certain = [judged("no-deviation", Verdict.REPRODUCED, name=str(i), kind="exact") for i in range(50)]
+    certain = [judged("no-deviation", Verdict.REPRODUCED, name=str(i), check=exact) for i in range(50)]
     first, *rest = all_at_once([judged("no-deviation", Verdict.DEVIATES_LOW, 0.04), *certain])
     assert (first.adjusted, first.blocks) == (pytest.approx(0.04), True)
     assert [(j.adjusted, j.watch) for j in rest] == [(None, False)] * 50

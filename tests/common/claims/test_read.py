@@ -1,8 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from common.claims.claim import Check, Claim, Quantity, Reported
+from common.claims.kinds import Order, Value
 from common.claims.read import read
 from common.errors import UsageError
 from common.experiment import Tier
@@ -101,8 +103,7 @@ def test_a_valid_file_becomes_claims(tmp_path: Path) -> None:
             unit="fraction",
             reported=Reported(mean=0.9855, spread=0.001, spread_is="sd", seeds=5, resolution=0.0001),
             checks={
-                Tier.FULL: Check(
-                    kind="value",
+                Tier.FULL: Value(
                     gate="no-deviation",
                     reason="sampling error of the test set",
                     quantity=Quantity("table", "accuracy", {"method": "a", "setting.rate": 0.5}),
@@ -119,8 +120,7 @@ def test_a_valid_file_becomes_claims(tmp_path: Path) -> None:
 
 
 def test_an_order_check(tmp_path: Path) -> None:
-    assert check_of(tmp_path, "order") == Check(
-        kind="order",
+    assert check_of(tmp_path, "order") == Order(
         gate="reproduced",
         reason="paired seeds",
         above=Quantity("table", "accuracy", {"method": "a"}),
@@ -213,6 +213,27 @@ def test_a_claim_may_be_untestable_in_every_tier(tmp_path: Path) -> None:
     (claim,) = parse(tmp_path, CLAIM[:start] + "    untestable: quoted from elsewhere\n" + CLAIM[end:])
     assert claim.checks == {}
     assert claim.untestable == dict.fromkeys(Tier, "quoted from elsewhere")
+
+
+BOTH = CLAIM.replace("    smoke: {untestable: an accuracy on large images}\n", "").replace("    full:", "    both:")
+
+
+def test_one_check_may_serve_both_tiers(tmp_path: Path) -> None:
+    (both,), (full,) = parse(tmp_path, BOTH), parse(tmp_path, CLAIM)
+    assert both.checks[Tier.SMOKE] == both.checks[Tier.FULL]
+    assert replace(both.checks[Tier.FULL], line=10) == full.checks[Tier.FULL]
+    assert both.untestable == {}
+
+
+def test_both_stands_alone(tmp_path: Path) -> None:
+    full = CLAIM[CLAIM.index("    full:") :]
+    for name, text in (("full", BOTH + full), ("smoke", BOTH + full.replace("full:", "smoke:"))):
+        wanted = f"16:7: 'both' stands for the checks of both tiers: drop it, or '{name}'"
+        assert refused(tmp_path, text) == wanted
+    untestable = BOTH.replace("    both:", "    untestable: it is\n    both:")
+    assert refused(tmp_path, untestable) == "10:7: a claim that is untestable has no checks"
+    neither = BOTH[: BOTH.index("    both:")] + "    both: {untestable: nobody can}\n"
+    assert refused(tmp_path, neither) == "8:11: a claim that neither tier can test says 'untestable' itself"
 
 
 def test_a_claim_may_report_nothing_where_the_check_says_what_it_expects(tmp_path: Path) -> None:

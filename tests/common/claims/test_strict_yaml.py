@@ -2,17 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from common.claims.strict_yaml import Value, load
+from common.claims.strict_yaml import Node, load
 from common.errors import UsageError
 
 
-def parse(folder: Path, text: str) -> Value:
+def parse(folder: Path, text: str) -> Node:
     path = folder / "claims.yaml"
     path.write_text(text, encoding="utf-8")
     return load(path, "claims.yaml")
 
 
-def plain(value: Value) -> object:
+def plain(value: Node) -> object:
     if isinstance(value.data, dict):
         return {name: plain(inner) for name, inner in value.data.items()}
     if isinstance(value.data, list):

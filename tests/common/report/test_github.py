@@ -5,13 +5,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from common.claims.claim import Check, Claim
+from common.claims.claim import Claim
 from common.claims.judge import Judged
 from common.claims.verdict import Finding, Verdict
 from common.errors import UsageError
 from common.experiment import Tier
 from common.report.github import annotations, job_summary, publish, warning
 from common.report.table import row, worst_first
+from tests.common.toy import value
 from tests.conftest import told
 
 FILE = "expectations/toy.yaml"
@@ -19,7 +20,7 @@ FILE = "expectations/toy.yaml"
 
 def judge(name, verdict, sentence="so it is.", gate="no-deviation", against=None, line=7, **fields):
     statement, file = fields.pop("statement", "a beats b"), fields.pop("file", FILE)
-    check = Check("value", gate, "r", line=line)
+    check = value(gate=gate, line=line)
     claim = Claim(name, "The toy paper", "Table 9", statement, "none", None, {Tier.SMOKE: check}, {}, file, line - 4)
     return Judged(claim, check, Finding(verdict, sentence, 1.0, 0.5, 3, against), **fields)
 

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.claims.claim import Check, Claim
+from common.claims.claim import Claim
 from common.claims.judge import Judged
 from common.claims.read import path_of, read
 from common.claims.verdict import Finding, Verdict
 from common.experiment import Tier
 from common.package import find_packages
 from common.report.junit import REPLACEMENT, junit
+from tests.common.toy import value
 from tests.conftest import told
 
 FILE = "expectations/toy.yaml"
@@ -21,7 +22,7 @@ FILE = "expectations/toy.yaml"
 def claim(name, statement="a beats b", source="Table 9", why=None, gate="no-deviation", line=7):
     if why is not None:
         return Claim(f"toy/{name}", "The toy paper", source, statement, "none", None, {}, {Tier.SMOKE: why}, FILE, line)
-    checks = {Tier.SMOKE: Check("value", gate, "r", line=line)}
+    checks = {Tier.SMOKE: value(gate=gate, line=line)}
     return Claim(f"toy/{name}", "The toy paper", source, statement, "none", None, checks, {}, FILE, line - 3)
 
 
@@ -82,7 +83,7 @@ def test_the_document_has_one_test_case_a_declared_claim():
 
 
 def test_a_claim_that_is_untestable_in_another_tier_only_is_a_test_case_of_this_one():
-    there = Claim("toy/a", "p", "s", "t", "none", None, {Tier.SMOKE: Check("value", "none", "r")}, {Tier.FULL: "no"})
+    there = Claim("toy/a", "p", "s", "t", "none", None, {Tier.SMOKE: value()}, {Tier.FULL: "no"})
     (case,) = cases(junit(told([judge(there, Verdict.REPRODUCED)], [there])))
     assert [child.tag for child in case] == ["system-out"]
 

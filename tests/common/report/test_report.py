@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from common.claims.claim import Check, Claim, Quantity, Reported
+from common.claims.claim import Claim, Quantity, Reported
 from common.claims.judge import Judged, all_at_once, check_claims, fails
 from common.claims.results import Results
 from common.claims.verdict import Finding, Verdict
@@ -17,9 +17,10 @@ from common.report.console import console, summary
 from common.report.files import write
 from common.report.junit import junit
 from common.report.markdown import markdown, table_cell
-from common.report.table import HEADERS, ORDER, compares, row, worst_first
+from common.report.table import HEADERS, ORDER, row, worst_first
 from common.run.record import Record
 from tests import conftest
+from tests.common.toy import value
 from tests.conftest import told
 
 
@@ -30,7 +31,7 @@ def claim(name, check=None, reported=None, unit="fraction"):
 
 def check(name, rate, gate, experiment="table"):
     quantity = Quantity(experiment, "score", {"method": name, "rate": rate})
-    return Check("value", gate, "r", quantity, expected=0.8, margin=0.02, images=10_000)
+    return value(gate=gate, quantity=quantity, expected=0.8, margin=0.02, images=10_000)
 
 
 CLAIMS = [
@@ -161,7 +162,7 @@ OUTCOMES = st.tuples(st.sampled_from(["none", "no-deviation", "reproduced"]), st
 
 
 def judge_all(outcomes):
-    checks = [Check("value", gate, "r") for gate, _ in outcomes]
+    checks = [value(gate=gate) for gate, _ in outcomes]
     claims = [claim(str(i), check) for i, check in enumerate(checks)]
     return claims, [
         Judged(c, check, Finding(verdict, "s")) for c, check, (_, verdict) in zip(claims, checks, outcomes, strict=True)
@@ -201,7 +202,7 @@ def test_a_run_in_which_all_gating_claims_hold_passes():
 
 
 def test_what_deviates_without_blocking_is_on_the_list_to_watch():
-    check = Check("value", "no-deviation", "r")
+    check = value(gate="no-deviation")
     found = [claim(str(i), check) for i in range(20)]
     p = [0.004, 0.0001, *[1.0] * 18]
     judged = all_at_once(
@@ -218,16 +219,6 @@ def test_a_run_that_judged_nothing_fails():
         "1 claims declared = 0 evaluated + 1 not run + 0 untestable in smoke\n"
         "evaluated: none\ngate: FAILS, for nothing was judged"
     )
-
-
-def test_the_papers_number_stands_only_beside_what_is_measured_against_it():
-    paper = Reported(0.8, None, None, 5, 0.01)
-    quantity = Quantity("table", "score", {})
-    assert compares(Check("value", "none", "r", quantity, margin=0.1), paper)
-    assert not compares(Check("value", "none", "r", quantity, expected=0.8, margin=0.1), paper)
-    assert compares(Check("exact", "none", "r", quantity, equals=0.8), paper)
-    assert not compares(Check("exact", "none", "r", quantity, at_least=0.8), paper)
-    assert not compares(Check("order", "none", "r", above=quantity, below=0.5), paper)
 
 
 def test_what_is_not_the_same_in_all_records_is_named_in_the_report(judged, tmp_path):

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from common.claims.claim import Check, Claim, Quantity
+from common.claims.claim import Claim, Quantity
 from common.claims.judge import Judged, check_claims
 from common.claims.results import Results
 from common.claims.verdict import Finding, Verdict
@@ -13,6 +13,7 @@ from common.tools.accepted import Accepted, Numbers
 from common.tools.baseline import compare, flips, numbers_of
 from common.tools.drift import UNKNOWN, differences, scatter
 from tests import conftest
+from tests.common.toy import exact, order, value
 
 HERE = {"device": "cpu", "torch": "2.15", "numpy": "2.4"}
 NEW_TORCH = HERE | {"torch": "2.16"}
@@ -32,7 +33,7 @@ def shifted(by, place=NEW_TORCH, **others):
 
 
 def judged(name, gate="no-deviation", kind="value"):
-    check = Check(kind, gate, "r", Quantity("table", "score", {}))
+    check = {"value": value, "exact": exact}[kind](gate=gate)
     claim = Claim(f"toy/{name}", "A toy", "Table 9", "t", "none", None, {Tier.SMOKE: check}, {})
     return Judged(claim, check, Finding(Verdict.REPRODUCED, "so it is."))
 
@@ -255,8 +256,8 @@ def test_a_variance_that_is_no_number_among_samples_blocks():
 
 
 CELLS = conftest.experiment(rates=(0.1,))
-CHECK = Check(
-    *("order", "reproduced", "r"),
+CHECK = order(
+    gate="reproduced",
     above=Quantity("table", "score", {"method": "a"}),
     below=Quantity("table", "score", {"method": "b"}),
 )

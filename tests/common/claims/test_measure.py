@@ -4,9 +4,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.claims.claim import Quantity
-from common.claims.reading import best_seed, cells_of, measured, points, samples, where
+from common.claims.measure import best_seed, cells_of, numbers_of, reading_of, where
+from common.claims.reading import Reading
 from common.claims.results import Failed
 from tests.common.toy import ALONG, RATES, find, one, order, pair, quantity, results, row, value
+
+
+def measured(read, point, found, unit="none"):
+    return numbers_of(read, point, found, unit).kept
+
+
+def samples(check, found, unit):
+    return reading_of(check, unit, found).samples()
+
 
 SCORES = st.lists(st.tuples(*[st.integers(1, 64).map(float)] * 3), min_size=1, max_size=6)
 
@@ -21,10 +31,6 @@ def test_quantities_are_taken_off_and_divided_seed_by_seed(rows):
     assert measured(quantity(divided_by=minus), {}, found).tolist() == [x / y for x, y in zip(a, b, strict=True)]
     gained = measured(quantity(minus=minus, divided_by=both), {}, found)
     assert gained.tolist() == [(x - y) / z for x, y, z in zip(a, b, c, strict=True)]
-
-
-def test_a_plain_number_is_an_array_of_one():
-    assert measured(0.25, {}, one([0.5, 0.5])).tolist() == [0.25]
 
 
 def test_best_keeps_the_seed_with_the_highest_validation_accuracy_not_the_highest_score():
@@ -135,7 +141,29 @@ def test_all_numbers_behind_a_check_are_named():
     assert list(samples(along, row([0.1], [0.2], [0.3]), "none")) == ["rate = 0.1", "rate = 0.2", "rate = 0.3"]
     whole = order(above=quantity(rate=None), below=quantity("b", None), along="rate", points=(0.1,))
     assert list(samples(whole, found, "none")) == ["rate = 0.1, above", "rate = 0.1, below"]
-    assert points(along) == [{"rate": rate} for rate in RATES]
-    assert points(value()) == [{}]
+    assert along.conditions == [{"rate": rate} for rate in RATES]
+    assert value().conditions == [{}]
     best = samples(value(quantity=quantity(statistic="best")), found, "none")["value"]
     assert np.array_equal(best, [0.2])
+
+
+def test_a_reading_holds_the_points_that_can_be_trusted_and_says_why_the_first_other_one_cannot():
+    check = value(quantity=quantity(rate=None), **ALONG)
+    found = reading_of(check, "none", row([0.1, None], [0.2, 0.3], [float("nan"), 0.4]))
+    assert [(at.point, at.sides["quantity"].values.tolist()) for at in found.points] == [({"rate": 0.2}, [0.2, 0.3])]
+    assert found.failed.startswith("job method=a, rate=0.1, setting=toy, seed 1 (")
+    assert reading_of(check, "none", row([0.1], [0.2], [0.3])).failed == ""
+
+
+def test_a_reading_of_what_was_not_asked_for_and_of_what_cannot_be_paired_is_empty():
+    other = order(below=quantity("b", experiment="other"))
+    assert reading_of(other, "none", one([0.5])) == Reading()
+    unpaired = reading_of(other, "none", one([0.5], also={("b", 0.1): [0.4, 0.5]}))
+    assert unpaired.points == ()
+    assert unpaired.failed.startswith("seeds cannot be paired: other has 2, table has 1")
+
+
+def test_a_difference_keeps_its_two_sides():
+    numbers = numbers_of(quantity(minus=quantity("b")), {}, pair([0.5, 0.75], [0.25, 0.5]), "fraction")
+    assert [part.tolist() for part in numbers.parts] == [[0.5, 0.75], [0.25, 0.5]]
+    assert numbers_of(quantity(), {}, one([0.5])).parts is None

@@ -1,0 +1,130 @@
+"""A sample of ours against an expectation: a mean that has its own spread, runs and rounding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+
+from common.claims import statistics
+from common.claims.claim import Reported
+from common.claims.multiplicity import Prior
+from common.claims.sample import Sample, stretch
+from common.claims.statistics import Difference
+from common.claims.verdict import Verdict, decide
+
+
+@dataclass(frozen=True)
+class Test:
+    """A sample against its expectation: the difference on the testing scale, its bounds there, and the evidence."""
+
+    sample: Sample
+    expected: float
+    difference: Difference
+    bounds: tuple[float, float]
+    evidence: statistics.Evidence
+    variance: float
+    theirs: float
+    their_degrees: float | None
+
+    def interval(self) -> tuple[float, float]:
+        """Return the 90 % interval of the difference in the metric's unit."""
+        low, high = self.difference.interval()
+        if self.sample.scale == "linear":
+            return float(low), float(high)
+        base = statistics.angle(self.expected)
+        return float(statistics.share(base + low) - self.expected), float(statistics.share(base + high) - self.expected)
+
+
+def compare(sample: Sample, expected: Reported, margin: float, family: Prior | None) -> Test:
+    """Test whether a sample lies within the margin of one meaning of the expectation.
+
+    `family` is what the variances of the sample's family have in common.
+    """
+    angle = sample.scale == "angle"
+    own_degrees = len(sample.values) - 1.0
+    variance, degrees = sample.variance, own_degrees
+    if family is not None:
+        raised, more = family.moderate(variance, own_degrees)
+        variance, degrees = float(raised), float(more)
+    scale = statistics.angle if angle else float
+    centre = float(scale(expected.mean))
+    bounds = (-margin, margin)
+    blur = expected.resolution / 2.0
+    if angle:
+        blur = _widest(expected.mean, expected.resolution)
+        bounds = (_end(expected.mean, -margin), _end(expected.mean, margin))
+    theirs, their_degrees, borrowed = _their_variance(expected, sample, variance, degrees)
+    estimate = float(scale(sample.mean)) - centre
+    if borrowed:
+        difference = Difference(estimate, np.sqrt(variance / sample.runs + theirs), degrees, blur)
+    else:
+        difference = statistics.welch(estimate, variance / sample.runs, degrees, theirs, their_degrees)
+        difference = replace(difference, blur=blur)
+    evidence = statistics.within(difference, *bounds)
+    borrowed_degrees = None if borrowed else their_degrees
+    return Test(sample, expected.mean, difference, bounds, evidence, variance, theirs, borrowed_degrees)
+
+
+BEYOND = 4.0  # on the angle scale, past every share
+
+
+def _end(expected: float, margin: float) -> float:
+    """Return where the margin ends on the angle scale, seen from the expectation; past the scale where it leaves it."""
+    if not 0.0 < expected + margin < 1.0:
+        return BEYOND if margin > 0.0 else -BEYOND
+    return float(statistics.angle(expected + margin) - statistics.angle(expected))
+
+
+def _widest(share: float, resolution: float) -> float:
+    """Return the most that rounding can move a share on the angle scale."""
+    middle = statistics.angle(share)
+    ends = statistics.angle(share - resolution / 2.0), statistics.angle(share + resolution / 2.0)
+    return float(max(middle - ends[0], ends[1] - middle))
+
+
+def _their_variance(expected: Reported, sample: Sample, variance: float, degrees: float) -> tuple[float, float, bool]:
+    """Return the variance of the reported mean, its degrees of freedom, and whether our spread stands in for theirs.
+
+    A number of runs that is not given counts as one run; a mean without runs is exact.
+    """
+    if expected.seeds is None:
+        return 0.0, 1.0, False
+    runs = expected.seeds if isinstance(expected.seeds, int) else 1
+    if sample.chosen is not None:
+        runs = 1
+    if expected.spread is None:
+        return variance / runs, degrees, True
+    one = expected.spread**2 * (runs if expected.spread_is == "se" else 1)
+    if sample.scale == "angle":
+        one *= stretch(expected.mean, cast(int, sample.images))
+    printed = expected.seeds if isinstance(expected.seeds, int) else 2
+    return max(one, sample.floor) / runs, max(1.0, printed - 1.0), False
+
+
+def verdict_of(tests: Sequence[Test]) -> Verdict:
+    """Return the verdict of tests at all points of a range; the worst point decides."""
+    count = len(tests)
+    return decide(
+        max(float(t.evidence.holds) for t in tests),
+        min(1.0, count * min(float(t.evidence.low) for t in tests)),
+        min(1.0, count * min(float(t.evidence.high) for t in tests)),
+    )
+
+
+def consistent(test: Test) -> bool:
+    """Tell whether our mean lies in the 95 % prediction interval of the expectation."""
+    low, high = test.difference.interval(0.95)
+    return bool(low <= 0.0 <= high)
+
+
+def settle(test: Test, agree: bool) -> tuple[int | None, str]:
+    """Return how many seeds would settle an inconclusive test, and say so, or say why none would."""
+    if not agree:
+        return None, "the two meanings of ± disagree"
+    seeds, why = statistics.seeds_to_settle(
+        test.difference, test.bounds, test.variance, test.theirs, test.their_degrees
+    )
+    if seeds is not None:
+        return seeds, f"about {seeds} seeds would settle it"
+    return None, f"no number of our seeds settles it: {why}"
