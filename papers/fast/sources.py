@@ -8,6 +8,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from common.datasets.caltech256 import CALTECH256
+from common.datasets.cifar import CIFAR100
+from common.datasets.dataset import DataSet
+from common.datasets.digits import DIGITS
 from common.models.init import initialise
 from common.models.pretrained import ImageNetInput, backbone
 from common.models.small_cnn import FEATURES, small_cnn
@@ -15,6 +19,7 @@ from common.run.call import Call
 from common.seeds import stream
 from papers.fast.adoption import Adopted, Start
 from papers.fast.anytime import History, Run, Schedule, adapt
+from papers.fast.data import DIGITS_0_4
 from papers.fast.settings import FAN_IN, OPTIMIZERS, Setting
 from papers.fast.tasks import Task, task
 
@@ -22,9 +27,9 @@ EXTRACTOR, CLASSIFIER, ORDER = (  # the source model's own random numbers, which
     stream(0, f"source {purpose}") for purpose in ("extractor", "classifier", "order")
 )
 RATE = 0.01
-STEPS = {"digits": 600, "digits-0-4": 600, "cifar100": 57_000}  # 120 epochs of CIFAR-100
+STEPS = {DIGITS: 600, DIGITS_0_4: 600, CIFAR100: 57_000}  # 120 epochs of CIFAR-100
 BATCH = 100
-RESIZED = {"caltech256": None}  # sides that images are resized to: these already have theirs
+RESIZED: dict[DataSet, None] = {CALTECH256: None}  # sides that images are resized to: these already have theirs
 SIDE = 128
 SOURCE = "source"
 """The part of a checkpoint that holds the source model, which all jobs of a call share."""
@@ -62,9 +67,9 @@ def source_of(setting: Setting, call: Call) -> Source:
 
 
 @lru_cache(maxsize=4)
-def _source(network: str, origin: str, learnt: str, side: int | None, call: Call) -> Source:
+def _source(network: str, origin: str, learnt: DataSet | None, side: int | None, call: Call) -> Source:
     before = _origin(network, origin, side, call.weights, call.device)
-    if not learnt:
+    if learnt is None:
         return before
     problem = task(learnt, call.data_dir, call.device)
     model = adopt(before, problem.num_classes, FAN_IN, CLASSIFIER)

@@ -9,6 +9,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor, nn
 
+from common.datasets.dataset import DataSet
 from common.datasets.splits import train_validation_split
 from common.models.architecture import Architecture
 from common.run.call import Call
@@ -35,7 +36,7 @@ class Setting:
 
     name: str
     model: Architecture
-    dataset: str
+    dataset: DataSet
     batch_size: int
     validation: str = "0"
     standardise: bool = True

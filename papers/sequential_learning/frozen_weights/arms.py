@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from common.datasets.dataset import DataSet
 from common.datasets.transforms import blurred
 from common.experiment import Job, Measured, Metrics
 from common.models.architecture import build
@@ -16,7 +17,6 @@ from common.run.call import Call
 from common.seeds import stream
 from common.train.evaluate import evaluation_mode
 from common.train.program import Program
-from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.frozen_weights.counting import count, small_share
 from papers.sequential_learning.frozen_weights.fisher import fisher_score, sensitivity
 from papers.sequential_learning.frozen_weights.interfaces import interfaces, weight_layers
@@ -67,12 +67,12 @@ class Retrained:
     """A network that is pretrained on a source and then learns the target, with or without a reset in between.
 
     `source` is "blur" (the target's images, blurred), "tenth" (a tenth of them), "regular" (as they are), another data
-    set by name, "imagenet" (published weights), or "none" for a network from scratch. `shifted` shows the target's
+    set, "imagenet" (published weights), or "none" for a network from scratch. `shifted` shows the target's
     training images shifted at random. `samples` is the share of them that is used.
     """
 
     setting: FrozenSetting
-    source: str
+    source: str | DataSet
     reset: bool = False
     source_rate: float = RATE
     rate: float = RATE
@@ -90,16 +90,15 @@ class Retrained:
         if self.source in ("none", "imagenet"):
             return (Stage(target, process, reset),)
         first = Process(self.source_rate, setting.source_epochs, self.source_weight_decay, setting.source_decay)
+        if isinstance(self.source, DataSet):
+            before, between = NewClassifier(self.source.classes), NewClassifier(setting.dataset.classes)
+            return Stage(Task(self.source), first, (before,)), Stage(target, process, (between, *reset))
         own = {
             "blur": Task(setting.dataset, blur=LOWEST_BLUR),
             "tenth": Task(setting.dataset, share=0.1),
             "regular": Task(setting.dataset),
         }
-        if self.source in own:
-            return Stage(own[self.source], first), Stage(target, process, reset)
-        before = NewClassifier(facts_of(self.source).classes)
-        between = NewClassifier(facts_of(setting.dataset).classes)
-        return Stage(Task(self.source), first, (before,)), Stage(target, process, (between, *reset))
+        return Stage(own[self.source], first), Stage(target, process, reset)
 
 
 def train(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
@@ -122,7 +121,7 @@ def network(setting: FrozenSetting, seed: int, weights: Path) -> nn.Module:
         return model
     extractor, last = backbone(setting.imagenet, weights)
     model = nn.Sequential(ImageNetInput(IMAGENET_SIDE), extractor, last)
-    NewClassifier(facts_of(setting.dataset).classes)(model, torch.Generator().manual_seed(stream(seed, "classifier")))
+    NewClassifier(setting.dataset.classes)(model, torch.Generator().manual_seed(stream(seed, "classifier")))
     return model
 
 

@@ -238,7 +238,7 @@ def _both(cell: Retrained) -> tuple[Retrained, Retrained]:
 
 def _transition(cell: Retrained, runs: Mapping[int, Metrics]) -> str:
     """Name a transition, its network, and the pairs that pretraining left."""
-    source, network = SOURCES.get(cell.source, cell.source), cell.setting.name.rpartition("/")[2]
+    source, network = SOURCES.get(str(cell.source), str(cell.source)), cell.setting.name.rpartition("/")[2]
     few = f", {100 * cell.samples:g} %" if cell.samples < 1 else ""
     target = f"{cell.setting.dataset}{few}{' shifted' if cell.shifted else ''}"
     pairs, _ = mean_and_deviation(values(runs, "double_pairs_before"))
@@ -278,13 +278,13 @@ def what_goes_with_loss(figure: "Figure", arms: Arms) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    markers = dict(zip(dict.fromkeys(cell.source for cell in arms), MARKERS, strict=False))
+    markers = dict(zip(dict.fromkeys(str(cell.source) for cell in arms), MARKERS, strict=False))
     (row,) = panels(figure, 1, 2, 3, (2.9, CLOUD))
     names = (("double_tuples_before", "double_tuples"), ("fisher_start", "fisher"))
     for axes, moments in zip(row, names, strict=True):
         boxes = []
         for (moment, colour), name in zip(MOMENTS.items(), moments, strict=True):
-            clouds = {source: _cloud([arms[c] for c in arms if c.source == source], name) for source in markers}
+            clouds = {source: _cloud([arms[c] for c in arms if str(c.source) == source], name) for source in markers}
             for source, cloud in clouds.items():
                 axes.scatter(*cloud, s=16, color=colour, marker=markers[source], alpha=0.6, linewidths=0)
             correlation = _correlation(np.hstack(list(clouds.values())))

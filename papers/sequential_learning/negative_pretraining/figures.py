@@ -23,7 +23,7 @@ from papers.sequential_learning.drawing import (
     values,
 )
 from papers.sequential_learning.negative_pretraining.arms import Arm
-from papers.sequential_learning.nuisances import PATHS, equal_positions, tasks_along
+from papers.sequential_learning.nuisances import PATHS, equal_positions, levels_along
 from papers.sequential_learning.training import Setting
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _of_data_sets(figure: "Figure", arms: Arms, name: Callable[[Arm], str], labe
     grid = panels(figure, 1, len(settings), _legend_rows(arms))
     for axes, setting in zip(grid[0], settings, strict=True):
         own = [arm for arm in arms if arm.setting == setting and arm.tasks > 1]
-        axes.set_title(setting.dataset, fontsize="medium")
+        axes.set_title(setting.dataset.name, fontsize="medium")
         axes.set_xlabel(label)
         _swarms_beside_baselines(axes, arms, setting, own, [name(arm) for arm in own])
     _finish(figure, grid, arms)
@@ -173,8 +173,8 @@ def _in_plane(axes: "Axes", path: str, count: int, nuisances: tuple[str, ...], l
         (equal_positions(3), {"color": look["color"], "linewidth": 1.3}),
         (equal_positions(count), {"linestyle": "none", "markersize": DOT, **look}),
     ):
-        tasks = tasks_along(path, positions, "")
-        axes.plot(*([getattr(task, nuisance) for task in tasks] for nuisance in nuisances), **own)
+        levels = levels_along(path, positions)
+        axes.plot(*([level[nuisance] for level in levels] for nuisance in nuisances), **own)
 
 
 def _against_count(axes: "Axes", runs: Mapping[int, Mapping[int, Metrics]], aside: float, look: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from papers.sequential_learning.cost import cost_of
 
 from common.datasets.splits import train_validation_split
 from common.models.architecture import architecture, build
@@ -17,7 +18,6 @@ from common.seeds import stream
 from common.train.batches import shuffled_epochs
 from common.train.stacking import stackable
 from papers.sequential_learning import training
-from papers.sequential_learning.cost import cost_of
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
 from papers.sequential_learning.path import Process, Stage, Task
 from papers.sequential_learning.shown import ImageSet, Shown
