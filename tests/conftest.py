@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from common.datasets import load
+from common.datasets.cifar import CIFAR10
 from common.experiment import DECLARED, Experiment, Grid, Metric, Metrics, Procedure, Tier
 from common.package import Package
 from common.reproduce import Request
@@ -50,7 +51,7 @@ def toy(jobs, call):
 
 def reading(jobs, call):
     """Read CIFAR-10, which the data folder may lack."""
-    load("cifar10", call.data_dir)
+    load(CIFAR10, call.data_dir)
     yield from toy(jobs, call)
 
 

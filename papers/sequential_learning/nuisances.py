@@ -37,7 +37,7 @@ def equal_positions(count: int) -> list[float]:
 
 def tasks_along(path: str, positions: Sequence[float], dataset: DataSet) -> list[Task]:
     """Return the tasks at these positions of a path; raises as `levels_along` does."""
-    return [Task(dataset, **levels) for levels in levels_along(path, positions)]
+    return [Task(dataset, at["blur"], at["contrast"], at["shift"]) for at in levels_along(path, positions)]
 
 
 def levels_along(path: str, positions: Sequence[float]) -> list[dict[str, float]]:

@@ -20,11 +20,11 @@ from papers.sequential_learning.data import data_of
 
 NOWHERE, CPU = Path("no data needed"), torch.device("cpu")
 MADE = {
-    "digits": lambda: load("digits"),
-    "digits28": lambda: load("digits28"),
-    "procedural10": lambda: load("procedural10"),
-    "procedural40": lambda: load("procedural40"),
-    "templates": lambda: load("templates"),
+    "digits": lambda: load(DIGITS),
+    "digits28": lambda: load(DIGITS_28),
+    "procedural10": lambda: load(PROCEDURAL_10),
+    "procedural40": lambda: load(PROCEDURAL_40),
+    "templates": lambda: load(TEMPLATES),
     "digits-relabelled": relabelled_digits,
     "digits-250": lambda: data_of("digits-250", NOWHERE),
     "digits-1000": lambda: data_of("digits-1000", NOWHERE),

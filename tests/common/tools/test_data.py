@@ -457,7 +457,7 @@ def test_check_says_what_is_there_missing_and_damaged_and_fetches_nothing(host, 
     write_mnist(root / "KMNIST" / "raw")
     write_idx(root / "KMNIST" / "raw" / "t10k-labels-idx1-ubyte", np.arange(3))
     write_camelyon(root)
-    load("patch_camelyon", root)
+    load(PATCH_CAMELYON, root)
     code, out, errors = run(capsys, "--check", "--data-dir", root)
     assert code == 2
     assert len(errors) == 1
@@ -513,7 +513,7 @@ def test_check_and_load_count_by_one_table(tmp_path, monkeypatch, capsys):
     write_mnist(tmp_path / "MNIST" / "raw")
     monkeypatch.setitem(published_images.IMAGES, "mnist", (60_000, 10_000))
     with pytest.raises(UsageError) as caught:
-        load("mnist", tmp_path)
+        load(MNIST, tmp_path)
     assert run(capsys, "mnist", "--check", "--data-dir", tmp_path)[::2] == (2, [f"error: {caught.value}"])
 
 
@@ -558,13 +558,13 @@ def test_a_folder_whose_name_cannot_be_printed_is_printed_all_the_same(tmp_path,
 
 def test_check_reads_files_whose_damage_the_cache_would_hide(tmp_path, capsys):
     write_camelyon(tmp_path)
-    load("patch_camelyon", tmp_path)
+    load(PATCH_CAMELYON, tmp_path)
     labels = tmp_path / "pcam" / PATCHES.format("train", "y")
     stat = labels.stat()
     write_hdf5(labels, "y", np.full((5, 1, 1, 1), 99, np.uint8))
     os.utime(labels, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert labels.stat().st_size == stat.st_size
-    load("patch_camelyon", tmp_path)
+    load(PATCH_CAMELYON, tmp_path)
     code, _, (error,) = run(capsys, "patch_camelyon", "--check", "--data-dir", tmp_path)
     assert code == 2
     assert "labels reach from 99 to 99" in error
@@ -575,7 +575,7 @@ def test_check_says_how_the_cache_is_and_makes_none(tmp_path, capsys, state):
     write_camelyon(tmp_path)
     file = tmp_path / "cache" / "patch_camelyon.safetensors"
     if state != "none":
-        load("patch_camelyon", tmp_path)
+        load(PATCH_CAMELYON, tmp_path)
     if state == "old":
         os.utime(tmp_path / "pcam" / PATCHES.format("train", "y"), ns=(1, 1))
     if state == "damaged":
@@ -589,7 +589,7 @@ def test_check_says_how_the_cache_is_and_makes_none(tmp_path, capsys, state):
 
 def test_check_calls_a_whole_cache_of_other_images_damaged(tmp_path, capsys):
     write_camelyon(tmp_path)
-    data = load("patch_camelyon", tmp_path)
+    data = load(PATCH_CAMELYON, tmp_path)
     other = replace(data, train_images=255 - data.train_images)
     file = tmp_path / "cache" / "patch_camelyon.safetensors"
     cache._write(other, file, ON_DISK["patch_camelyon"].made_from(tmp_path))
@@ -637,4 +637,4 @@ def test_the_module_is_a_command(tmp_path):
 def test_tensors_of_a_fetched_set_are_uint8(host, tmp_path, monkeypatch, capsys):
     root, _ = published("tiny_imagenet", host, tmp_path, monkeypatch)
     assert run(capsys, "tiny_imagenet", "--data-dir", root)[0] == 0
-    assert load("tiny_imagenet", root).train_images.dtype == torch.uint8
+    assert load(TINY_IMAGENET, root).train_images.dtype == torch.uint8

@@ -332,7 +332,7 @@ def test_training_accuracy_is_that_on_the_training_images_alone():
 
 
 def test_decoded_bytes_are_what_the_device_holds(monkeypatch):
-    toy = load("procedural10")
+    toy = load(PROCEDURAL_10)
     monkeypatch.setattr(training, "load", lambda name, data_dir: toy)
     data = images_of.__wrapped__("toy", CALL.data_dir, CALL.device)
     for images, source in ((data.images, toy.train_images), (data.test_images, toy.test_images)):

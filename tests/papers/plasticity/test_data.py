@@ -13,7 +13,7 @@ CPU, NOWHERE = torch.device("cpu"), Path("no data needed")
 
 
 def test_a_share_of_the_digits_labels_is_drawn_again_and_the_test_labels_are_as_they_were():
-    digits, changed = load("digits"), relabelled_digits()
+    digits, changed = load(DIGITS), relabelled_digits()
     where = (changed.train_images.flatten(1)[:, None] == digits.train_images.flatten(1)).all(2)
     assert (where.sum(1) == 1).all()
     true = digits.train_labels[where.int().argmax(1)]
@@ -52,7 +52,7 @@ def test_images_come_standardised_and_of_the_sizes_that_work_is_estimated_from(n
 
 
 def test_decoded_bytes_are_what_the_device_holds(monkeypatch):
-    toy = load("procedural10")
+    toy = load(PROCEDURAL_10)
     monkeypatch.setattr(module, "load", lambda name, data_dir: toy)
     data = data_of.__wrapped__("toy", NOWHERE, CPU)
     for images, source in ((data.images, toy.train_images), (data.test_images, toy.test_images)):

@@ -44,7 +44,7 @@ def test_facts_of_published_data_sets(name, facts):
 
 
 def test_as_many_digits_of_every_class_are_trained_on_and_all_others_tested_on():
-    digits = load("digits")
+    digits = load(DIGITS)
     images = torch.cat([digits.train_images, digits.test_images])
     labels = torch.cat([digits.train_labels, digits.test_labels])
     for name, count in (("digits-250", 250), ("digits-1000", 1000)):
@@ -58,7 +58,7 @@ def test_as_many_digits_of_every_class_are_trained_on_and_all_others_tested_on()
 def test_the_choice_of_digits_is_always_the_same_and_not_the_first_ones():
     data = data_of("digits-250", NOWHERE)
     assert data.fingerprint == data_of("digits-250", NOWHERE).fingerprint
-    digits = load("digits")
+    digits = load(DIGITS)
     first = torch.cat([digits.train_images[digits.train_labels == digit][:25] for digit in range(10)])
     assert not torch.equal(data.train_images, first)
 
