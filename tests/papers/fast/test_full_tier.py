@@ -101,7 +101,7 @@ def test_a_class_without_images_is_named(tmp_path, monkeypatch, weights):
 
 
 def test_a_target_with_too_few_classes_for_the_batch_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "STEPS", {"digits-0-4": 1})
+    monkeypatch.setattr(sources, "STEPS", {OTHER_DIGITS.source: 1})
     setting = replace(OTHER_DIGITS, batch_size=99)
     with pytest.raises(UsageError, match="a batch of 99 cannot hold equally many images of 5 classes"):
         next(iter(train(jobs(Cell(setting, ZERO, 0.05, 0.005)), Call(torch.device("cpu"), tmp_path))))

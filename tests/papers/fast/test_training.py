@@ -14,7 +14,7 @@ from common.train.optimizers import SGD
 from papers.fast import sources, training
 from papers.fast.adoption import distance
 from papers.fast.anytime import History, Schedule
-from papers.fast.procedures import FINE_TUNING, IMAGES, MEASURED, SOURCE_TEST, cost_of, work, work_of_source
+from papers.fast.procedures import FINE_TUNING, MEASURED, SOURCE_TEST, cost_of, work, work_of_source
 from papers.fast.settings import (
     FAN_IN,
     NEARLY_ZERO,
@@ -296,12 +296,6 @@ def test_the_source_model_is_tested_once_for_all_seeds():
     assert first.curves["target_adp"] == history.target
 
 
-@pytest.mark.parametrize("name", [name for name in IMAGES if name.startswith(("digits", "gratings"))])
-def test_the_plan_counts_the_images_there_are(name):
-    made = task(name, CALL.data_dir, CALL.device)
-    assert IMAGES[name] == (len(made.validation), len(made.test_labels))
-
-
 def test_the_plan_counts_every_pass():
     cell = Cell(replace(ROTATED, steps=5), ZERO, 0.1, 0.1)
     first, forward = 2 * 64 * 16 * 9, 2 * (64 * 16 * 9 + 16 * 16 * 32 * 9 + 128 * 64)
@@ -309,7 +303,7 @@ def test_the_plan_counts_every_pass():
     assert work(cell).operations == pytest.approx(trained + forward * (3 * 110 + 5 * (360 + 360)))
     often = Cell(replace(ROTATED_PLAIN, steps=5, every_step=True), NEARLY_ZERO, 0.1, 0.1, warm_up="updating")
     assert work(often).operations == pytest.approx(work(cell).operations + forward * 3 * 110)
-    alone = work(Cell(replace(ROTATED, steps=5, source=""), ZERO, 0.1, 0.1))
+    alone = work(Cell(replace(ROTATED, steps=5, source=None), ZERO, 0.1, 0.1))
     assert alone.operations == pytest.approx(work(cell).operations - forward * 5 * 360)
     assert work_of_source(cell).operations == forward * 360
 

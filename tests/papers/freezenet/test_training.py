@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from common.datasets import load
+from common.datasets.procedural import PROCEDURAL_10
 from common.experiment import Job, Metrics, Tier
 from common.models.weights import weight_tensors
 from common.run.call import Call
@@ -333,8 +334,8 @@ def test_training_accuracy_is_that_on_the_training_images_alone():
 
 def test_decoded_bytes_are_what_the_device_holds(monkeypatch):
     toy = load(PROCEDURAL_10)
-    monkeypatch.setattr(training, "load", lambda name, data_dir: toy)
-    data = images_of.__wrapped__("toy", CALL.data_dir, CALL.device)
+    monkeypatch.setattr(training, "load", lambda dataset, data_dir: toy)
+    data = images_of.__wrapped__(PROCEDURAL_10, CALL.data_dir, CALL.device)
     for images, source in ((data.images, toy.train_images), (data.test_images, toy.test_images)):
         before = images[:]
         source.bitwise_not_()  # there is no other copy
