@@ -6,6 +6,7 @@ import torch
 from common.experiment import Job, Tier
 from common.run.call import Call
 from papers.fast import by_hand, derivations, sources
+from papers.fast.data import DIGITS_0_4
 from papers.fast.derivations import ADP, ADP_CHECK, DERIVATION, DERIVATIONS, SHAPES
 from tests.measured import measured
 
@@ -17,7 +18,7 @@ LARGE = {"small_start", "error_norm_above_zero", "lemma_1", "lemma_2", "prototyp
 @pytest.fixture
 def _quick(monkeypatch):
     sources._source.cache_clear()
-    monkeypatch.setitem(sources.STEPS, "digits-0-4", 3)
+    monkeypatch.setitem(sources.STEPS, DIGITS_0_4, 3)
     monkeypatch.setattr(derivations, "ADP_STEPS", 13)
     yield
     sources._source.cache_clear()

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from common.datasets.digits import DIGITS
 from common.experiment import Job
 from common.run.call import Call
 from common.seeds import stream
@@ -14,6 +15,7 @@ from common.train.optimizers import SGD
 from papers.fast import sources, training
 from papers.fast.adoption import distance
 from papers.fast.anytime import History, Schedule
+from papers.fast.data import DIGITS_0_4, DIGITS_5_9
 from papers.fast.procedures import FINE_TUNING, MEASURED, SOURCE_TEST, cost_of, work, work_of_source
 from papers.fast.settings import (
     FAN_IN,
@@ -48,8 +50,8 @@ SHORT_WARM_UP = replace(WARM_UP, name="short/warm-up", steps=34)
 @pytest.fixture(autouse=True)
 def _quick_source(monkeypatch):
     sources._source.cache_clear()
-    for name in ("digits", "digits-0-4"):
-        monkeypatch.setitem(sources.STEPS, name, 7)
+    for dataset in (DIGITS, DIGITS_0_4):
+        monkeypatch.setitem(sources.STEPS, dataset, 7)
     yield
     sources._source.cache_clear()
 
@@ -149,7 +151,7 @@ def test_fast_starts_at_chance_knows_the_source_task_and_leaves_theta_alone_at_f
     cell = Cell(replace(OTHER_DIGITS, steps=1), ZERO, 0.05, 0.05)
     (found,) = measured(FINE_TUNING, jobs(cell), CALL)
     source = source_of(cell.setting, CALL)
-    target = task("digits-5-9", CALL.data_dir, CALL.device)
+    target = task(DIGITS_5_9, CALL.data_dir, CALL.device)
     assert found.scalars["norm_0"] == 0.0 < found.scalars["norm_1"]
     assert found.scalars["target_adp_0"] == pytest.approx(float((target.test_labels == 0).float().mean()))
     whole = nn.Sequential(source.extractor, source.head)
@@ -281,7 +283,7 @@ def test_a_source_model_is_measured_on_its_own_test_images(monkeypatch):
     last_is_worse = replace(source, history=replace(source.history, validation=[0.1, 0.8, 0.6], best_step=1))
     monkeypatch.setattr(training, "source_of", lambda *_: last_is_worse)
     (found,) = measured(SOURCE_TEST, [Job(SOURCE_TEST, Cell(SAME, FAN_IN, 0.01, 0.01), 0)], CALL)
-    digits = task("digits", CALL.data_dir, CALL.device)
+    digits = task(DIGITS, CALL.data_dir, CALL.device)
     whole = nn.Sequential(source.extractor, source.head).eval()
     right = (whole(digits.test_images).argmax(1) == digits.test_labels).double().mean().item()
     assert found.scalars == {"test_accuracy": pytest.approx(right), "validation_accuracy": 0.8, "best_step": 1}

@@ -218,10 +218,10 @@ def test_dots_of_a_picture_do_not_overlap():
 def test_every_data_set_has_a_panel_of_swarms_beside_its_own_baselines(name, tier, names, label):
     every = cells(name, tier)
     panels = figure_of(name, tier).axes
-    datasets = list(dict.fromkeys(arm.setting.dataset for arm in every))
+    datasets = list(dict.fromkeys(arm.setting.dataset.name for arm in every))
     assert [axes.get_title() for axes in panels] == datasets
     for axes, dataset in zip(panels, datasets, strict=True):
-        own = [arm for arm in every if arm.setting.dataset == dataset]
+        own = [arm for arm in every if arm.setting.dataset.name == dataset]
         assert_swarms(axes, [arm for arm in own if arm.tasks == 2])
         assert ticks(axes) == names
         assert axes.get_xlabel().endswith(label)
@@ -248,11 +248,11 @@ def test_labels_are_those_of_the_swarms():
 @pytest.mark.parametrize("tier", Tier)
 def test_the_grid_of_one_nuisance_has_a_row_a_nuisance_and_a_column_a_data_set(tier):
     every = cells("negative_fig4", tier)
-    datasets = list(dict.fromkeys(arm.setting.dataset for arm in every))
+    datasets = list(dict.fromkeys(arm.setting.dataset.name for arm in every))
     grid = np.array(figure_of("negative_fig4", tier).axes).reshape(3, len(datasets))
     for row, nuisance in zip(grid, ("blur", "contrast", "shift"), strict=True):
         for axes, dataset in zip(row, datasets, strict=True):
-            own = [arm for arm in every if arm.setting.dataset == dataset]
+            own = [arm for arm in every if arm.setting.dataset.name == dataset]
             arms = sorted((arm for arm in own if arm.path == nuisance), key=lambda arm: arm.tasks)
             assert axes.get_title() == f"{dataset}, {nuisance}"
             assert_swarms(axes, arms)
@@ -402,7 +402,7 @@ def test_every_transition_has_a_row_with_and_without_reset(tier):
     names = [text.get_text() for text in panels[0].get_yticklabels()]
     for text, cell in zip(names, plain, strict=True):
         assert text.endswith(f"{mean(cell, 'double_pairs_before'):.4g} frozen pairs")
-        assert cell.setting.dataset in text
+        assert cell.setting.dataset.name in text
     assert len(set(names)) == len(plain)
 
 

@@ -6,18 +6,19 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from papers.sequential_learning.cost import cost_of
 
 from common.datasets.splits import train_validation_split
 from common.models.architecture import architecture, build
 from common.models.grouped import grouped_mlp, grouped_resnet
 from common.models.init import initialise
 from common.models.mlp import bn_mlp
+from common.plan.network_cost import architecture_cost
 from common.run.call import Call
 from common.seeds import stream
 from common.train.batches import shuffled_epochs
 from common.train.stacking import stackable
 from papers.sequential_learning import training
+from papers.sequential_learning.data import DIGITS_250
 from papers.sequential_learning.negative_pretraining.bias_reset import BiasReset
 from papers.sequential_learning.path import Process, Stage, Task
 from papers.sequential_learning.shown import ImageSet, Shown
@@ -530,7 +531,7 @@ def test_a_program_shares_what_its_paths_have_in_common():
 
 def test_operations_of_a_network_are_counted_on_images_of_the_data_set():
     # 64 x 100 + 100 x 100 + 100 x 10 products and sums
-    assert cost_of(architecture(grouped_mlp), "digits-250").operations == 2 * (6_400 + 10_000 + 1_000)
+    assert architecture_cost(architecture(grouped_mlp), DIGITS_250.shape).operations == 2 * (6_400 + 10_000 + 1_000)
 
 
 def with_dropout(seed):
