@@ -3,9 +3,9 @@ import pytest
 from torchvision import datasets
 
 from common.datasets import load
-from common.datasets.cifar import CIFAR10
+from common.datasets.cifar import CIFAR10, CIFAR100
 from common.datasets.emnist import EMNIST_LETTERS
-from common.datasets.mnist import MNIST
+from common.datasets.mnist import FASHION_MNIST, KMNIST, MNIST
 from common.datasets.patch_camelyon import PATCH_CAMELYON
 from common.datasets.svhn import SVHN
 from common.errors import UsageError
@@ -77,3 +77,15 @@ def test_a_class_without_a_training_image_is_named(tmp_path, monkeypatch):
     for name, lost in (("mnist", 9), ("cifar100", 99), ("emnist_letters", 0), ("patch_camelyon", 0)):
         with pytest.raises(UsageError, match=f"{name!r} is corrupt.*: class {lost} has no image to train on"):
             load(PUBLISHED[name], tmp_path)
+
+
+def test_the_files_are_those_that_torchvision_leaves():
+    for dataset, known in ((MNIST, datasets.MNIST), (FASHION_MNIST, datasets.FashionMNIST), (KMNIST, datasets.KMNIST)):
+        packed = [f"{known.__name__}/raw/{file}" for file, _ in known.resources]
+        assert [f"{source}.gz" for source in dataset.sources] == packed
+    for dataset, known in ((CIFAR10, datasets.CIFAR10), (CIFAR100, datasets.CIFAR100)):
+        files = [file for file, _ in known.train_list + known.test_list] + [known.meta["filename"]]
+        assert list(dataset.sources) == [f"{known.base_folder}/{file}" for file in files]
+    assert list(SVHN.sources) == [datasets.SVHN.split_list[part][1] for part in ("train", "test")]
+    patches = [file for part in ("train", "test") for file, *_ in datasets.PCAM._FILES[part].values()]
+    assert set(PATCH_CAMELYON.sources) <= {f"pcam/{file}" for file in patches}
