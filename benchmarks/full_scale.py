@@ -45,6 +45,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from common.command import Parser, exit_code, to_path
+from common.datasets.cifar import CIFAR10
 from common.datasets.procedural import procedural
 from common.errors import UsageError
 from common.machine import device_name, device_of, require, set_up, workers_on
@@ -63,7 +64,7 @@ from papers.freezenet.training import Images, prepare
 RESULTS = Path(__file__).parent / "results"
 CLASSES = 10
 RESNET = Setting(
-    "cifar10/resnet18", "cifar10", architecture(grouped_resnet, width=64, depth=2), CIFAR_RECIPE, precision="tf32"
+    "cifar10/resnet18", CIFAR10, architecture(grouped_resnet, width=64, depth=2), CIFAR_RECIPE, precision="tf32"
 )
 
 

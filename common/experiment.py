@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, Protocol
@@ -260,9 +260,21 @@ def _problems_of(cell: Any) -> Iterator[str]:
 
 
 def plain(cell: Any) -> dict[str, Any]:
-    """Return a cell's fields as JSON values, nested dataclasses as nested mappings without their names."""
-    found: dict[str, Any] = json.loads(json.dumps(asdict(cell), default=str))
+    """Return a cell's fields as JSON values, nested dataclasses as nested mappings without their names.
+
+    What has something `plain` of its own, as a data set has its name, is that.
+    """
+    found: dict[str, Any] = json.loads(json.dumps(cell, default=_plain))
     return found
+
+
+def _plain(value: Any) -> Any:
+    """Return what stands in JSON for a value that it does not know."""
+    if hasattr(value, "plain"):
+        return value.plain
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    return str(value)
 
 
 def describe(cell: Any) -> str:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from common.datasets import load
+from common.datasets.cifar import CIFAR10
 from common.experiment import DECLARED, Experiment, Grid, Metric, Metrics, Procedure, Tier
 from common.package import Package
 from common.report.report import Report
@@ -53,7 +54,7 @@ def toy(jobs, call):
 
 def reading(jobs, call):
     """Read CIFAR-10, which the data folder may lack."""
-    load("cifar10", call.data_dir)
+    load(CIFAR10, call.data_dir)
     yield from toy(jobs, call)
 
 

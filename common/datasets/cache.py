@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from common.datasets.dataset import ImageData
 from common.datasets.problems import hindrance, mode_of, one_line
-from common.datasets.published import wrong_number
+from common.datasets.published import Published, whole
 from common.imports import code_fingerprint
 
 FORMAT = "1"  # of the file; another number makes all caches old
@@ -36,29 +36,34 @@ def file_of(name: str, root: Path) -> Path:
     return root / FOLDER / f"{name}.safetensors"
 
 
-def through(name: str, root: Path, sources: Sequence[str], reader: str, read: Callable[[Path], ImageData]) -> ImageData:
-    """Return `read(root)`, from the cache where one fits, else read and cached for the next time.
+def through(dataset: Published, root: Path) -> ImageData:
+    """Return a data set from its cache where one fits, else read from its files and cached for the next time.
 
-    A cache fits while names, sizes and modification times of the source files, and the code of the module `reader`,
-    are what it was made from, and while its tensors have their checksum and are as many as were published. Where it
-    cannot be read or written, that is said on stderr and the data are returned all the same. One that cannot be read
-    may be good, so it is left as it is.
+    A cache fits while names, sizes and modification times of the source files, and the code of the reader's module, are
+    what it was made from, and while its tensors have their checksum and are as many as were published. Where it cannot
+    be read or written, that is said on stderr and the data are returned all the same. One that cannot be read may be
+    good, so it is left as it is.
     """
-    made_from, file = fingerprint(root, sources, reader), file_of(name, root)
+    name, made_from, file = dataset.name, origin(dataset, root), file_of(dataset.name, root)
     try:
-        return read_cache(name, file, made_from)
+        return read_cache(dataset, file, made_from)
     except HinderedError as error:
         print(f"data set {name!r} goes without a cache: {file} {error}", file=sys.stderr)
-        return read(root)
+        return whole(dataset, root)
     except UnfitError as error:
         if mode_of(file):
             print(f"data set {name!r}: its cache is {error}; it is made anew", file=sys.stderr)
-    data = read(root)
+    data = whole(dataset, root)
     try:
         _write(data, file, made_from)
     except (MemoryError, OSError, SafetensorError) as error:
         print(f"data set {name!r} goes without a cache: {file} cannot be written: {one_line(error)}", file=sys.stderr)
     return data
+
+
+def origin(dataset: Published, root: Path) -> str:
+    """Return what a cache of the data set must have been made from."""
+    return fingerprint(root, dataset.sources, dataset.read.__module__)
 
 
 def fingerprint(root: Path, sources: Sequence[str], reader: str) -> str:
@@ -90,7 +95,7 @@ def _of_file(root: Path, name: str) -> str:
     return f"{name}\0{found.st_size}\0{found.st_mtime_ns}"
 
 
-def read_cache(name: str, file: Path, made_from: str) -> ImageData:
+def read_cache(dataset: Published, file: Path, made_from: str) -> ImageData:
     """Return a cached data set, its tensors mapped from the file.
 
     Raises UnfitError where there is none, where it is old, and where it is damaged; HinderedError where it cannot be
@@ -103,12 +108,12 @@ def read_cache(name: str, file: Path, made_from: str) -> ImageData:
             if facts.get("made_from") != made_from:
                 raise UnfitError("old")
             tensors = {key: opened.get_tensor(key) for key in _TENSORS}
-        data = ImageData(name, **tensors, num_classes=int(facts["num_classes"]))
+        data = ImageData(dataset.name, **tensors, num_classes=int(facts["num_classes"]))
     except (MemoryError, OSError) as error:
         raise HinderedError(f"cannot be read: {hindrance(error) or one_line(error)}") from error
     except (SafetensorError, ValueError, KeyError) as error:
         raise UnfitError("damaged") from error
-    if (facts.get("name"), facts.get("sha256")) != (name, data.fingerprint) or wrong_number(data) is not None:
+    if (facts.get("name"), facts.get("sha256")) != (dataset.name, data.fingerprint) or dataset.wrong_number(data):
         raise UnfitError("damaged")
     return data
 

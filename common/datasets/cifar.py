@@ -1,10 +1,13 @@
-"""CIFAR's batches, which are published as pickles, read without running what a pickle may ask for."""
+"""CIFAR-10 and CIFAR-100: colour images of 32x32 pixels, from the files that torchvision's own download leaves.
+
+They are published as pickles, which are read without running what a pickle may ask for.
+"""
 
 import codecs
-import hashlib
 import io
 import pickle
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,41 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from common.datasets.archives import Archive
+from common.datasets.dataset import ImageData
+from common.datasets.parts import Part, from_parts
+from common.datasets.published import Published
+from common.datasets.sums import verified
+
 _BYTES = 3 * 32 * 32  # of an image: red, green and blue planes of 32 rows
+
+
+def read(dataset: Published, root: Path) -> ImageData:
+    """Return one of the sets, uint8 [N, 3, 32, 32]; its files are checked by their MD5 sums.
+
+    torchvision's own reader would run whatever a pickle asks for. Raises UsageError as `from_parts` does.
+    """
+
+    def part(train: bool) -> Part:
+        known = _known(dataset.name)
+        folder = root / known.base_folder
+        verified(folder / known.meta["filename"], known.meta["md5"])
+        return read_batches(folder, known.train_list if train else known.test_list)
+
+    return from_parts(dataset, root, part)
+
+
+def fetch(name: str, root: Path) -> None:
+    """Fetch and unpack the archive of a set."""
+    known = _known(name)
+    Archive(known.url, "md5", known.tgz_md5, known.base_folder).fetch(root)
+
+
+def _known(name: str) -> Any:
+    """Return torchvision's class, which knows addresses and sums; its name is that of the set in capitals."""
+    from torchvision import datasets  # slow to import
+
+    return getattr(datasets, name.upper())
 
 
 def read_batches(folder: Path, batches: Sequence[tuple[str, str]]) -> tuple[Tensor, Tensor]:
@@ -24,20 +61,6 @@ def read_batches(folder: Path, batches: Sequence[tuple[str, str]]) -> tuple[Tens
     """
     parts = [_images_and_labels(name, verified(folder / name, md5)) for name, md5 in batches]
     return torch.cat([images for images, _ in parts]), torch.cat([labels for _, labels in parts])
-
-
-def verified(path: Path, md5: str) -> bytes:
-    """Return a file's bytes; raise ValueError where their MD5 sum is not the published one."""
-    content = path.read_bytes()
-    require_md5(path.name, content, md5)
-    return content
-
-
-def require_md5(name: str, content: bytes, md5: str) -> None:
-    """Raise ValueError where the MD5 sum of a file's bytes is not the published one."""
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != md5:
-        raise ValueError(f"the MD5 sum of {name} is {found}, not {md5}")
 
 
 def unpickle(content: bytes) -> Any:
@@ -91,3 +114,12 @@ def _images_and_labels(name: str, content: bytes) -> tuple[Tensor, Tensor]:
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
         raise ValueError(f"the labels of {name} are no list of whole numbers")
     return torch.from_numpy(rows.copy()).view(-1, 3, 32, 32), torch.tensor(labels, dtype=torch.int64)
+
+
+def _declared(name: str, classes: int, *files: str) -> Published:
+    return Published(name, classes, (3, 32, 32), 50_000, 10_000, read, sources=files, fetch=partial(fetch, name))
+
+
+_TEN = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch", "batches.meta")
+CIFAR10 = _declared("cifar10", 10, *(f"cifar-10-batches-py/{file}" for file in _TEN))
+CIFAR100 = _declared("cifar100", 100, *(f"cifar-100-python/{file}" for file in ("train", "test", "meta")))

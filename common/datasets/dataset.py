@@ -1,8 +1,11 @@
-"""One image classification data set in memory."""
+"""An image classification data set: as it is declared, and in memory."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -64,6 +67,34 @@ class ImageData:
         """Return all training and all test images as float32, as `resident` shows them, where they are."""
         train, test = self.resident(self.train_images.device)
         return train[:], test[:]
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """What is known of a data set without reading it, declared beside its reader.
+
+    `shape` is that of an image, (C, H, W); `train` and `test` are the numbers of images. `read` is given the
+    declaration and the data folder. It is a function of a module, or a `partial` of one, which other processes find; a
+    partial from another process equals none here, so declarations are equal without it.
+    """
+
+    name: str
+    classes: int
+    shape: tuple[int, int, int]
+    train: int
+    test: int
+    read: Callable[[Any, Path], ImageData] = field(compare=False)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def plain(self) -> str:
+        """What stands for the data set in a job's key."""
+        return self.name
 
 
 def in_unit(images: Tensor) -> Tensor:

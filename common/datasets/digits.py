@@ -1,32 +1,32 @@
 """scikit-learn's 1,797 handwritten digits: real images that need no download."""
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.datasets.dataset import ImageData
-
-TEST_IMAGES_PER_CLASS = 36
+from common.datasets.dataset import DataSet, ImageData
 
 
-def digits() -> ImageData:
+def read(dataset: DataSet, root: Path) -> ImageData:
     """Return the digits at their own 8x8, float32 [N, 1, 8, 8] in [0, 1] (grey values 0..16 over 16).
 
-    360 test images, 36 of every class, drawn once and for all; 1,437 training images.
+    The test images, equally many of every class, are drawn once and for all; all others are training images.
     """
     images, labels = _read()
-    return _divided("digits", images.float(), labels)
+    return _divided(dataset, images.float(), labels)
 
 
-def digits_28() -> ImageData:
-    """Return the digits resized bilinearly to 28x28, float32 [N, 1, 28, 28], divided as in `digits`.
+def read_resized(dataset: DataSet, root: Path) -> ImageData:
+    """Return the digits resized bilinearly to 28x28, float32 [N, 1, 28, 28], divided as in `read`.
 
     At this size networks keep the parameter counts they have on MNIST.
     """
     images, labels = _read()
     # in double precision, so that the rounded values are the same on every machine
-    resized = F.interpolate(images, (28, 28), mode="bilinear", align_corners=False)
-    return _divided("digits28", resized.float(), labels)
+    resized = F.interpolate(images, dataset.shape[1:], mode="bilinear", align_corners=False)
+    return _divided(dataset, resized.float(), labels)
 
 
 def _read() -> tuple[Tensor, Tensor]:
@@ -37,10 +37,15 @@ def _read() -> tuple[Tensor, Tensor]:
     return torch.tensor(bunch.images).unsqueeze(1) / 16, torch.tensor(bunch.target, dtype=torch.int64)
 
 
-def _divided(name: str, images: Tensor, labels: Tensor) -> ImageData:
+def _divided(dataset: DataSet, images: Tensor, labels: Tensor) -> ImageData:
     generator = torch.Generator().manual_seed(0)
     order = torch.randperm(len(labels), generator=generator)
-    test = torch.cat([order[labels[order] == digit][:TEST_IMAGES_PER_CLASS] for digit in range(10)])
+    per_class = dataset.test // dataset.classes
+    test = torch.cat([order[labels[order] == digit][:per_class] for digit in range(dataset.classes)])
     is_train = torch.ones(len(labels), dtype=torch.bool)
     is_train[test] = False
-    return ImageData(name, images[is_train], labels[is_train], images[test], labels[test], 10)
+    return ImageData(dataset.name, images[is_train], labels[is_train], images[test], labels[test], dataset.classes)
+
+
+DIGITS = DataSet("digits", 10, (1, 8, 8), 1_437, 360, read)
+DIGITS_28 = DataSet("digits28", 10, (1, 28, 28), 1_437, 360, read_resized)

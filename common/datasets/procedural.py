@@ -1,11 +1,12 @@
 """Colour images made from a seed: no files, any number of classes, and something to learn at each frequency."""
 
 import math
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from common.datasets.dataset import ImageData
+from common.datasets.dataset import DataSet, ImageData
 
 NOISE = 0.15
 
@@ -24,6 +25,12 @@ def procedural(num_classes: int, train_per_class: int, test_per_class: int, size
     train = _images(waves, train_per_class, size, generator)
     test = _images(waves, test_per_class, size, generator)
     return ImageData(f"procedural{num_classes}", *train, *test, num_classes)
+
+
+def read(dataset: DataSet, root: Path) -> ImageData:
+    """Make a declared set, from seed 0."""
+    train, test = dataset.train // dataset.classes, dataset.test // dataset.classes
+    return procedural(dataset.classes, train, test, dataset.shape[-1])
 
 
 def _class_waves(num_classes: int, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -63,3 +70,7 @@ def _images(
     noise = NOISE * torch.randn(signal.shape, generator=generator, dtype=torch.float64)
     images = (gain * signal + brightness + noise).clamp(0, 1)
     return (255 * images).round().to(torch.uint8), labels
+
+
+PROCEDURAL_10 = DataSet("procedural10", 10, (3, 16, 16), 1_200, 400, read)
+PROCEDURAL_40 = DataSet("procedural40", 40, (3, 16, 16), 1_200, 400, read)

@@ -1,14 +1,17 @@
 """Noisy grey images made from a seed: a class has a smooth part that often misleads and a texture that never does."""
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.datasets.dataset import ImageData
+from common.datasets.dataset import DataSet, ImageData
 
 CLASSES, SIDE = 10, 12
 SMOOTH, TEXTURE = 0.7, 0.5  # weights of the two parts
 SHIFT = 2  # pixels
+NOISE = 0.5  # of the declared set
 
 
 def templates(train_per_class: int, test_per_class: int, noise: float, seed: int = 0) -> ImageData:
@@ -27,6 +30,11 @@ def templates(train_per_class: int, test_per_class: int, noise: float, seed: int
     train = _images(smooth, texture, train_per_class, noise, generator)
     test = _images(smooth, texture, test_per_class, noise, generator)
     return ImageData("templates", *train, *test, CLASSES)
+
+
+def read(dataset: DataSet, root: Path) -> ImageData:
+    """Make the declared set, from seed 0."""
+    return templates(dataset.train // dataset.classes, dataset.test // dataset.classes, NOISE)
 
 
 def _unit(maps: Tensor) -> Tensor:
@@ -49,3 +57,6 @@ def _images(
     gain = 0.7 + 0.6 * torch.rand(n, 1, 1, generator=generator, dtype=torch.float64)
     noises = noise * torch.randn(n, SIDE, SIDE, generator=generator, dtype=torch.float64)
     return (gain * shifted + noises).float().unsqueeze(1), labels
+
+
+TEMPLATES = DataSet("templates", CLASSES, (1, SIDE, SIDE), 800, 600, read)

@@ -8,6 +8,7 @@ from common.work import Work
 from papers.fast.anytime import Schedule
 from papers.fast.settings import OPTIMIZERS, Cell, shorten
 from papers.fast.sources import SIDE
+from papers.fast.tasks import validating
 from papers.fast.training import MOMENTS, measure_source, train
 
 
@@ -41,34 +42,25 @@ SOURCE_MEASURED = {
     "validation_accuracy": Metric("fraction", "Best validation accuracy of the source model."),
     "best_step": Metric("count", "Updates after which the source model was best."),
 }
-IMAGES = {  # to validate with and to test on
-    "digits": (110, 360),
-    "digits-rotated": (110, 360),
-    "digits-0-4": (55, 180),
-    "digits-5-9": (55, 180),
-    "gratings": (110, 360),
-    "cifar100": (2_500, 10_000),
-    "mnist": (3_000, 10_000),
-    "caltech256": (1_280, 5_956),
-}
 BUFFERS = {"sgd": 1, "nesterov": 1, "adam": 2, "radam": 2}  # values that an optimizer keeps for a parameter
 
 
 def work(cell: Cell) -> Work:
     """Estimate the work of one job: training, validations, and tests at the checkpoints."""
-    setting = cell.setting
+    setting, source = cell.setting, cell.setting.source
     schedule = Schedule(setting.steps, setting.batch_size, OPTIMIZERS[cell.optimizer], setting.every_step)
-    validation, test = IMAGES[setting.target]
-    source_test = IMAGES[setting.source][1] if setting.source else 0
     cost = cost_of(setting.network)
     training = cost.training(setting.batch_size, setting.batch_size, setting.steps, BUFFERS[cell.optimizer])
-    validations = cost.evaluation(validation, len(schedule.validations))
-    return training + validations + cost.evaluation(test + source_test, len(schedule.checkpoints))
+    validations = cost.evaluation(validating(setting.target), len(schedule.validations))
+    tested = setting.target.test + (source.test if source else 0)
+    return training + validations + cost.evaluation(tested, len(schedule.checkpoints))
 
 
 def work_of_source(cell: Cell) -> Work:
     """Estimate the work of one test of a source model; its training happens once for all seeds."""
-    return cost_of(cell.setting.network).evaluation(IMAGES[cell.setting.source][1])
+    source = cell.setting.source
+    assert source is not None, "a source model is tested on its own task"
+    return cost_of(cell.setting.network).evaluation(source.test)
 
 
 def cost_of(network: str) -> NetworkCost:

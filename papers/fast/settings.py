@@ -6,8 +6,14 @@ again, turned by 90 degrees, or other digits, or no digits at all.
 
 from dataclasses import dataclass, replace
 
+from common.datasets.caltech256 import CALTECH256
+from common.datasets.cifar import CIFAR100
+from common.datasets.dataset import DataSet
+from common.datasets.digits import DIGITS
+from common.datasets.mnist import MNIST
 from common.train.optimizers import SGD, Adam, Nesterov, Optimizer, RAdam
 from common.train.schedules import shortened
+from papers.fast import data
 from papers.fast.adoption import Start
 from papers.fast.algorithm import Rates
 
@@ -30,10 +36,10 @@ class Setting:
     name: str
     network: str
     origin: str
-    target: str
+    target: DataSet
     steps: int
     batch_size: int
-    source: str = ""
+    source: DataSet | None = None
     every_step: bool = False
     source_steps: int = 0
 
@@ -96,25 +102,23 @@ def baselines(setting: Setting, rates: tuple[float, ...], optimizer: str = "sgd"
 
 
 SMALL_STEPS = 233
-SAME = Setting("same", "small_cnn", "nothing", "digits", SMALL_STEPS, 100, source="digits", source_steps=600)
-ROTATED = replace(SAME, name="rotated", target="digits-rotated")
-OTHER_DIGITS = replace(SAME, name="5-9", source="digits-0-4", target="digits-5-9", batch_size=50)
-GRATINGS = replace(SAME, name="gratings", target="gratings")
+SAME = Setting("same", "small_cnn", "nothing", DIGITS, SMALL_STEPS, 100, source=DIGITS, source_steps=600)
+ROTATED = replace(SAME, name="rotated", target=data.DIGITS_ROTATED)
+OTHER_DIGITS = replace(SAME, name="5-9", source=data.DIGITS_0_4, target=data.DIGITS_5_9, batch_size=50)
+GRATINGS = replace(SAME, name="gratings", target=data.GRATINGS)
 ROTATED_PLAIN = replace(ROTATED, name="rotated/plain", network="small_cnn_plain")
 WARM_UP_PLAIN = replace(ROTATED_PLAIN, name="rotated/plain/warm-up", steps=144, every_step=True)
 WARM_UP = replace(ROTATED, name="rotated/warm-up", steps=144, every_step=True)
 
 SHORT, LONG = 9_500, 57_000  # 20 and 120 epochs of CIFAR-100
-CIFAR_SOURCE = Setting("imagenet-cifar100/resnet18/source", "resnet18", "imagenet", "cifar100", LONG, 100)
-CIFAR_CIFAR = replace(
-    CIFAR_SOURCE, name="cifar100-cifar100/resnet18", source="cifar100", source_steps=LONG, steps=SHORT
-)
-CIFAR_MNIST = replace(CIFAR_CIFAR, name="cifar100-mnist/resnet18", target="mnist", steps=SHORT)
+CIFAR_SOURCE = Setting("imagenet-cifar100/resnet18/source", "resnet18", "imagenet", CIFAR100, LONG, 100)
+CIFAR_CIFAR = replace(CIFAR_SOURCE, name="cifar100-cifar100/resnet18", source=CIFAR100, source_steps=LONG, steps=SHORT)
+CIFAR_MNIST = replace(CIFAR_CIFAR, name="cifar100-mnist/resnet18", target=MNIST, steps=SHORT)
 RESNET = replace(CIFAR_SOURCE, name="imagenet-cifar100/resnet18", steps=SHORT)
 RESNET_WARM_UP = replace(RESNET, name="imagenet-cifar100/resnet18/warm-up", steps=987, every_step=True)
 VGG = replace(RESNET, name="imagenet-cifar100/vgg19", network="vgg19")
 DENSENET = replace(RESNET, name="imagenet-cifar100/densenet201", network="densenet201")
 RESNEXT_CIFAR = replace(RESNET, name="imagenet-cifar100/resnext101", network="resnext101_32x8d", steps=250 * 475)
 RESNEXT_CALTECH = replace(
-    RESNEXT_CIFAR, name="imagenet-caltech256/resnext101", target="caltech256", steps=330 * 88, batch_size=256
+    RESNEXT_CIFAR, name="imagenet-caltech256/resnext101", target=CALTECH256, steps=330 * 88, batch_size=256
 )

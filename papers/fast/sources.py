@@ -8,6 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from common.datasets.caltech256 import CALTECH256
+from common.datasets.dataset import DataSet
 from common.models.init import initialise
 from common.models.pretrained import ImageNetInput, backbone
 from common.models.small_cnn import FEATURES, small_cnn
@@ -23,7 +25,7 @@ EXTRACTOR, CLASSIFIER, ORDER = (  # the source model's own random numbers, which
 )
 RATE = 0.01
 BATCH = 100
-RESIZED = {"caltech256": None}  # sides that images are resized to: these already have theirs
+RESIZED: dict[DataSet, None] = {CALTECH256: None}  # sides that images are resized to: these already have theirs
 SIDE = 128
 SOURCE = "source"
 """The part of a checkpoint that holds the source model, which all jobs of a call share."""
@@ -62,9 +64,9 @@ def source_of(setting: Setting, call: Call) -> Source:
 
 
 @lru_cache(maxsize=4)
-def _source(network: str, origin: str, learnt: str, steps: int, side: int | None, call: Call) -> Source:
+def _source(network: str, origin: str, learnt: DataSet | None, steps: int, side: int | None, call: Call) -> Source:
     before = _origin(network, origin, side, call.weights, call.device)
-    if not learnt:
+    if learnt is None:
         return before
     problem = task(learnt, call.data_dir, call.device)
     model = adopt(before, problem.num_classes, FAN_IN, CLASSIFIER)

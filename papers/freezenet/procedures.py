@@ -41,26 +41,14 @@ TRACED = {
     "largest_over_first": Metric("ratio", "Largest gradient norm over that before training."),
 }
 
-SIZES = {  # images to train on, images to test on, their shape
-    "digits": (1437, 360, (1, 8, 8)),
-    "digits28": (1437, 360, (1, 28, 28)),
-    "procedural10": (1200, 400, (3, 16, 16)),
-    "procedural40": (1200, 400, (3, 16, 16)),
-    "mnist": (60_000, 10_000, (1, 28, 28)),
-    "cifar10": (50_000, 10_000, (3, 32, 32)),
-    "cifar100": (50_000, 10_000, (3, 32, 32)),
-    "tiny_imagenet": (100_000, 10_000, (3, 64, 64)),
-}
-
 
 def work(cell: Cell) -> Work:
     """Estimate the work of one job: training, a validation after every epoch, and what is measured at the end."""
-    setting, recipe = cell.setting, cell.setting.recipe
-    images, test, size = SIZES[setting.dataset]
-    trained = float(images * (1 - Fraction(setting.validation)))
-    cost = architecture_cost(setting.model, size)
+    setting, recipe, data = cell.setting, cell.setting.recipe, cell.setting.dataset
+    trained = float(data.train * (1 - Fraction(setting.validation)))
+    cost = architecture_cost(setting.model, data.shape)
     training = cost.training(trained, recipe.batch_size, recipe.epochs)
-    return training + cost.evaluation(images - trained, recipe.epochs) + cost.evaluation(trained + 3 * test)
+    return training + cost.evaluation(data.train - trained, recipe.epochs) + cost.evaluation(trained + 3 * data.test)
 
 
 def one_pass(cell: Cell) -> Work:

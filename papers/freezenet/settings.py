@@ -6,6 +6,12 @@ The smoke settings are the small counterparts: real 8x8 digits for LeNet-300-100
 
 from dataclasses import dataclass, replace
 
+from common.datasets import digits
+from common.datasets.cifar import CIFAR10, CIFAR100
+from common.datasets.dataset import DataSet
+from common.datasets.mnist import MNIST
+from common.datasets.procedural import PROCEDURAL_10, PROCEDURAL_40
+from common.datasets.tiny_imagenet import TINY_IMAGENET
 from common.datasets.transforms import Flip, Translate
 from common.models.architecture import Architecture, architecture
 from common.models.lenet import lenet5_caffe, lenet_300_100
@@ -25,7 +31,7 @@ class Setting:
     """
 
     name: str
-    dataset: str
+    dataset: DataSet
     model: Architecture
     recipe: Recipe
     validation: str = "1/10"
@@ -71,29 +77,27 @@ TEXTURES_RECIPE = Recipe(
     epochs=5, batch_size=60, optimizer=SGD(0.9, 5e-4), schedule=DropAtEpochs((3, 4)), augment=(Flip(),)
 )
 
-LENET_300_100 = Setting("mnist/lenet-300-100", "mnist", architecture(lenet_300_100), MNIST_RECIPE)
-LENET_5 = Setting("mnist/lenet-5-caffe", "mnist", architecture(lenet5_caffe), MNIST_RECIPE)
+LENET_300_100 = Setting("mnist/lenet-300-100", MNIST, architecture(lenet_300_100), MNIST_RECIPE)
+LENET_5 = Setting("mnist/lenet-5-caffe", MNIST, architecture(lenet5_caffe), MNIST_RECIPE)
 LENET_5_NO_DECAY = replace(
     LENET_5, name="mnist/lenet-5-caffe/no-decay", recipe=replace(MNIST_RECIPE, optimizer=SGD(0.9, 0.0))
 )
 LENET_5_19_1 = replace(LENET_5, name="mnist/lenet-5-caffe/19-1", validation="1/20")
 LENET_5_3_1 = replace(LENET_5, name="mnist/lenet-5-caffe/3-1", validation="1/4")
-VGG_CIFAR10 = Setting(
-    "cifar10/vgg16-d", "cifar10", architecture(vgg16_d, num_classes=10), CIFAR_RECIPE, precision="tf32"
-)
+VGG_CIFAR10 = Setting("cifar10/vgg16-d", CIFAR10, architecture(vgg16_d, num_classes=10), CIFAR_RECIPE, precision="tf32")
 VGG_CIFAR100 = Setting(
-    "cifar100/vgg16-d", "cifar100", architecture(vgg16_d, num_classes=100), CIFAR_RECIPE, precision="tf32"
+    "cifar100/vgg16-d", CIFAR100, architecture(vgg16_d, num_classes=100), CIFAR_RECIPE, precision="tf32"
 )
 RESNET_TINY = Setting(
     "tiny-imagenet/resnet34",
-    "tiny_imagenet",
+    TINY_IMAGENET,
     architecture(resnet34, num_classes=200),
     TINY_IMAGENET_RECIPE,
     precision="tf32",
 )
 
-DIGITS = Setting("digits/lenet-300-100", "digits", architecture(lenet_300_100, in_features=64), DIGITS_RECIPE)
-DIGITS_28 = Setting("digits-28/lenet-300-100", "digits28", architecture(lenet_300_100), DIGITS_RECIPE)
+DIGITS = Setting("digits/lenet-300-100", digits.DIGITS, architecture(lenet_300_100, in_features=64), DIGITS_RECIPE)
+DIGITS_28 = Setting("digits-28/lenet-300-100", digits.DIGITS_28, architecture(lenet_300_100), DIGITS_RECIPE)
 DIGITS_NO_DECAY = replace(
     DIGITS, name="digits/lenet-300-100/no-decay", recipe=replace(DIGITS_RECIPE, optimizer=SGD(0.9, 0.0))
 )
@@ -104,13 +108,13 @@ DIGITS_DECAY = replace(
 )
 DIGITS_19_1 = replace(DIGITS, name="digits/lenet-300-100/19-1", validation="1/20")
 TEXTURES_10 = Setting(
-    "textures-10/vgg-mini", "procedural10", architecture(vgg_mini, num_classes=10, width=8), TEXTURES_RECIPE
+    "textures-10/vgg-mini", PROCEDURAL_10, architecture(vgg_mini, num_classes=10, width=8), TEXTURES_RECIPE
 )
 TEXTURES_40 = Setting(
-    "textures-40/vgg-mini", "procedural40", architecture(vgg_mini, num_classes=40, width=8), TEXTURES_RECIPE
+    "textures-40/vgg-mini", PROCEDURAL_40, architecture(vgg_mini, num_classes=40, width=8), TEXTURES_RECIPE
 )
 TEXTURES_RESNET = Setting(
-    "textures-10/resnet-mini", "procedural10", architecture(resnet_mini, num_classes=10, width=8), TEXTURES_RECIPE
+    "textures-10/resnet-mini", PROCEDURAL_10, architecture(resnet_mini, num_classes=10, width=8), TEXTURES_RECIPE
 )
 
 MNIST_RATES = (0.5, 0.7, 0.9, 0.95, 0.98, 0.99, 0.991, 0.992, 0.993, 0.994, 0.995, 0.996, 0.997, 0.998, 0.999)

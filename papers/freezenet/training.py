@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from common.datasets import load
+from common.datasets.dataset import DataSet
 from common.datasets.resident import Stored
 from common.datasets.splits import train_validation_split
 from common.experiment import Job, Measured, Metrics
@@ -51,9 +52,9 @@ class Prepared:
 
 
 @lru_cache(maxsize=2)
-def images_of(name: str, data_dir: Path, device: torch.device) -> Images:
+def images_of(dataset: DataSet, data_dir: Path, device: torch.device) -> Images:
     """Load a data set onto the device."""
-    data = load(name, data_dir)
+    data = load(dataset, data_dir)
     train, test = data.resident(device)
     return Images(train, data.train_labels.to(device), test, data.test_labels.to(device), data.num_classes)
 

@@ -16,23 +16,18 @@ MEASURED = {
     "training_loss": Metric("none", "Mean loss over the batches of the last epoch."),
     "updates": Metric("count", "Updates over all stages."),
 }
-SIZES = {  # images to train on, their shape, images to test on
-    "cifar10": (50_000, (3, 32, 32), 10_000),
-    "templates": (800, (1, 12, 12), 600),
-    "digits-relabelled": (400, (1, 8, 8), 360),
-}
 BUFFERS = {"sgd": 1, "momentum": 1, "rmsprop": 2, "adam": 2}  # values that an optimizer keeps for a parameter
 
 
 def work(cell: Cell) -> Work:
     """Estimate the work of one job: all stages, and a test after every epoch."""
-    images, size, test = SIZES[cell.setting.dataset]
-    cost, batch, buffers = architecture_cost(cell.setting.model, size), cell.setting.batch_size, BUFFERS[cell.optimizer]
-    tuning = cell.setting.epochs + cell.extra
-    total = cost.training(images, batch, tuning, buffers)
-    total += cost.evaluation(test, tuning + cell.stages * cell.pretraining)
+    data, batch, buffers = cell.setting.dataset, cell.setting.batch_size, BUFFERS[cell.optimizer]
+    cost = architecture_cost(cell.setting.model, data.shape)
+    tuning, pretraining = cell.setting.epochs + cell.extra, cell.pretraining
+    total = cost.training(data.train, batch, tuning, buffers)
+    total += cost.evaluation(data.test, tuning + cell.stages * pretraining)
     for stage in range(1, cell.stages + 1):
-        total += cost.training(images * stage / (cell.stages + 1), batch, cell.pretraining, buffers)
+        total += cost.training(data.train * stage / (cell.stages + 1), batch, pretraining, buffers)
     return total
 
 

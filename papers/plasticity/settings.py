@@ -5,10 +5,14 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
+from common.datasets import templates
+from common.datasets.cifar import CIFAR10
+from common.datasets.dataset import DataSet
 from common.models.architecture import Architecture, architecture
 from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
 from common.train.optimizers import SGD, Adam, Optimizer, RMSprop
 from common.train.schedules import shortened
+from papers.plasticity.data import DIGITS_RELABELLED
 from papers.plasticity.smooth import require
 
 OPTIMIZERS: dict[str, Optimizer] = {"adam": Adam(), "rmsprop": RMSprop(), "sgd": SGD(0.0), "momentum": SGD(0.9)}
@@ -25,7 +29,7 @@ class Setting:
     """
 
     name: str
-    dataset: str
+    dataset: DataSet
     model: Architecture
     batch_size: int
     pretraining: int
@@ -98,7 +102,7 @@ def warm(setting: Setting, pretraining: int | None = None, rate: float = 1e-3, o
 
 CIFAR = Setting(
     "cifar10/resnet18",
-    "cifar10",
+    CIFAR10,
     architecture(grouped_resnet, width=64, depth=2),
     128,
     350,
@@ -109,10 +113,18 @@ CIFAR = Setting(
     precision="tf32",
 )
 TEMPLATES = Setting(
-    "templates/cnn", "templates", architecture(grouped_cnn, width=8, depth=2), 16, 80, 40, 20, required=0.99, target=0.3
+    "templates/cnn",
+    templates.TEMPLATES,
+    architecture(grouped_cnn, width=8, depth=2),
+    16,
+    80,
+    40,
+    20,
+    required=0.99,
+    target=0.3,
 )
 DIGITS = Setting(
-    "digits-relabelled/mlp", "digits-relabelled", architecture(grouped_mlp), 32, 80, 80, 20, required=0.9, target=0.7
+    "digits-relabelled/mlp", DIGITS_RELABELLED, architecture(grouped_mlp), 32, 80, 80, 20, required=0.9, target=0.7
 )
 
 

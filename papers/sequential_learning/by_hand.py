@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from common.datasets.dataset import DataSet
 from common.seeds import stream
 from common.train.batches import shuffled_epochs
 from common.train.evaluate import evaluation_mode
@@ -60,8 +61,8 @@ def omega(
     return training, validation, best
 
 
-def follow(learner: Learner, setting: Setting, data_of: Callable[[str], ImageSet]) -> list[Passage]:
-    """Take a network along its path, in place: Omega(T, f) of Definition 3. `data_of` returns data sets by name.
+def follow(learner: Learner, setting: Setting, data_of: Callable[[DataSet], ImageSet]) -> list[Passage]:
+    """Take a network along its path, in place: Omega(T, f) of Definition 3. `data_of` reads a data set.
 
     Returns what it went through, without the engine's measures and times.
     """

@@ -7,6 +7,7 @@ the target, at equal steps.
 from collections.abc import Sequence
 from itertools import pairwise
 
+from common.datasets.dataset import DataSet
 from papers.sequential_learning.path import Task
 
 LOWEST_BLUR = 0.25  # share of the resolution at the source
@@ -34,8 +35,13 @@ def equal_positions(count: int) -> list[float]:
     return [k / (count - 1) for k in range(count)]
 
 
-def tasks_along(path: str, positions: Sequence[float], dataset: str) -> list[Task]:
-    """Return the tasks at these positions of a path.
+def tasks_along(path: str, positions: Sequence[float], dataset: DataSet) -> list[Task]:
+    """Return the tasks at these positions of a path; raises as `levels_along` does."""
+    return [Task(dataset, at["blur"], at["contrast"], at["shift"]) for at in levels_along(path, positions)]
+
+
+def levels_along(path: str, positions: Sequence[float]) -> list[dict[str, float]]:
+    """Return, by name, how strong every nuisance is at these positions of a path.
 
     Raises ValueError for an unknown path, and for positions that do not rise from the source at 0 to the target at 1.
     """
@@ -44,17 +50,17 @@ def tasks_along(path: str, positions: Sequence[float], dataset: str) -> list[Tas
     ends = (positions[0], positions[-1]) if positions else ()
     if ends != (0.0, 1.0) or any(after <= before for before, after in pairwise(positions)):
         raise ValueError(f"a path rises from the source at 0 to the target at 1, not {list(positions)}")
-    return [_task(PATHS[path], position, dataset) for position in positions]
+    return [_levels(PATHS[path], position) for position in positions]
 
 
-def _task(legs: tuple[tuple[str, ...], ...], position: float, dataset: str) -> Task:
-    """Return the task at one position; all legs are equally long."""
+def _levels(legs: tuple[tuple[str, ...], ...], position: float) -> dict[str, float]:
+    """Return the levels at one position; all legs are equally long."""
     levels = {"blur": 1.0, "contrast": 1.0, "shift": 0.0}
     for number, leg in enumerate(legs):
         progress = min(max(position * len(legs) - number, 0.0), 1.0)
         for nuisance in leg:
             levels[nuisance] = level(nuisance, progress)
-    return Task(dataset, levels["blur"], levels["contrast"], levels["shift"])
+    return levels
 
 
 def level(nuisance: str, progress: float) -> float:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from common.datasets.dataset import DataSet
+
 Intervention = Callable[[nn.Module, torch.Generator], None]
 """Changes a network in place before a task; a frozen dataclass, so that it can be part of a cell."""
 
@@ -21,7 +23,7 @@ class Task:
     a share of the image's side; the defaults are the data set as it is. `share` of the training images is used.
     """
 
-    dataset: str
+    dataset: DataSet
     blur: float = 1.0
     contrast: float = 1.0
     shift: float = 0.0

@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from common.datasets.dataset import in_unit
+from common.datasets import load
+from common.datasets.dataset import DataSet, in_unit
 from common.datasets.resident import Resident, Stored
 from common.datasets.transforms import Flip, blurred, contrasted, shifted
 from common.seeds import stream
-from papers.sequential_learning.data import data_of
 from papers.sequential_learning.path import Task
 
 
@@ -34,9 +34,9 @@ class ImageSet:
 
 
 @lru_cache(maxsize=3)
-def image_set(name: str, data_dir: Path, device: torch.device, standardise: bool) -> ImageSet:
-    """Return a data set by name, on the device."""
-    data = data_of(name, data_dir)
+def image_set(dataset: DataSet, data_dir: Path, device: torch.device, standardise: bool) -> ImageSet:
+    """Return a data set on the device."""
+    data = load(dataset, data_dir)
     labels = data.train_labels.to(device), data.test_labels.to(device)
     images, test = data.train_images.to(device), data.test_images.to(device)
     if not standardise:

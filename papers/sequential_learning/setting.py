@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from common.datasets.dataset import DataSet
 from common.models.architecture import Architecture
 
 
@@ -15,7 +16,7 @@ class Setting:
 
     name: str
     model: Architecture
-    dataset: str
+    dataset: DataSet
     batch_size: int
     validation: str = "0"
     standardise: bool = True

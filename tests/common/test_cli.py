@@ -9,7 +9,7 @@ import torch
 
 from common import machine
 from common.cli import main
-from common.datasets import torchvision_sets
+from common.datasets.cifar import CIFAR10
 from common.errors import UsageError
 from common.experiment import Grid
 from common.machine import device_of
@@ -79,7 +79,7 @@ def test_a_data_set_that_is_missing_or_damaged_is_one_line_and_code_2(
     package = replace(full_toy, experiments=(replace(experiment, procedure=conftest.procedure(conftest.reading)),))
     monkeypatch.setattr("common.cli.workers_on", lambda device: workers)
     if contents is not None:
-        for name in torchvision_sets.files("cifar10"):
+        for name in CIFAR10.sources:
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_text(contents)
     assert main(package, ["--tier", "full", "--data-dir", str(tmp_path), "--results", str(tmp_path / "results")]) == 2

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from common.errors import UsageError
-from common.experiment import Experiment, Grid, Job, Metric, Metrics, Procedure
+from common.experiment import Experiment, Grid, Job, Metric, Metrics, Procedure, describe, plain
 from common.package import Package
 from common.run.expand import expand
 from tests import conftest
@@ -47,6 +47,30 @@ def test_each_field_of_the_cell_and_the_seed_change_the_key():
 
 def moved(jobs, environment):
     return conftest.toy(jobs, environment)
+
+
+@dataclass(frozen=True)
+class Named:
+    """Stands for a data set, which a key knows by its name."""
+
+    name: str
+    size: int = 3
+
+    @property
+    def plain(self):
+        return self.name
+
+
+def test_what_has_a_plain_form_of_its_own_is_that_in_the_fields_behind_the_key():
+    cell = Cell("a", layers=(Named("x"), Setting("deep")), setting=Setting(name=Named("y")))
+    assert plain(cell) == {
+        "method": "a",
+        "rate": None,
+        "layers": ["x", {"name": "deep", "width": 4}],
+        "hidden": False,
+        "setting": {"name": "y", "width": 4},
+    }
+    assert describe(Cell(Named("x"))) == "method=x, layers=(1, 2), hidden=False, setting=toy"
 
 
 def test_the_procedure_by_its_name_is_part_of_the_key_and_its_code_is_not(monkeypatch):

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from common.datasets.dataset import DataSet
 from common.experiment import Job, Measured
 from common.models.architecture import build
 from common.models.init import initialise
@@ -14,7 +15,6 @@ from common.models.pretrained import ImageNetInput, backbone
 from common.run.call import Call
 from common.seeds import stream
 from common.train.schedules import shortened
-from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.follow import follow
 from papers.sequential_learning.frozen_weights.interventions import FrozenReset, NewClassifier, PairStart, SparseStart
 from papers.sequential_learning.frozen_weights.measures import at_both_ends, at_every_epoch, has_pairs
@@ -55,12 +55,12 @@ class Retrained:
     """A network that is pretrained on a source and then learns the target, with or without a reset in between.
 
     `source` is "blur" (the target's images, blurred), "tenth" (a tenth of them), "regular" (as they are), another data
-    set by name, "imagenet" (published weights), or "none" for a network from scratch. `shifted` shows the target's
+    set, "imagenet" (published weights), or "none" for a network from scratch. `shifted` shows the target's
     training images shifted at random. `samples` is the share of them that is used.
     """
 
     setting: FrozenSetting
-    source: str
+    source: str | DataSet
     reset: bool = False
     source_rate: float = RATE
     rate: float = RATE
@@ -78,16 +78,15 @@ class Retrained:
         if self.source in ("none", "imagenet"):
             return (Stage(target, process, reset),)
         first = Process(self.source_rate, setting.source_epochs, self.source_weight_decay, setting.source_decay)
+        if isinstance(self.source, DataSet):
+            before, between = NewClassifier(self.source.classes), NewClassifier(setting.dataset.classes)
+            return Stage(Task(self.source), first, (before,)), Stage(target, process, (between, *reset))
         own = {
             "blur": Task(setting.dataset, blur=LOWEST_BLUR),
             "tenth": Task(setting.dataset, share=0.1),
             "regular": Task(setting.dataset),
         }
-        if self.source in own:
-            return Stage(own[self.source], first), Stage(target, process, reset)
-        before = NewClassifier(facts_of(self.source).classes)
-        between = NewClassifier(facts_of(setting.dataset).classes)
-        return Stage(Task(self.source), first, (before,)), Stage(target, process, (between, *reset))
+        return Stage(own[self.source], first), Stage(target, process, reset)
 
 
 def shorten(cell: Scratch | Retrained, share: float) -> Scratch | Retrained:
@@ -120,5 +119,5 @@ def network(setting: FrozenSetting, seed: int, weights: Path) -> nn.Module:
         return model
     extractor, last = backbone(setting.imagenet, weights)
     model = nn.Sequential(ImageNetInput(IMAGENET_SIDE), extractor, last)
-    NewClassifier(facts_of(setting.dataset).classes)(model, torch.Generator().manual_seed(stream(seed, "classifier")))
+    NewClassifier(setting.dataset.classes)(model, torch.Generator().manual_seed(stream(seed, "classifier")))
     return model

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 from common.experiment import Experiment, Grid, Metric, Procedure
-from common.plan.network_cost import published_cost
+from common.plan.network_cost import architecture_cost, published_cost
 from common.work import Work
-from papers.sequential_learning.cost import cost_of
-from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.frozen_weights.arms import IMAGENET_SIDE, Retrained, Scratch, shorten, train
 from papers.sequential_learning.frozen_weights.metrics import COUNTED
 
@@ -61,11 +59,11 @@ def work(cell: Scratch | Retrained) -> Work:
     """Estimate the work of one job's training."""
     setting, total = cell.setting, Work()
     for stage in cell.learning_path():
-        images = facts_of(stage.task.dataset).images * stage.task.share
+        images = stage.task.dataset.train * stage.task.share
         if setting.imagenet:
             cost = published_cost(setting.imagenet, IMAGENET_SIDE)
         else:
-            cost = cost_of(setting.model, stage.task.dataset)
+            cost = architecture_cost(setting.model, stage.task.dataset.shape)
         total += cost.training(images, setting.batch_size, stage.process.epochs)
     return total
 

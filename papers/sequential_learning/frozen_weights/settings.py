@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from common.datasets.cifar import CIFAR10
+from common.datasets.dataset import DataSet
 from common.models.alexnet import alexnet32
 from common.models.all_cnn import all_cnn, all_cnn_small
 from common.models.architecture import Architecture, architecture
 from common.models.grouped import grouped_resnet
 from common.models.mlp import bn_mlp
+from papers.sequential_learning.data import DIGITS_1000
 from papers.sequential_learning.setting import Setting
 
 
@@ -35,11 +38,9 @@ WEIGHT_DECAYS = (0.0, 1e-5, 1e-4, 5e-4, 1e-3, 2e-3, 5e-3)
 RATES = (0.001, 0.005, 0.01, 0.05, 0.1)
 
 
-def setting(
-    builder: Callable[..., nn.Module], dataset: str = "cifar10", num_classes: int = 10, **flags: int
-) -> FrozenSetting:
+def setting(builder: Callable[..., nn.Module], dataset: DataSet = CIFAR10, **flags: int) -> FrozenSetting:
     """Return a setting of the full tier: a network on its target data set."""
-    model = architecture(builder, num_classes=num_classes, **flags)
+    model = architecture(builder, num_classes=dataset.classes, **flags)
     plain = "" if flags.get("affine", 1) else "_noaffine"
     return FrozenSetting(f"{dataset}/{builder.__name__}{plain}", model, dataset, 128, precision="tf32")
 
@@ -56,7 +57,7 @@ def _small(
     return FrozenSetting(
         f"digits/{name}",
         model,
-        "digits-1000",
+        DIGITS_1000,
         batch_size,
         source_epochs=source_epochs,
         epochs=epochs,

@@ -2,15 +2,22 @@
 
 from dataclasses import replace
 
+from common.datasets.cifar import CIFAR10, CIFAR100
+from common.datasets.dataset import DataSet
+from common.datasets.emnist import EMNIST_LETTERS
+from common.datasets.mnist import FASHION_MNIST, KMNIST, MNIST
+from common.datasets.patch_camelyon import PATCH_CAMELYON
+from common.datasets.resisc45 import RESISC45
+from common.datasets.svhn import SVHN
 from common.models.architecture import Architecture
 from common.models.grouped import grouped_resnet
-from papers.sequential_learning.data import COLOUR, PARITY, facts_of
+from papers.sequential_learning.data import DIGITS_1000, in_colour, parity
 from papers.sequential_learning.frozen_weights.arms import Retrained
 from papers.sequential_learning.frozen_weights.procedures import experiment
 from papers.sequential_learning.frozen_weights.settings import GROWTH_RATE, RETRAINED, FrozenSetting, setting
 
 FEW_SAMPLES = 0.05
-IMAGENET_TARGETS = ("fashion_mnist", "kmnist", "emnist_letters", "cifar100", "resisc45", "patch_camelyon")
+IMAGENET_TARGETS = (FASHION_MNIST, KMNIST, EMNIST_LETTERS, CIFAR100, RESISC45, PATCH_CAMELYON)
 IMAGENET_RATE = 0.01
 
 
@@ -19,27 +26,27 @@ def both(arm: Retrained) -> tuple[Retrained, ...]:
     return arm, replace(arm, reset=True)
 
 
-def resnet18(target: str) -> FrozenSetting:
+def resnet18(target: DataSet) -> FrozenSetting:
     """Return the setting of ResNet-18 on a data set, which becomes small colour images where it is not."""
-    return setting(grouped_resnet, target, facts_of(target).classes)
+    return setting(grouped_resnet, target)
 
 
-def resnet50(target: str) -> FrozenSetting:
+def resnet50(target: DataSet) -> FrozenSetting:
     """Return the setting of a network with ImageNet weights, which is tuned for a shorter time."""
-    model = Architecture("resnet50", (("num_classes", facts_of(target).classes),))
+    model = Architecture("resnet50", (("num_classes", target.classes),))
     name = f"{target}/resnet50"
     plain = FrozenSetting(name, model, target, 128, standardise=False, precision="tf32")
     return replace(plain, epochs=20, decay=0.8, imagenet="resnet50")
 
 
 ROWS = (
-    Retrained(resnet18("cifar100"), "cifar10"),
-    Retrained(resnet18(f"fashion_mnist{COLOUR}"), "cifar10"),
-    Retrained(resnet18(f"fashion_mnist{COLOUR}"), f"mnist{COLOUR}"),
-    Retrained(resnet18("cifar10"), "svhn"),
+    Retrained(resnet18(CIFAR100), CIFAR10),
+    Retrained(resnet18(in_colour(FASHION_MNIST)), CIFAR10),
+    Retrained(resnet18(in_colour(FASHION_MNIST)), in_colour(MNIST)),
+    Retrained(resnet18(CIFAR10), SVHN),
     *(Retrained(resnet50(target), "imagenet", rate=IMAGENET_RATE) for target in IMAGENET_TARGETS),
 )
-SMALL = Retrained(RETRAINED, f"digits-1000{PARITY}", source_rate=GROWTH_RATE, source_weight_decay=5e-3)
+SMALL = Retrained(RETRAINED, parity(DIGITS_1000), source_rate=GROWTH_RATE, source_weight_decay=5e-3)
 
 TABLE2 = experiment(
     "frozen_table2",

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from common.experiment import Experiment, Grid, Metric, Procedure
+from common.plan.network_cost import architecture_cost
 from common.work import Work
-from papers.sequential_learning.cost import cost_of
-from papers.sequential_learning.data import facts_of
 from papers.sequential_learning.negative_pretraining.arms import Arm, shorten, train
 
 MEASURED = {
@@ -22,8 +21,8 @@ MEASURED = {
 def work(arm: Arm) -> Work:
     """Estimate the work of one job whose tasks take all their epochs; its validations are less and left out."""
     setting = arm.setting
-    cost, images = cost_of(setting.model, setting.dataset), facts_of(setting.dataset).images
-    return cost.training(images, setting.batch_size, arm.tasks * arm.epochs)
+    cost = architecture_cost(setting.model, setting.dataset.shape)
+    return cost.training(setting.dataset.train, setting.batch_size, arm.tasks * arm.epochs)
 
 
 TRAINING = Procedure("negative pretraining", train, MEASURED, work, shorten)

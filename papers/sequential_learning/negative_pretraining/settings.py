@@ -1,22 +1,26 @@
 """Data sets and networks of the paper, and the few digits that stand in for them (Section 3.1)."""
 
+from common.datasets import mnist, svhn
+from common.datasets.cifar import CIFAR10
+from common.datasets.dataset import DataSet
 from common.models.architecture import architecture
 from common.models.grouped import grouped_mlp, grouped_resnet
+from papers.sequential_learning.data import DIGITS_250
 from papers.sequential_learning.negative_pretraining.arms import Arm
 from papers.sequential_learning.setting import Setting
 
-DIGITS = Setting("digits/mlp", architecture(grouped_mlp), "digits-250", 32, "1/5")
+DIGITS = Setting("digits/mlp", architecture(grouped_mlp), DIGITS_250, 32, "1/5")
 
 
-def _resnet18(dataset: str, channels: int) -> Setting:
+def _resnet18(dataset: DataSet, channels: int) -> Setting:
     model = architecture(grouped_resnet, num_classes=10, width=64, depth=2, channels=channels)
     return Setting(f"{dataset}/resnet18", model, dataset, 128, "1/10", precision="tf32")
 
 
-CIFAR = _resnet18("cifar10", 3)
-SVHN = _resnet18("svhn", 3)
-FASHION = _resnet18("fashion_mnist", 1)
-MNIST = _resnet18("mnist", 1)
+CIFAR = _resnet18(CIFAR10, 3)
+SVHN = _resnet18(svhn.SVHN, 3)
+FASHION = _resnet18(mnist.FASHION_MNIST, 1)
+MNIST = _resnet18(mnist.MNIST, 1)
 
 RATE = 1e-3
 SMALL_RATE = 0.02  # for the digits

@@ -4,6 +4,7 @@ import shutil
 import struct
 import time
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torchvision import datasets
 
-import common.datasets
-from common.datasets import ON_DISK, cache, load
+from common.datasets import cache, load
+from common.datasets.mnist import MNIST
+from common.datasets.patch_camelyon import PATCH_CAMELYON
+from common.datasets.svhn import SVHN
 from common.errors import UsageError
-from tests.common.datasets.test_torchvision_sets import (
+from common.tools.data import PUBLISHED
+from tests.common.datasets.writers import (
     PATCHES,
     write_camelyon,
     write_cifar,
@@ -23,7 +27,7 @@ from tests.common.datasets.test_torchvision_sets import (
     write_mnist,
     write_svhn,
 )
-from tests.small_sets import publish_small
+from tests.small_sets import declare, publish_small
 
 
 @pytest.fixture
@@ -31,15 +35,16 @@ def reads(monkeypatch):
     """Count how often source files are decoded, by the name of the data set."""
     counted = []
 
-    def counting(name, found):
-        def read(root):
-            counted.append(name)
-            return found.read(root)
+    def counting(read):
+        @wraps(read)
+        def counted_read(dataset, root):
+            counted.append(dataset.name)
+            return read(dataset, root)
 
-        return replace(found, read=read)
+        return counted_read
 
-    counts = {name: counting(name, found) for name, found in ON_DISK.items()}
-    monkeypatch.setattr(common.datasets, "ON_DISK", counts)
+    for dataset in PUBLISHED.values():
+        declare(monkeypatch, dataset, read=counting(dataset.read))
     return counted
 
 
@@ -63,7 +68,7 @@ def test_every_slow_set_is_decoded_once_and_then_comes_from_its_cache(tmp_path, 
     write_cifar(tmp_path, monkeypatch, datasets.CIFAR10)
     write_cifar(tmp_path, monkeypatch, datasets.CIFAR100)
     for name in (names := ("cifar10", "cifar100", "patch_camelyon", "svhn")):
-        first, again = load(name, tmp_path), load(name, tmp_path)
+        first, again = load(PUBLISHED[name], tmp_path), load(PUBLISHED[name], tmp_path)
         assert reads.count(name) == 1
         same(first, again)
         assert again.train_images.dtype == torch.uint8
@@ -76,30 +81,30 @@ QUICK = ["mnist", "fashion_mnist", "kmnist", "emnist_letters"]
 
 def test_quick_sets_have_no_cache(tmp_path, reads):
     write_mnist(tmp_path / "MNIST" / "raw")
-    load("mnist", tmp_path)
-    load("mnist", tmp_path)
+    load(MNIST, tmp_path)
+    load(MNIST, tmp_path)
     assert reads == ["mnist"] * 2
     assert not (tmp_path / "cache").exists()
-    assert [name for name, found in ON_DISK.items() if not found.slow] == QUICK
+    assert [name for name, dataset in PUBLISHED.items() if not dataset.slow] == QUICK
 
 
 def test_the_files_themselves_are_read_where_no_cache_is_wanted(patches, reads):
-    load("patch_camelyon", patches, cached=False)
+    load(PATCH_CAMELYON, patches, cached=False)
     assert not (patches / "cache").exists()
-    load("patch_camelyon", patches)
-    load("patch_camelyon", patches, cached=False)
+    load(PATCH_CAMELYON, patches)
+    load(PATCH_CAMELYON, patches, cached=False)
     assert len(reads) == 3
 
 
 def test_metadata_say_what_the_cache_is_of(patches):
-    data = load("patch_camelyon", patches)
+    data = load(PATCH_CAMELYON, patches)
     with safe_open(file_of(patches), framework="pt") as opened:
         facts = opened.metadata()
     assert facts == {
         "format": "1",
         "name": "patch_camelyon",
         "num_classes": "2",
-        "made_from": ON_DISK["patch_camelyon"].made_from(patches),
+        "made_from": cache.origin(PATCH_CAMELYON, patches),
         "sha256": data.fingerprint,
     }
 
@@ -122,22 +127,22 @@ def longer(file, monkeypatch):
 
 @pytest.mark.parametrize("change", [touched, longer])
 def test_changed_source_files_make_it_anew(patches, reads, capsys, monkeypatch, change):
-    load("patch_camelyon", patches)
+    load(PATCH_CAMELYON, patches)
     change(patches / "pcam" / PATCHES.format("train", "x"), monkeypatch)
-    changed = load("patch_camelyon", patches)
+    changed = load(PATCH_CAMELYON, patches)
     assert len(reads) == 2
     assert capsys.readouterr().err == "data set 'patch_camelyon': its cache is old; it is made anew\n"
-    same(changed, load("patch_camelyon", patches))
+    same(changed, load(PATCH_CAMELYON, patches))
     assert len(reads) == 2
-    same(changed, load("patch_camelyon", patches, cached=False))
+    same(changed, load(PATCH_CAMELYON, patches, cached=False))
 
 
 def test_who_reads_the_old_cache_keeps_it_while_another_takes_its_place(patches, monkeypatch):
-    load("patch_camelyon", patches)
+    load(PATCH_CAMELYON, patches)
     os.link(file_of(patches), patches / "old")  # stands for a process that has mapped it
     old = (patches / "old").read_bytes()
     longer(patches / "pcam" / PATCHES.format("train", "x"), monkeypatch)
-    load("patch_camelyon", patches)
+    load(PATCH_CAMELYON, patches)
     assert (patches / "old").read_bytes() == old
     assert file_of(patches).read_bytes() != old
 
@@ -170,21 +175,21 @@ def test_files_that_came_went_or_were_renamed_are_noticed(tmp_path):
 
 
 def test_a_moved_data_folder_keeps_its_caches(patches, reads, tmp_path_factory):
-    load("patch_camelyon", patches)
+    load(PATCH_CAMELYON, patches)
     moved = tmp_path_factory.mktemp("moved") / "data"
     shutil.copytree(patches, moved)
-    load("patch_camelyon", moved)
+    load(PATCH_CAMELYON, moved)
     assert len(reads) == 1
 
 
 @pytest.mark.parametrize("what", ["reader", "format"])
 def test_other_code_or_another_format_make_it_anew(patches, reads, monkeypatch, what):
-    load("patch_camelyon", patches)
+    load(PATCH_CAMELYON, patches)
     if what == "reader":
         monkeypatch.setattr(cache, "code_fingerprint", lambda module: f"another {module}")
     else:
         monkeypatch.setattr(cache, "FORMAT", "2")
-    load("patch_camelyon", patches)
+    load(PATCH_CAMELYON, patches)
     assert len(reads) == 2
 
 
@@ -217,49 +222,49 @@ def header(content):
     ],
 )
 def test_a_damaged_cache_is_noticed_and_made_anew(patches, reads, capsys, damage):
-    first = load("patch_camelyon", patches)
+    first = load(PATCH_CAMELYON, patches)
     good = file_of(patches).read_bytes()
     file_of(patches).write_bytes(damage(bytearray(good)))
     assert file_of(patches).read_bytes() != good
-    same(first, load("patch_camelyon", patches))
+    same(first, load(PATCH_CAMELYON, patches))
     assert len(reads) == 2
     assert capsys.readouterr().err == "data set 'patch_camelyon': its cache is damaged; it is made anew\n"
-    same(first, load("patch_camelyon", patches))
+    same(first, load(PATCH_CAMELYON, patches))
     assert len(reads) == 2
     assert len(file_of(patches).read_bytes()) == len(good)
 
 
 def test_every_flipped_bit_of_the_tensors_is_noticed(patches):
-    load("patch_camelyon", patches)
-    good, made_from = file_of(patches).read_bytes(), ON_DISK["patch_camelyon"].made_from(patches)
+    load(PATCH_CAMELYON, patches)
+    good, made_from = file_of(patches).read_bytes(), cache.origin(PATCH_CAMELYON, patches)
     rng = np.random.default_rng(0)
     for place in rng.integers(header(good), len(good), 100):
         content = bytearray(good)
         content[place] ^= 1 << rng.integers(8)
         file_of(patches).write_bytes(content)
         with pytest.raises(cache.UnfitError, match="damaged"):
-            cache.read_cache("patch_camelyon", file_of(patches), made_from)
+            cache.read_cache(PATCH_CAMELYON, file_of(patches), made_from)
 
 
 def test_the_cache_of_another_set_under_this_name_is_not_taken(patches, reads, monkeypatch):
     write_svhn(patches, monkeypatch)
-    load("svhn", patches)
-    load("patch_camelyon", patches)
+    load(SVHN, patches)
+    load(PATCH_CAMELYON, patches)
     shutil.copy(file_of(patches, "svhn"), file_of(patches))
-    assert load("patch_camelyon", patches).num_classes == 2
+    assert load(PATCH_CAMELYON, patches).num_classes == 2
     assert len(reads) == 3
 
 
 def test_missing_source_files_are_named_although_there_is_a_cache(patches):
-    load("patch_camelyon", patches)
+    load(PATCH_CAMELYON, patches)
     (patches / "pcam" / PATCHES.format("test", "y")).unlink()
     with pytest.raises(UsageError, match=r"not found.*split_test_y\.h5"):
-        load("patch_camelyon", patches)
+        load(PATCH_CAMELYON, patches)
 
 
 def test_a_folder_that_cannot_be_written_costs_one_line_and_no_data(patches, capsys, reads):
     (patches / "cache").write_text("a file where the folder would be")
-    first, again = load("patch_camelyon", patches), load("patch_camelyon", patches)
+    first, again = load(PATCH_CAMELYON, patches), load(PATCH_CAMELYON, patches)
     same(first, again)
     assert len(reads) == 2
     lines = capsys.readouterr().err.splitlines()
@@ -279,7 +284,7 @@ def test_a_full_disk_leaves_no_half_a_cache(patches, capsys, monkeypatch, error)
         raise error
 
     monkeypatch.setattr(cache, "save_file", full)
-    data = load("patch_camelyon", patches)
+    data = load(PATCH_CAMELYON, patches)
     assert len(data.train_labels) == 5
     assert "cannot be written: " in (line := capsys.readouterr().err)
     assert "No space left" in line
@@ -287,7 +292,7 @@ def test_a_full_disk_leaves_no_half_a_cache(patches, capsys, monkeypatch, error)
 
 
 def test_an_interrupted_writer_leaves_the_old_cache_and_its_remains_are_cleared_later(patches, monkeypatch):
-    load("patch_camelyon", patches)
+    load(PATCH_CAMELYON, patches)
     touched(patches / "pcam" / PATCHES.format("train", "x"))
     old = file_of(patches).read_bytes()
 
@@ -298,13 +303,13 @@ def test_an_interrupted_writer_leaves_the_old_cache_and_its_remains_are_cleared_
     with monkeypatch.context() as patched:
         patched.setattr(cache, "save_file", killed)
         with pytest.raises(KeyboardInterrupt):
-            load("patch_camelyon", patches)
+            load(PATCH_CAMELYON, patches)
     assert file_of(patches).read_bytes() == old
     young, abandoned = (file_of(patches).with_name(f"patch_camelyon.safetensors.{pid}.part") for pid in (1, 2))
     young.write_bytes(b"another process is at it")
     abandoned.write_bytes(b"killed yesterday")
     os.utime(abandoned, (time.time() - 86400,) * 2)
-    load("patch_camelyon", patches)
+    load(PATCH_CAMELYON, patches)
     assert sorted(os.listdir(patches / "cache")) == ["patch_camelyon.safetensors", young.name]
 
 
@@ -327,7 +332,7 @@ def refusing(error):
     ],
 )
 def test_a_cache_that_cannot_be_read_may_be_good_and_stays(patches, reads, capsys, monkeypatch, refused, error, reason):
-    first = load("patch_camelyon", patches)
+    first = load(PATCH_CAMELYON, patches)
     good, made = file_of(patches).read_bytes(), file_of(patches).stat().st_mtime_ns
     with monkeypatch.context() as patch:
         if refused == "safe_open":
@@ -338,11 +343,11 @@ def test_a_cache_that_cannot_be_read_may_be_good_and_stays(patches, reads, capsy
             patch.setattr(
                 Path, refused, lambda path, *a, **k: (refuse if path == file_of(patches) else allowed)(path, *a, **k)
             )
-        same(first, load("patch_camelyon", patches))
+        same(first, load(PATCH_CAMELYON, patches))
     (line,) = capsys.readouterr().err.splitlines()
     assert line == f"data set 'patch_camelyon' goes without a cache: {file_of(patches)} cannot be read: {reason}"
     assert (file_of(patches).read_bytes(), file_of(patches).stat().st_mtime_ns) == (good, made)
-    same(first, load("patch_camelyon", patches))
+    same(first, load(PATCH_CAMELYON, patches))
     assert len(reads) == 2
     assert os.listdir(patches / "cache") == [file_of(patches).name]
 
@@ -362,7 +367,7 @@ def test_what_is_no_file_in_the_place_of_a_cache_costs_one_line_and_stays(patche
     (patches / "cache").mkdir()
     make(file_of(patches))
     before = file_of(patches).lstat()
-    first, again = load("patch_camelyon", patches), load("patch_camelyon", patches)
+    first, again = load(PATCH_CAMELYON, patches), load(PATCH_CAMELYON, patches)
     same(first, again)
     assert len(reads) == 2
     expected = f"data set 'patch_camelyon' goes without a cache: {file_of(patches)} is no regular file"
@@ -376,7 +381,7 @@ def test_a_name_that_safetensors_cannot_read_costs_one_line_and_no_cache(patches
     root = patches.parent / os.fsdecode(b"data-\xff")
     patches.rename(root)
     try:
-        first, again = load("patch_camelyon", root), load("patch_camelyon", root)
+        first, again = load(PATCH_CAMELYON, root), load(PATCH_CAMELYON, root)
         same(first, again)
         lines = capfd.readouterr().err.splitlines()
         assert len(lines) == len(reads) == 2
@@ -388,17 +393,17 @@ def test_a_name_that_safetensors_cannot_read_costs_one_line_and_no_cache(patches
 
 def test_memory_that_is_short_for_a_cache_costs_one_line_and_no_data(patches, capsys, monkeypatch):
     monkeypatch.setattr(cache, "save_file", refusing(MemoryError()))
-    assert len(load("patch_camelyon", patches).train_labels) == 5
+    assert len(load(PATCH_CAMELYON, patches).train_labels) == 5
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith(f"goes without a cache: {file_of(patches)} cannot be written: out of memory")
     assert os.listdir(patches / "cache") == []
 
 
 def test_a_cache_of_another_number_of_images_is_made_anew(patches, reads, capsys):
-    data = load("patch_camelyon", patches)
+    data = load(PATCH_CAMELYON, patches)
     fewer = replace(data, train_images=data.train_images[:4], train_labels=data.train_labels[:4])
-    cache._write(fewer, file_of(patches), ON_DISK["patch_camelyon"].made_from(patches))
-    same(data, load("patch_camelyon", patches))
+    cache._write(fewer, file_of(patches), cache.origin(PATCH_CAMELYON, patches))
+    same(data, load(PATCH_CAMELYON, patches))
     assert len(reads) == 2
     assert capsys.readouterr().err == "data set 'patch_camelyon': its cache is damaged; it is made anew\n"
 
@@ -407,14 +412,14 @@ def test_a_cache_of_another_number_of_images_is_made_anew(patches, reads, capsys
 def test_a_cache_may_be_read_by_whom_this_user_lets_read(patches):
     before = os.umask(0o027)
     try:
-        load("patch_camelyon", patches)
+        load(PATCH_CAMELYON, patches)
     finally:
         os.umask(before)
     assert file_of(patches).stat().st_mode & 0o777 == 0o640
 
 
 def test_a_change_to_cached_images_in_memory_does_not_reach_the_file(patches):
-    first = load("patch_camelyon", patches)
-    mapped = load("patch_camelyon", patches)
+    first = load(PATCH_CAMELYON, patches)
+    mapped = load(PATCH_CAMELYON, patches)
     mapped.train_images.fill_(7)
-    same(first, load("patch_camelyon", patches))
+    same(first, load(PATCH_CAMELYON, patches))

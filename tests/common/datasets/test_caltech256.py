@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from common.datasets import load
-from common.datasets.caltech256 import _images
+from common.datasets.caltech256 import CALTECH256, _images
 from common.datasets.problems import UnreadableError
 from common.errors import UsageError
 from tests.small_sets import publish_small
@@ -34,7 +34,7 @@ def published(tmp_path_factory):
 def data(published):
     with pytest.MonkeyPatch.context() as patch:
         publish_small(patch)
-        return load("caltech256", published)
+        return load(CALTECH256, published)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_labels_belong_to_their_images_and_test_images_are_drawn(data):
 def test_the_split_is_drawn_once_and_for_all(published, data):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        assert load("caltech256", published).fingerprint == data.fingerprint
+        assert load(CALTECH256, published).fingerprint == data.fingerprint
 
 
 def resized(folder, image):
@@ -99,12 +99,12 @@ def test_grey_becomes_colour(tmp_path):
 def test_files_of_other_names_are_no_images(categories):
     (categories / FOLDERS[197] / "RENAME2").write_text("#!/bin/sh\n")
     (categories / FOLDERS[55] / "greg").mkdir()
-    assert len(load("caltech256", categories.parent.parent).train_labels) == 4 * 256
+    assert len(load(CALTECH256, categories.parent.parent).train_labels) == 4 * 256
 
 
 def test_missing_folder_is_named_with_the_command_that_fills_it(tmp_path):
     with pytest.raises(UsageError) as caught:
-        load("caltech256", tmp_path)
+        load(CALTECH256, tmp_path)
     message, command = str(caught.value).split("get it with: ")
     assert f"'caltech256' not found: there is no {tmp_path / 'caltech256' / '256_ObjectCategories'};" in message
     assert command == f"nox -s data -- caltech256 --data-dir {tmp_path}"
@@ -114,25 +114,25 @@ def test_missing_folder_is_named_with_the_command_that_fills_it(tmp_path):
 def test_missing_and_doubled_class_folders_are_named(categories, name):
     (categories / name).rename(categories / "elsewhere")
     with pytest.raises(UsageError, match=rf"corrupt: {categories}: 0 class folders {name[:4]}\*"):
-        load("caltech256", categories.parent.parent)
+        load(CALTECH256, categories.parent.parent)
     (categories / name).mkdir()
     (categories / "elsewhere").rename(categories / f"{name[:4]}again")
     with pytest.raises(UsageError, match=rf"2 class folders {name[:4]}\*"):
-        load("caltech256", categories.parent.parent)
+        load(CALTECH256, categories.parent.parent)
 
 
 def test_empty_class_is_named(categories):
     shutil.rmtree(categories / FOLDERS[41])
     (categories / FOLDERS[41]).mkdir()
     with pytest.raises(UsageError, match=f"0 images in {FOLDERS[41]}, where at least 5"):
-        load("caltech256", categories.parent.parent)
+        load(CALTECH256, categories.parent.parent)
 
 
 def test_gap_in_the_numbers_is_named(categories):
     folder = categories / FOLDERS[255]
     (folder / "256_0003.jpg").rename(folder / "256_0006.jpg")
     with pytest.raises(UsageError, match=f"no {FOLDERS[255]}/256_0003.jpg among 5 images"):
-        load("caltech256", categories.parent.parent)
+        load(CALTECH256, categories.parent.parent)
 
 
 @pytest.mark.parametrize("kept", [0, 3, -100])
@@ -150,7 +150,7 @@ def test_undecodable_image_is_named_among_all(categories):
     file = categories / FOLDERS[2] / "003_0002.jpg"
     file.write_bytes(b"no image")
     with pytest.raises(UsageError, match=rf"corrupt: {categories}: {FOLDERS[2]}/003_0002\.jpg: cannot identify"):
-        load("caltech256", categories.parent.parent)
+        load(CALTECH256, categories.parent.parent)
 
 
 def test_a_class_folder_that_may_not_be_read_is_not_called_empty(published, monkeypatch):
@@ -163,7 +163,7 @@ def test_a_class_folder_that_may_not_be_read_is_not_called_empty(published, monk
 
     monkeypatch.setattr(Path, "iterdir", refused)
     with pytest.raises(UnreadableError, match=f"^data set 'caltech256' cannot be read: {folder}: Permission denied$"):
-        load("caltech256", published, cached=False)
+        load(CALTECH256, published, cached=False)
 
 
 @pytest.mark.parametrize(
@@ -178,4 +178,4 @@ def test_an_image_that_cannot_be_read_is_not_called_corrupt(published, monkeypat
         UnreadableError,
         match=f"^data set 'caltech256' cannot be read: {published / 'caltech256' / '256_ObjectCategories'}: {reason}$",
     ):
-        load("caltech256", published, cached=False)
+        load(CALTECH256, published, cached=False)

@@ -9,10 +9,12 @@ import pytest
 import torch
 from torchvision import datasets
 
-from common.datasets import load
-from common.datasets.cifar import read_batches, unpickle
+from common.datasets import cifar, load
+from common.datasets.cifar import CIFAR10, CIFAR100, read_batches, unpickle
 from common.errors import UsageError
-from tests.common.datasets.test_torchvision_sets import write_cifar
+from tests.common.datasets.writers import write_cifar
+
+SETS = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 
 
 def of_python_2(rows, labels):
@@ -61,7 +63,7 @@ def test_images_and_labels_are_those_of_a_batch_of_python_2(tmp_path):
 @pytest.mark.parametrize(("name", "reader"), [("cifar10", datasets.CIFAR10), ("cifar100", datasets.CIFAR100)])
 def test_what_is_read_is_what_torchvision_reads(tmp_path, monkeypatch, name, reader):
     write_cifar(tmp_path, monkeypatch, reader)
-    data = load(name, tmp_path)
+    data = load(SETS[name], tmp_path)
     for images, labels, train in (
         (data.train_images, data.train_labels, True),
         (data.test_images, data.test_labels, False),
@@ -105,7 +107,7 @@ def test_a_pickle_that_would_run_code_is_refused_by_name_and_runs_none(tmp_path,
     asked, content = next(hostile(made))
     monkeypatch.setattr(datasets.CIFAR10, "train_list", [list(batch(folder, content, name)[0]), *rest])
     with pytest.raises(UsageError, match=f"'cifar10' is corrupt: {folder}: {name}: it asks for {asked}"):
-        load("cifar10", tmp_path)
+        load(CIFAR10, tmp_path)
     assert not made.exists()
     with pytest.raises(KeyError):  # what torchvision's reader does with the same files, whose sums are right
         datasets.CIFAR10(tmp_path)
@@ -150,3 +152,31 @@ def test_damaged_pickles_fail_in_one_way():
 def test_other_content_is_refused_by_the_name_of_its_file(tmp_path, content, message):
     with pytest.raises(ValueError, match=f"data_batch_1.* {message}"):
         read_batches(tmp_path, batch(tmp_path, pickle.dumps(content, protocol=2)))
+
+
+@pytest.mark.parametrize(
+    ("name", "reader", "train", "classes"),
+    [("cifar10", datasets.CIFAR10, 10, 10), ("cifar100", datasets.CIFAR100, 100, 100)],
+)
+def test_cifar_batches_are_read(tmp_path, monkeypatch, name, reader, train, classes):
+    written = write_cifar(tmp_path, monkeypatch, reader)
+    data = load(SETS[name], tmp_path)
+    assert (data.name, data.num_classes) == (name, classes)
+    assert data.train_images.shape == (train, 3, 32, 32)
+    assert np.array_equal(data.train_images.flatten(1), written["train_list"])
+    assert np.array_equal(data.test_images.flatten(1), written["test_list"])
+    assert data.train_labels.tolist() == list(range(train))
+    assert data.train_images.is_contiguous()
+
+
+@pytest.mark.parametrize("file", ["data_batch_2", "test_batch", "batches.meta"])
+@pytest.mark.parametrize("damage", [lambda old: old[:-1], lambda old: old[:40] + b"?" + old[41:], lambda _: b""])
+def test_damaged_cifar_file_is_refused_before_it_is_unpickled(tmp_path, monkeypatch, file, damage):
+    write_cifar(tmp_path, monkeypatch, datasets.CIFAR10)
+    path = tmp_path / "cifar-10-batches-py" / file
+    bad = damage(path.read_bytes())
+    path.write_bytes(bad)
+    unpickle = cifar.unpickle
+    monkeypatch.setattr(cifar, "unpickle", lambda content: pytest.fail("bad") if content == bad else unpickle(content))
+    with pytest.raises(UsageError, match=f"'cifar10' is corrupt: {path.parent}: the MD5 sum of {file} is"):
+        load(CIFAR10, tmp_path)

@@ -1,11 +1,16 @@
-from dataclasses import replace
+import pickle
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 import pytest
 import torch
 
-from common.datasets import ImageData
+from common.datasets import DataSet, ImageData
 from common.datasets.dataset import _moments, in_unit
+from common.datasets.digits import DIGITS, read
+from common.experiment import plain
+from common.tools.data import PUBLISHED
 
 
 def data(train, test=None, classes=2):
@@ -131,3 +136,28 @@ def test_floats_in_the_unit_interval_are_copied():
     assert unit.tolist() == [0.0, 0.5, 3.0]
     unit.zero_()
     assert source.tolist() == [0.0, 0.5, 3.0]
+
+
+@dataclass(frozen=True)
+class Setting:
+    dataset: DataSet
+
+
+def test_a_data_set_is_its_name_in_keys_and_in_texts():
+    assert plain(Setting(DIGITS)) == {"dataset": "digits"}
+    assert f"{DIGITS}" == "digits"
+
+
+@pytest.mark.parametrize("fields", [{"name": "d"}, {"classes": 9}, {"shape": (1, 8, 9)}, {"train": 1}, {"test": 1}])
+def test_declarations_are_equal_where_all_facts_are(fields):
+    assert replace(DIGITS, **fields) != DIGITS
+    again = DataSet("digits", 10, (1, 8, 8), 1_437, 360, partial(read))
+    assert again == DIGITS
+    assert hash(again) == hash(DIGITS)
+
+
+@pytest.mark.parametrize("dataset", [DIGITS, *PUBLISHED.values()], ids=str)
+def test_another_process_finds_the_reader_and_what_fetches(dataset):
+    found = pickle.loads(pickle.dumps(dataset))
+    assert found == dataset
+    assert found.read is dataset.read

@@ -8,8 +8,11 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from torchvision import datasets
 
-from common.datasets import load, torchvision_sets
+from common.datasets import idx, load, parts
+from common.datasets.mnist import MNIST
+from common.datasets.patch_camelyon import PATCH_CAMELYON
 from common.datasets.problems import (
     CorruptError,
     MissingError,
@@ -21,7 +24,8 @@ from common.datasets.problems import (
     one_line,
     place_of,
 )
-from tests.common.datasets.test_torchvision_sets import (
+from common.tools.data import PUBLISHED
+from tests.common.datasets.writers import (
     PATCHES,
     write_camelyon,
     write_cifar,
@@ -125,7 +129,7 @@ def test_the_place_of_files_is_their_folder_but_never_the_data_folder():
 WRITE = {
     "mnist": lambda root, patch: write_mnist(root / "MNIST" / "raw"),
     "emnist_letters": lambda root, patch: write_letters(root),
-    "cifar10": lambda root, patch: write_cifar(root, patch, torchvision_sets._reader("cifar10")),
+    "cifar10": lambda root, patch: write_cifar(root, patch, datasets.CIFAR10),
     "svhn": write_svhn,
     "patch_camelyon": lambda root, patch: write_camelyon(root),
 }
@@ -151,29 +155,30 @@ def test_files_that_cannot_be_read_are_not_called_corrupt(tmp_path, monkeypatch,
         patch.setattr(Path, "read_bytes", refusing(error))
         patch.setattr(h5py, "File", refusing(error))
         with pytest.raises(UnreadableError) as caught:
-            load(name, tmp_path)
+            load(PUBLISHED[name], tmp_path)
     assert str(caught.value).startswith(f"data set {name!r} cannot be read: {tmp_path}/")
     assert caught.value.reason == reason
     assert files_of(tmp_path) == before
-    load(name, tmp_path)
+    load(PUBLISHED[name], tmp_path)
 
 
 @pytest.mark.parametrize("name", WRITE)
 def test_memory_that_is_short_after_the_files_were_read_is_no_damage(tmp_path, monkeypatch, name):
     WRITE[name](tmp_path, monkeypatch)
-    monkeypatch.setattr(torchvision_sets, "_checked", refusing(HINDERED[8][0]))
+    monkeypatch.setattr(parts, "_checked", refusing(HINDERED[8][0]))
     with pytest.raises(UnreadableError, match=r"out of memory$"):
-        load(name, tmp_path)
+        load(PUBLISHED[name], tmp_path)
 
 
 @pytest.mark.parametrize("name", WRITE)
 def test_a_file_that_goes_while_it_is_read_is_missing(tmp_path, monkeypatch, name):
     WRITE[name](tmp_path, monkeypatch)
-    (gone,) = list(tmp_path.rglob(torchvision_sets.files(name)[-1].rpartition("/")[2]))
+    (gone,) = list(tmp_path.rglob(PUBLISHED[name].sources[-1].rpartition("/")[2]))
     gone.unlink()
-    monkeypatch.setattr(torchvision_sets, "is_file", lambda path: path.suffix != ".gz")
+    for module in (parts, idx):
+        monkeypatch.setattr(module, "is_file", lambda path: path.suffix != ".gz")
     with pytest.raises(MissingError, match=f"^data set {name!r} not found: there is no "):
-        load(name, tmp_path)
+        load(PUBLISHED[name], tmp_path)
 
 
 def test_a_locked_file_is_not_called_corrupt(tmp_path):
@@ -183,11 +188,11 @@ def test_a_locked_file_is_not_called_corrupt(tmp_path):
     with file.open("r+b") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(UnreadableError, match=f"^data set 'patch_camelyon' cannot be read: {file}: .*lock"):
-            load("patch_camelyon", tmp_path)
-    load("patch_camelyon", tmp_path)
+            load(PATCH_CAMELYON, tmp_path)
+    load(PATCH_CAMELYON, tmp_path)
 
 
 def test_a_fault_of_the_code_is_no_fault_of_the_files(tmp_path, monkeypatch):
-    monkeypatch.setattr("common.datasets.mode_of", refusing(RuntimeError("a fault")))
+    monkeypatch.setattr("common.datasets.loading.mode_of", refusing(RuntimeError("a fault")))
     with pytest.raises(RuntimeError, match="a fault"):
-        load("mnist", tmp_path)
+        load(MNIST, tmp_path)

@@ -3,12 +3,12 @@ import torch
 from torch.nn.functional import one_hot
 
 from common.datasets import load
-from common.datasets.procedural import _class_waves, procedural
+from common.datasets.procedural import PROCEDURAL_10, PROCEDURAL_40, _class_waves, procedural
 
 
 @pytest.fixture(scope="module")
 def ten():
-    return load("procedural10")
+    return load(PROCEDURAL_10)
 
 
 def power(images):
@@ -32,7 +32,7 @@ def test_sizes_and_balance(ten):
     assert ten.train_images.shape == (1200, 3, 16, 16)
     assert torch.bincount(ten.train_labels).tolist() == [120] * 10
     assert torch.bincount(ten.test_labels).tolist() == [40] * 10
-    forty = load("procedural40")
+    forty = load(PROCEDURAL_40)
     assert torch.bincount(forty.train_labels).tolist() == [30] * 40
     assert torch.bincount(forty.test_labels).tolist() == [10] * 40
     assert procedural(3, 2, 1, size=24).train_images.shape == (6, 3, 24, 24)

@@ -6,18 +6,13 @@ import pytest
 import torch
 from PIL import Image
 
-from common.datasets import load, resisc45
+from common.datasets import load
 from common.datasets.problems import UnreadableError
+from common.datasets.resisc45 import RESISC45
 from common.errors import UsageError
 
 PER_CLASS = 5
 CLASSES = [f"place_{letter}{digit}" for letter in "abcde" for digit in range(1, 10)]
-
-
-@pytest.fixture(autouse=True)
-def few_images(monkeypatch):
-    assert resisc45.PER_CLASS == 700
-    monkeypatch.setattr(resisc45, "PER_CLASS", PER_CLASS)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +45,7 @@ def written(images):
 
 
 def test_published_layout_is_read_and_divided_by_file_order(published):
-    data = load("resisc45", published)
+    data = load(RESISC45, published)
     assert (data.name, data.num_classes) == ("resisc45", 45)
     assert data.train_images.dtype == data.test_images.dtype == torch.uint8
     assert data.train_images.shape == (4 * 45, 3, 256, 256)
@@ -67,14 +62,14 @@ def test_rows_and_columns_are_not_swapped(folder):
     pixels = np.zeros((256, 256, 3), np.uint8)
     pixels[:128] = 255
     Image.fromarray(pixels).save(folder / CLASSES[0] / f"{CLASSES[0]}_001.jpg", quality=95)
-    image = load("resisc45", folder.parent).train_images[0]
+    image = load(RESISC45, folder.parent).train_images[0]
     assert image[:, :120].min() > 240
     assert image[:, 136:].max() < 15
 
 
 def test_missing_folder_is_named_with_the_command_that_gets_it(tmp_path):
     with pytest.raises(UsageError) as caught:
-        load("resisc45", tmp_path)
+        load(RESISC45, tmp_path)
     message, command = str(caught.value).split("get it with: ")
     assert f"'resisc45' not found: there is no {tmp_path / 'NWPU-RESISC45'};" in message
     assert command == f"nox -s data -- resisc45 --data-dir {tmp_path}"
@@ -83,11 +78,11 @@ def test_missing_folder_is_named_with_the_command_that_gets_it(tmp_path):
 def test_another_number_of_classes_is_named(folder):
     (folder / "another").mkdir()
     with pytest.raises(UsageError, match=f"'resisc45' is corrupt: {folder}: 46 class folders, where 45"):
-        load("resisc45", folder.parent)
+        load(RESISC45, folder.parent)
     (folder / "another").rmdir()
     shutil.rmtree(folder / CLASSES[7])
     with pytest.raises(UsageError, match="44 class folders, where 45"):
-        load("resisc45", folder.parent)
+        load(RESISC45, folder.parent)
 
 
 def test_lost_and_additional_images_are_named(folder):
@@ -95,13 +90,13 @@ def test_lost_and_additional_images_are_named(folder):
     file = own / f"{CLASSES[7]}_003.jpg"
     shutil.copy(file, own / f"{CLASSES[7]}_006.jpg")
     with pytest.raises(UsageError, match=f"corrupt: {own}: 6 images, where 5 were published"):
-        load("resisc45", folder.parent)
+        load(RESISC45, folder.parent)
     file.unlink()
     with pytest.raises(UsageError, match=f"corrupt: {own}: no {file.name} among 5 images"):
-        load("resisc45", folder.parent)
+        load(RESISC45, folder.parent)
     (own / f"{CLASSES[7]}_006.jpg").unlink()
     with pytest.raises(UsageError, match=f"corrupt: {own}: 4 images, where 5"):
-        load("resisc45", folder.parent)
+        load(RESISC45, folder.parent)
 
 
 @pytest.mark.parametrize("kept", [0, 3, -200])
@@ -111,14 +106,14 @@ def test_undecodable_image_is_named(folder, kept):
     Image.fromarray(pixels).save(file)
     file.write_bytes(file.read_bytes()[:kept])
     with pytest.raises(UsageError, match=f"'resisc45' is corrupt: {file}: ."):
-        load("resisc45", folder.parent)
+        load(RESISC45, folder.parent)
 
 
 def test_wrongly_sized_image_is_named(folder):
     file = folder / CLASSES[0] / f"{CLASSES[0]}_001.jpg"
     Image.new("RGB", (256, 255)).save(file)
     with pytest.raises(UsageError, match=f"corrupt: {file}: not 256x256 pixels"):
-        load("resisc45", folder.parent)
+        load(RESISC45, folder.parent)
 
 
 def test_a_class_folder_that_may_not_be_read_is_not_called_empty(published, monkeypatch):
@@ -131,7 +126,7 @@ def test_a_class_folder_that_may_not_be_read_is_not_called_empty(published, monk
 
     monkeypatch.setattr(Path, "iterdir", refused)
     with pytest.raises(UnreadableError, match=f"^data set 'resisc45' cannot be read: {folder}: Permission denied$"):
-        load("resisc45", published, cached=False)
+        load(RESISC45, published, cached=False)
 
 
 @pytest.mark.parametrize(
@@ -145,4 +140,4 @@ def test_an_image_that_cannot_be_read_is_not_called_corrupt(published, monkeypat
     with pytest.raises(
         UnreadableError, match=f"^data set 'resisc45' cannot be read: {published / 'NWPU-RESISC45'}: {reason}$"
     ):
-        load("resisc45", published, cached=False)
+        load(RESISC45, published, cached=False)

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from common.datasets import load, templates
+from common.datasets.templates import TEMPLATES
 
 make = templates.templates
 
@@ -30,7 +31,7 @@ def test_sizes_and_balance():
 def test_the_seed_decides():
     assert make(3, 2, 0.5).fingerprint == make(3, 2, 0.5, seed=0).fingerprint
     assert make(3, 2, 0.5).fingerprint != make(3, 2, 0.5, seed=1).fingerprint
-    assert load("templates").fingerprint == load("templates").fingerprint
+    assert load(TEMPLATES).fingerprint == load(TEMPLATES).fingerprint
 
 
 def test_no_two_images_are_alike():

@@ -7,8 +7,9 @@ from PIL import Image
 
 from common.datasets import load, tiny_imagenet
 from common.datasets.problems import MissingError, UnreadableError
+from common.datasets.tiny_imagenet import TINY_IMAGENET
 from common.errors import UsageError
-from tests.small_sets import publish_small
+from tests.small_sets import declare, publish_small
 
 WNIDS = ["n02", "n01", "n03"]  # deliberately not sorted
 
@@ -21,13 +22,7 @@ def write_jpeg(path, colour, mode="RGB", side=64):
 @pytest.fixture(autouse=True)
 def few_images(monkeypatch):
     publish_small(monkeypatch, tiny_imagenet=(6, 3))
-    for name, published, few in (
-        ("NUM_CLASSES", 200, 3),
-        ("TRAINING_PER_CLASS", 500, 2),
-        ("VALIDATION_PER_CLASS", 50, 1),
-    ):
-        assert getattr(tiny_imagenet, name) == published
-        monkeypatch.setattr(tiny_imagenet, name, few)
+    declare(monkeypatch, TINY_IMAGENET, classes=3)
 
 
 @pytest.fixture
@@ -51,7 +46,7 @@ def root(tmp_path):
 
 
 def test_published_layout_is_read(root):
-    data = load("tiny_imagenet", root)
+    data = load(TINY_IMAGENET, root)
     assert (data.name, data.num_classes) == ("tiny_imagenet", 3)
     assert data.train_images.dtype == torch.uint8
     assert data.train_images.shape == (6, 3, 64, 64)
@@ -63,7 +58,7 @@ def test_published_layout_is_read(root):
 
 
 def test_validation_images_are_the_test_set_and_grey_becomes_colour(root):
-    data = load("tiny_imagenet", root)
+    data = load(TINY_IMAGENET, root)
     assert data.test_labels.tolist() == [2, 0, 1]
     means = data.test_images.float().mean((2, 3))
     expected = [[0, 0, 30], [0, 0, 120], [77, 77, 77]]
@@ -74,7 +69,7 @@ def test_rows_and_columns_are_not_swapped(root):
     pixels = np.zeros((64, 64, 3), np.uint8)
     pixels[:32] = 255
     Image.fromarray(pixels).save(root / "tiny-imagenet-200/val/images/val_0.JPEG", quality=95)
-    image = load("tiny_imagenet", root).test_images[0].float()
+    image = load(TINY_IMAGENET, root).test_images[0].float()
     assert image[:, :24].min() > 240
     assert image[:, 40:].max() < 15
 
@@ -86,7 +81,7 @@ def test_missing_parts_are_named_with_the_command_that_gets_them(root, part):
     with pytest.raises(
         UsageError, match=r"'tiny_imagenet' not found: there is no .*tiny-imagenet-200/.*nox -s data"
     ) as caught:
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
     assert part in str(caught.value)
 
 
@@ -96,48 +91,48 @@ def test_truncated_image_is_named(root):
     Image.fromarray(pixels).save(file)
     file.write_bytes(file.read_bytes()[:-200])
     with pytest.raises(UsageError, match=r"is corrupt.*n01_1\.JPEG: .*truncated"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
 
 
 def test_empty_and_wrongly_sized_images_are_named(root):
     file = root / "tiny-imagenet-200/val/images/val_2.JPEG"
     file.write_bytes(b"")
     with pytest.raises(UsageError, match=r"is corrupt.*val_2\.JPEG"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
     write_jpeg(file, (0, 0, 0), side=32)
     with pytest.raises(UsageError, match=r"val_2\.JPEG: not 64x64"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
 
 
 def test_half_unpacked_classes_are_named(root):
     images = root / "tiny-imagenet-200/train/n03/images"
     (images / "n03_1.JPEG").unlink()
     with pytest.raises(UsageError, match=r"n03/images: 1 images, where 2 were published"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
     (images / "n03_0.JPEG").unlink()
     with pytest.raises(UsageError, match=r"n03/images: 0 images"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
 
 
 @pytest.mark.parametrize("wnids", ["n02\nn01\n", "n02\nn01\nn03\nn04\n", "n02\nn01\nn02\n", ""])
 def test_another_number_of_classes_is_named(root, wnids):
     (root / "tiny-imagenet-200/wnids.txt").write_text(wnids)
     with pytest.raises(UsageError, match=r"wnids\.txt: \d classes, where 3 were published"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
 
 
 def test_lost_annotations_are_named(root):
     annotations = root / "tiny-imagenet-200/val/val_annotations.txt"
     annotations.write_text("".join(annotations.read_text().splitlines(keepends=True)[:2]))
     with pytest.raises(UsageError, match=r"val_annotations\.txt: 0 images of n01, where 1 were published"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
 
 
 @pytest.mark.parametrize("part", ["wnids.txt", "val/val_annotations.txt"])
 def test_text_that_is_none_is_named(root, part):
     (root / "tiny-imagenet-200" / part).write_bytes(b"n02\xff\n")
     with pytest.raises(UsageError, match=rf"{part}: .*can't decode"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
 
 
 @pytest.mark.parametrize("name", ["", "../val_1.JPEG", "/val_1.JPEG", "val\0.JPEG", "val_1.txt", "x" * 300 + ".JPEG"])
@@ -145,7 +140,7 @@ def test_an_annotation_of_what_is_no_file_name_is_named_by_its_line(root, name):
     annotations = root / "tiny-imagenet-200/val/val_annotations.txt"
     annotations.write_text(f"val_1.JPEG\tn01\t0\t0\t1\t1\n{name}\tn02\t0\t0\t1\t1\n")
     with pytest.raises(UsageError, match=r"is corrupt.*val_annotations\.txt: line 2 names no JPEG file"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
 
 
 @pytest.mark.parametrize("line", ["val_0.JPEG\tn99\t0\t0\t1\t1", "val_0.JPEG", ""])
@@ -153,13 +148,13 @@ def test_bad_annotation_is_named_by_its_line(root, line):
     annotations = root / "tiny-imagenet-200/val/val_annotations.txt"
     annotations.write_text(f"val_1.JPEG\tn01\t0\t0\t1\t1\n{line}\n")
     with pytest.raises(UsageError, match=r"val_annotations\.txt: line 2 names no class"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
 
 
 def test_annotated_image_that_is_not_there_is_named(root):
     (root / "tiny-imagenet-200/val/images/val_1.JPEG").unlink()
     with pytest.raises(UsageError, match=r"not found: there is no .*val_1\.JPEG; get it with"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
 
 
 @pytest.mark.parametrize("method", ["iterdir", "read_text", "stat"])
@@ -173,7 +168,7 @@ def test_a_folder_or_file_that_may_not_be_read_is_not_called_corrupt(root, monke
 
     monkeypatch.setattr(Path, method, refused)
     with pytest.raises(UnreadableError, match=r"^data set 'tiny_imagenet' cannot be read: .*: Permission denied$"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +180,7 @@ def test_an_image_that_cannot_be_read_is_not_called_corrupt(root, monkeypatch, e
 
     monkeypatch.setattr(Image, "open", refused)
     with pytest.raises(UnreadableError, match=rf"^data set 'tiny_imagenet' cannot be read: .*: {reason}$"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
 
 
 def test_an_image_that_goes_while_the_others_are_read_is_missing(root, monkeypatch):
@@ -198,10 +193,10 @@ def test_an_image_that_goes_while_the_others_are_read_is_missing(root, monkeypat
 
     monkeypatch.setattr(tiny_imagenet, "_training_files", listed)
     with pytest.raises(MissingError, match=r"'tiny_imagenet' not found: there is no .*n01_1\.JPEG; get it with"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)
 
 
 def test_a_class_folder_that_is_not_there_is_missing(root):
     (root / "tiny-imagenet-200/train/n01/images").rename(root / "elsewhere")
     with pytest.raises(MissingError, match=r"there is no .*n01/images; get it with"):
-        load("tiny_imagenet", root)
+        load(TINY_IMAGENET, root)

@@ -3,8 +3,10 @@ import gc
 import gzip
 import hashlib
 import http.client
+import importlib
 import io
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -23,13 +25,19 @@ from PIL import Image
 from torchvision import datasets
 from torchvision.datasets import utils
 
-from common.datasets import ON_DISK, cache, load, resisc45, tiny_imagenet, torchvision_sets
-from common.datasets import published as published_images
+import common.datasets
+from common.datasets import Published, cache, load, parts, svhn
+from common.datasets.caltech256 import CALTECH256
+from common.datasets.emnist import EMNIST_LETTERS
+from common.datasets.mnist import MNIST
+from common.datasets.patch_camelyon import PATCH_CAMELYON
+from common.datasets.resisc45 import RESISC45
+from common.datasets.tiny_imagenet import TINY_IMAGENET
 from common.errors import UsageError
 from common.tools import data
-from common.tools.data import main
+from common.tools.data import PUBLISHED, main
 from tests.common.datasets import test_resisc45
-from tests.common.datasets.test_torchvision_sets import (
+from tests.common.datasets.writers import (
     PATCHES,
     write_camelyon,
     write_cifar,
@@ -39,14 +47,13 @@ from tests.common.datasets.test_torchvision_sets import (
     write_mnist,
     write_svhn,
 )
+from tests.small_sets import declare
 
 
 @pytest.fixture(autouse=True)
 def few_images(monkeypatch):
     monkeypatch.setenv("COLUMNS", "500")
-    for name, few in (("NUM_CLASSES", 2), ("TRAINING_PER_CLASS", 2), ("VALIDATION_PER_CLASS", 1)):
-        monkeypatch.setattr(tiny_imagenet, name, few)
-    monkeypatch.setattr(resisc45, "PER_CLASS", 5)
+    declare(monkeypatch, TINY_IMAGENET, classes=2)
 
 
 @pytest.fixture
@@ -134,6 +141,11 @@ def image(path, side):
     Image.new("RGB", (side, side), (10, 20, 30)).save(path, format="JPEG")
 
 
+def archive_of(dataset):
+    """Return the archive that a data set is fetched from."""
+    return dataset.fetch.__self__
+
+
 def publish_tiny(place, work, monkeypatch):
     folder = work / "tiny-imagenet-200"
     for wnid in ("n01", "n02"):
@@ -143,8 +155,8 @@ def publish_tiny(place, work, monkeypatch):
     (folder / "wnids.txt").write_text("n01\nn02\n")
     (folder / "val" / "val_annotations.txt").write_text("val_n01.JPEG\tn01\nval_n02.JPEG\tn02\n")
     zipped(work, folder.name, place / "tiny-imagenet-200.zip")
-    archive = replace(data.TINY_IMAGENET, digest=md5(place / "tiny-imagenet-200.zip"))
-    monkeypatch.setitem(data.FETCH, "tiny_imagenet", archive.fetch)
+    archive = replace(archive_of(TINY_IMAGENET), digest=md5(place / "tiny-imagenet-200.zip"))
+    declare(monkeypatch, TINY_IMAGENET, fetch=archive.fetch)
 
 
 def publish_caltech(place, work, monkeypatch):
@@ -154,8 +166,8 @@ def publish_caltech(place, work, monkeypatch):
             image(folder / f"{number:03d}_{own:04d}.jpg", 8)
     with tarfile.open(place / "256_ObjectCategories.tar", "w") as archive:
         archive.add(work / "256_ObjectCategories", "256_ObjectCategories")
-    archive = replace(data.CALTECH256, digest=md5(place / "256_ObjectCategories.tar"))
-    monkeypatch.setitem(data.FETCH, "caltech256", archive.fetch)
+    archive = replace(archive_of(CALTECH256), digest=md5(place / "256_ObjectCategories.tar"))
+    declare(monkeypatch, CALTECH256, fetch=archive.fetch)
 
 
 def publish_resisc(place, work, monkeypatch):
@@ -164,7 +176,7 @@ def publish_resisc(place, work, monkeypatch):
             image(work / "NWPU-RESISC45" / name / f"{name}_{number:03d}.jpg", 256)
     zipped(work, "NWPU-RESISC45", place / "NWPU-RESISC45.zip")
     digest = hashlib.sha256((place / "NWPU-RESISC45.zip").read_bytes()).hexdigest()
-    monkeypatch.setitem(data.FETCH, "resisc45", replace(data.RESISC45, digest=digest).fetch)
+    declare(monkeypatch, RESISC45, fetch=replace(archive_of(RESISC45), digest=digest).fetch)
 
 
 PUBLISH = {
@@ -197,12 +209,12 @@ def run(capsys, *arguments):
     return code, captured.out, errors
 
 
-@pytest.mark.parametrize("name", ON_DISK)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_a_set_is_fetched_read_and_then_present(name, host, tmp_path, monkeypatch, capsys):
     root, asked = published(name, host, tmp_path, monkeypatch)
     code, out, errors = run(capsys, name, "--data-dir", root)
     assert (code, errors) == (0, [])
-    data = load(name, root)
+    data = load(PUBLISHED[name], root)
     sizes = len(data.train_labels), len(data.test_labels)
     assert out.splitlines()[-1].startswith(f"{name}: {sizes[0]:,} training and {sizes[1]:,} test images of ")
     before = list(asked)
@@ -217,7 +229,7 @@ def test_a_set_is_fetched_read_and_then_present(name, host, tmp_path, monkeypatc
         f"{sizes[0]:,} + {sizes[1]:,}",
         str(data.num_classes),
         str(root / PLACES[name]),
-        "whole" if ON_DISK[name].slow else "not needed",
+        "whole" if PUBLISHED[name].slow else "not needed",
     ]
 
 
@@ -236,7 +248,7 @@ PLACES = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in ON_DISK if name != "patch_camelyon"])
+@pytest.mark.parametrize("name", [name for name in PUBLISHED if name != "patch_camelyon"])
 def test_a_bit_flipped_on_the_way_is_refused_by_name(name, host, tmp_path, monkeypatch, capsys):
     root, _ = published(name, host, tmp_path, monkeypatch)
     for file in host[0].iterdir():
@@ -252,7 +264,7 @@ def test_no_host_is_one_line_and_other_sets_are_fetched_all_the_same(host, tmp_p
     root, _ = published("mnist", host, tmp_path, monkeypatch)
     code, out, (first, second) = run(capsys, "svhn", "mnist", "resisc45", "--data-dir", root)
     assert code == 2
-    urls = datasets.SVHN.split_list["train"][0], data.RESISC45.url
+    urls = datasets.SVHN.split_list["train"][0], archive_of(RESISC45).url
     assert first == f"error: data set 'svhn' could not be fetched: {urls[0]}: no host for train_32x32.mat"
     assert second == f"error: data set 'resisc45' could not be fetched: {urls[1]}: no host for NWPU-RESISC45.zip"
     assert out.splitlines()[-1].startswith("mnist: 12 training")
@@ -290,8 +302,8 @@ def test_whatever_keeps_a_set_from_being_fetched_is_one_line_and_the_next_is_fet
     if first == "patch_camelyon":
         monkeypatch.setattr("torchvision.datasets.pcam.download_file_from_google_drive", failing)
     else:
-        monkeypatch.setattr(data, "download", failing)
-        monkeypatch.setitem(data.FETCH, "mnist", lambda root: write_mnist(root / "MNIST" / "raw"))
+        monkeypatch.setattr(svhn, "download", failing)
+        declare(monkeypatch, MNIST, fetch=lambda root: write_mnist(root / "MNIST" / "raw"))
     code, out, (line,) = run(capsys, first, "mnist", "--data-dir", root)
     assert code == 2
     assert line.startswith(f"error: data set {first!r} could not be fetched: ")
@@ -376,7 +388,7 @@ def test_any_set_of_which_one_file_is_gone_is_made_whole_again(name, host, tmp_p
 def test_the_letters_are_all_that_is_kept_of_emnist(host, tmp_path, monkeypatch, capsys):
     root, _ = published("emnist_letters", host, tmp_path, monkeypatch)
     assert run(capsys, "emnist_letters", "--data-dir", root)[0] == 0
-    letters = [f"{source.rpartition('/')[2]}.gz" for source in ON_DISK["emnist_letters"].sources()]
+    letters = [f"{source.rpartition('/')[2]}.gz" for source in EMNIST_LETTERS.sources]
     assert files_of(root) == sorted([*letters, "gzip.zip"])
 
 
@@ -384,7 +396,7 @@ def test_an_interrupted_fetch_ends_with_code_130(monkeypatch, tmp_path, capsys):
     def interrupted(root):
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(data.FETCH, "mnist", interrupted)
+    declare(monkeypatch, MNIST, fetch=interrupted)
     assert main(["mnist", "--data-dir", str(tmp_path)]) == 130
     assert capsys.readouterr().err.startswith("\ninterrupted: ")
 
@@ -396,8 +408,8 @@ def test_an_archive_that_leaves_its_folder_is_refused_by_name(name, file, host, 
     root, _ = published(name, host, tmp_path, monkeypatch)
     with zipfile.ZipFile(host[0] / file, "a") as archive:
         archive.writestr("../stray", "evil")
-    sums = replace({"resisc45": data.RESISC45, "tiny_imagenet": data.TINY_IMAGENET}[name], algorithm="md5")
-    monkeypatch.setitem(data.FETCH, name, replace(sums, digest=md5(host[0] / file)).fetch)
+    archive = replace(archive_of(PUBLISHED[name]), algorithm="md5", digest=md5(host[0] / file))
+    declare(monkeypatch, PUBLISHED[name], fetch=archive.fetch)
     code, _, (error,) = run(capsys, name, "--data-dir", root)
     assert code == 2
     assert error.endswith(f"{root / file} is refused: its member '../stray' would land outside of the folder")
@@ -426,7 +438,7 @@ def test_cifar_is_fetched_without_being_unpickled_by_torchvision(host, tmp_path,
 def test_a_set_of_which_one_file_is_gone_is_fetched_again(host, tmp_path, monkeypatch, capsys):
     root, _ = published("mnist", host, tmp_path, monkeypatch)
     assert run(capsys, "mnist", "--data-dir", root)[0] == 0
-    gone = root / f"{data.ON_DISK['mnist'].sources()[-1]}.gz"
+    gone = root / f"{MNIST.sources[-1]}.gz"
     gone.unlink()
     assert run(capsys, "mnist", "--data-dir", root)[0] == 0
     assert gone.is_file()
@@ -435,7 +447,7 @@ def test_a_set_of_which_one_file_is_gone_is_fetched_again(host, tmp_path, monkey
 @pytest.mark.parametrize("counts", [(60_000, 10_000), (12, 3)])
 def test_fewer_or_more_images_than_were_published_are_damage(host, tmp_path, monkeypatch, capsys, counts):
     root, _ = published("mnist", host, tmp_path, monkeypatch)
-    monkeypatch.setitem(published_images.IMAGES, "mnist", counts)
+    declare(monkeypatch, MNIST, train=counts[0], test=counts[1])
     code, _, (error,) = run(capsys, "mnist", "--data-dir", root)
     assert code == 2
     assert (
@@ -444,11 +456,13 @@ def test_fewer_or_more_images_than_were_published_are_damage(host, tmp_path, mon
     )
 
 
-def test_every_set_can_be_fetched_and_counted():
-    assert FETCHED == COUNTED == list(ON_DISK)
-
-
-FETCHED, COUNTED = list(data.FETCH), list(published_images.IMAGES)
+def test_every_set_of_the_suite_can_be_fetched():
+    found = {}
+    for module in pkgutil.iter_modules(common.datasets.__path__, "common.datasets."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, Published):
+                found[value.name] = value
+    assert found == PUBLISHED
 
 
 def test_check_says_what_is_there_missing_and_damaged_and_fetches_nothing(host, tmp_path, monkeypatch, capsys):
@@ -457,7 +471,7 @@ def test_check_says_what_is_there_missing_and_damaged_and_fetches_nothing(host, 
     write_mnist(root / "KMNIST" / "raw")
     write_idx(root / "KMNIST" / "raw" / "t10k-labels-idx1-ubyte", np.arange(3))
     write_camelyon(root)
-    load("patch_camelyon", root)
+    load(PATCH_CAMELYON, root)
     code, out, errors = run(capsys, "--check", "--data-dir", root)
     assert code == 2
     assert len(errors) == 1
@@ -465,7 +479,7 @@ def test_check_says_what_is_there_missing_and_damaged_and_fetches_nothing(host, 
     head, _, *rows = out.splitlines()
     assert head.split("  ")[0] == "data set"
     states = {row.split()[0]: row for row in rows if not row.startswith(" ")}  # long reasons fill two lines
-    assert list(states) == list(ON_DISK)
+    assert list(states) == list(PUBLISHED)
     assert "present  " in states["mnist"]
     assert "damaged: kmnist, test: 4 images need as many" in states["kmnist"]
     assert "12 + 4" not in states["kmnist"]
@@ -511,9 +525,9 @@ def test_check_says_of_a_cache_that_it_cannot_be_read(tmp_path, capsys):
 
 def test_check_and_load_count_by_one_table(tmp_path, monkeypatch, capsys):
     write_mnist(tmp_path / "MNIST" / "raw")
-    monkeypatch.setitem(published_images.IMAGES, "mnist", (60_000, 10_000))
+    declare(monkeypatch, MNIST, train=60_000, test=10_000)
     with pytest.raises(UsageError) as caught:
-        load("mnist", tmp_path)
+        load(MNIST, tmp_path)
     assert run(capsys, "mnist", "--check", "--data-dir", tmp_path)[::2] == (2, [f"error: {caught.value}"])
 
 
@@ -523,23 +537,23 @@ def test_check_keeps_no_images_while_it_looks_at_other_sets(tmp_path, monkeypatc
         write_mnist(tmp_path / name / "raw")
     write_idx(tmp_path / "FashionMNIST" / "raw" / "t10k-labels-idx1-ubyte", np.arange(3))  # fails when all is read
 
-    def watched(name, root, *, cached=True):
+    def watched(dataset, root, *, cached=True):
         gc.collect()
         alive.append(sum(image() is not None for image in made))
         try:
-            data = load(name, root, cached=cached)
+            data = load(dataset, root, cached=cached)
         finally:
             made.extend(weakref.ref(image) for image in watched_tensors)
             watched_tensors.clear()
         return data
 
-    watched_tensors, checked = [], torchvision_sets._checked
+    watched_tensors, checked = [], parts._checked
 
     def keeping(images, labels, shape):
         watched_tensors.append(images)
         return checked(images, labels, shape)
 
-    monkeypatch.setattr(torchvision_sets, "_checked", keeping)
+    monkeypatch.setattr(parts, "_checked", keeping)
     monkeypatch.setattr(data, "load", watched)
     assert run(capsys, "fashion_mnist", "mnist", "kmnist", "svhn", "--check", "--data-dir", tmp_path)[0] == 2
     assert len(made) == 6
@@ -558,13 +572,13 @@ def test_a_folder_whose_name_cannot_be_printed_is_printed_all_the_same(tmp_path,
 
 def test_check_reads_files_whose_damage_the_cache_would_hide(tmp_path, capsys):
     write_camelyon(tmp_path)
-    load("patch_camelyon", tmp_path)
+    load(PATCH_CAMELYON, tmp_path)
     labels = tmp_path / "pcam" / PATCHES.format("train", "y")
     stat = labels.stat()
     write_hdf5(labels, "y", np.full((5, 1, 1, 1), 99, np.uint8))
     os.utime(labels, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert labels.stat().st_size == stat.st_size
-    load("patch_camelyon", tmp_path)
+    load(PATCH_CAMELYON, tmp_path)
     code, _, (error,) = run(capsys, "patch_camelyon", "--check", "--data-dir", tmp_path)
     assert code == 2
     assert "labels reach from 99 to 99" in error
@@ -575,7 +589,7 @@ def test_check_says_how_the_cache_is_and_makes_none(tmp_path, capsys, state):
     write_camelyon(tmp_path)
     file = tmp_path / "cache" / "patch_camelyon.safetensors"
     if state != "none":
-        load("patch_camelyon", tmp_path)
+        load(PATCH_CAMELYON, tmp_path)
     if state == "old":
         os.utime(tmp_path / "pcam" / PATCHES.format("train", "y"), ns=(1, 1))
     if state == "damaged":
@@ -589,10 +603,10 @@ def test_check_says_how_the_cache_is_and_makes_none(tmp_path, capsys, state):
 
 def test_check_calls_a_whole_cache_of_other_images_damaged(tmp_path, capsys):
     write_camelyon(tmp_path)
-    data = load("patch_camelyon", tmp_path)
+    data = load(PATCH_CAMELYON, tmp_path)
     other = replace(data, train_images=255 - data.train_images)
     file = tmp_path / "cache" / "patch_camelyon.safetensors"
-    cache._write(other, file, ON_DISK["patch_camelyon"].made_from(tmp_path))
+    cache._write(other, file, cache.origin(PATCH_CAMELYON, tmp_path))
     code, out, _ = run(capsys, "patch_camelyon", "--check", "--data-dir", tmp_path)
     assert code == 0
     assert out.splitlines()[2].endswith("damaged")
@@ -637,4 +651,4 @@ def test_the_module_is_a_command(tmp_path):
 def test_tensors_of_a_fetched_set_are_uint8(host, tmp_path, monkeypatch, capsys):
     root, _ = published("tiny_imagenet", host, tmp_path, monkeypatch)
     assert run(capsys, "tiny_imagenet", "--data-dir", root)[0] == 0
-    assert load("tiny_imagenet", root).train_images.dtype == torch.uint8
+    assert load(TINY_IMAGENET, root).train_images.dtype == torch.uint8

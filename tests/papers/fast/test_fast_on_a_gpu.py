@@ -80,7 +80,7 @@ def test_no_step_waits_for_the_device(kind, rule):
 
 
 @pytest.mark.parametrize("warm_up", ["inference", "updating"])
-@pytest.mark.parametrize("kind", [small_cnn, alone])
+@pytest.mark.parametrize("kind", [small_cnn, alone], ids=lambda kind: kind.__name__)
 def test_a_warm_up_decides_once_a_step(kind, warm_up):
     schedule = Schedule(16, BATCH, SGD(0.9), every_step=True, warm_up=warm_up)
     with FakeGpu() as gpu:
@@ -96,7 +96,7 @@ class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("kind", [small_cnn, alone])
+@pytest.mark.parametrize("kind", [small_cnn, alone], ids=lambda kind: kind.__name__)
 def test_an_adaptation_that_was_killed_goes_on_where_it_was(kind, tmp_path, monkeypatch):
     owner = Owner("procedure", "code", "cuda", ("job",))
     schedule = Schedule(STEPS, BATCH, SGD(0.9), every_step=True, warm_up="inference")

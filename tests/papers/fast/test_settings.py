@@ -36,12 +36,6 @@ CELLS = [
     for tier in Tier
     for cell in experiment.grid(tier).cells
 ]
-CLASSES = {
-    **dict.fromkeys(("digits", "digits-rotated", "gratings", "mnist"), 10),
-    **dict.fromkeys(("digits-0-4", "digits-5-9"), 5),
-    "cifar100": 100,
-    "caltech256": 256,
-}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +87,7 @@ def test_fast_starts_at_zero_with_a_slower_extractor(optimizer):
 
 
 def test_every_batch_holds_equally_many_images_of_every_class():
-    assert all(cell.setting.batch_size % CLASSES[cell.setting.target] == 0 for cell in CELLS)
+    assert all(cell.setting.batch_size % cell.setting.target.classes == 0 for cell in CELLS)
 
 
 def test_no_experiment_declares_an_arm_twice():

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from common.datasets.cifar import CIFAR100
+from common.datasets.digits import DIGITS
 from common.models.init import initialise
 from common.models.pretrained import ImageNetInput
 from common.models.small_cnn import small_cnn
@@ -16,7 +18,6 @@ from papers.fast import settings, sources
 from papers.fast.anytime import Schedule
 from papers.fast.by_hand import with_source_head
 from papers.fast.settings import (
-    CIFAR_CIFAR,
     FAN_IN,
     FAN_OUT,
     RESNET,
@@ -78,7 +79,7 @@ def test_a_source_model_is_the_state_that_validated_best_on_its_own_task():
     history = source.history
     assert len(history.target) == 6, "checkpoints 0, 1, 2, 3, 5 and 8"
     assert max(history.validation) > history.validation[0], "it learnt"
-    own = task("digits", CALL.data_dir, CALL.device)
+    own = task(DIGITS, CALL.data_dir, CALL.device)
     assert source.task is own
     whole = nn.Sequential(source.extractor, source.head)
     validated = own.images[own.validation], own.labels[own.validation]
@@ -90,7 +91,7 @@ def test_a_source_model_is_the_state_that_validated_best_on_its_own_task():
 
 def test_a_source_model_is_trained_as_section_6_2_1_says(monkeypatch):
     """From Kaiming's starts, all of it at 0.01 with heavy-ball momentum 0.9, in batches of 100 for 120 epochs."""
-    assert CIFAR_CIFAR.source_steps == 120 * (50_000 * 95 // 100) // sources.BATCH
+    assert CIFAR_CIFAR.source_steps == 120 * (CIFAR100.train * 95 // 100) // sources.BATCH
     seen = []
 
     def adapt(runs, schedule, *rest):
@@ -103,7 +104,7 @@ def test_a_source_model_is_trained_as_section_6_2_1_says(monkeypatch):
     ((run, schedule, target, before, _),) = seen
     assert (run.alpha, run.beta, run.seed) == (0.01, 0.01, sources.ORDER)
     assert schedule == Schedule(8, 100, SGD(0.9, weight_decay=0.0))
-    assert target is task("digits", CALL.data_dir, CALL.device)
+    assert target is task(DIGITS, CALL.data_dir, CALL.device)
     assert before is None
     extractor = small_cnn()
     initialise(extractor, "kaiming_uniform", sources.EXTRACTOR)
@@ -141,7 +142,7 @@ def test_the_plain_network_has_no_batch_norm():
 
 
 def test_a_network_that_knows_nothing_has_no_source_task():
-    blank = source_of(replace(SAME, source="", source_steps=0), CALL)
+    blank = source_of(replace(SAME, source=None, source_steps=0), CALL)
     assert (blank.head, blank.task, blank.history, blank.features) == (None, None, None, 64)
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from common.datasets.digits import DIGITS
 from common.experiment import Job
 from common.run.call import Call
 from common.seeds import stream
@@ -14,7 +15,8 @@ from common.train.optimizers import SGD
 from papers.fast import settings, sources, training
 from papers.fast.adoption import distance
 from papers.fast.anytime import History, Schedule
-from papers.fast.procedures import FINE_TUNING, IMAGES, MEASURED, SOURCE_TEST, cost_of, work, work_of_source
+from papers.fast.data import DIGITS_5_9
+from papers.fast.procedures import FINE_TUNING, MEASURED, SOURCE_TEST, cost_of, work, work_of_source
 from papers.fast.settings import (
     FAN_IN,
     NEARLY_ZERO,
@@ -146,7 +148,7 @@ def test_fast_starts_at_chance_knows_the_source_task_and_leaves_theta_alone_at_f
     cell = Cell(replace(OTHER_DIGITS, steps=1), ZERO, 0.05, 0.05)
     (found,) = measured(FINE_TUNING, jobs(cell), CALL)
     source = source_of(cell.setting, CALL)
-    target = task("digits-5-9", CALL.data_dir, CALL.device)
+    target = task(DIGITS_5_9, CALL.data_dir, CALL.device)
     assert found.scalars["norm_0"] == 0.0 < found.scalars["norm_1"]
     assert found.scalars["target_adp_0"] == pytest.approx(float((target.test_labels == 0).float().mean()))
     whole = nn.Sequential(source.extractor, source.head)
@@ -278,7 +280,7 @@ def test_a_source_model_is_measured_on_its_own_test_images(monkeypatch):
     last_is_worse = replace(source, history=replace(source.history, validation=[0.1, 0.8, 0.6], best_step=1))
     monkeypatch.setattr(training, "source_of", lambda *_: last_is_worse)
     (found,) = measured(SOURCE_TEST, [Job(SOURCE_TEST, Cell(SAME, FAN_IN, 0.01, 0.01), 0)], CALL)
-    digits = task("digits", CALL.data_dir, CALL.device)
+    digits = task(DIGITS, CALL.data_dir, CALL.device)
     whole = nn.Sequential(source.extractor, source.head).eval()
     right = (whole(digits.test_images).argmax(1) == digits.test_labels).double().mean().item()
     assert found.scalars == {"test_accuracy": pytest.approx(right), "validation_accuracy": 0.8, "best_step": 1}
@@ -293,12 +295,6 @@ def test_the_source_model_is_tested_once_for_all_seeds():
     assert first.curves["target_adp"] == history.target
 
 
-@pytest.mark.parametrize("name", [name for name in IMAGES if name.startswith(("digits", "gratings"))])
-def test_the_plan_counts_the_images_there_are(name):
-    made = task(name, CALL.data_dir, CALL.device)
-    assert IMAGES[name] == (len(made.validation), len(made.test_labels))
-
-
 def test_the_plan_counts_every_pass():
     cell = Cell(replace(ROTATED, steps=5), ZERO, 0.1, 0.1)
     first, forward = 2 * 64 * 16 * 9, 2 * (64 * 16 * 9 + 16 * 16 * 32 * 9 + 128 * 64)
@@ -306,7 +302,7 @@ def test_the_plan_counts_every_pass():
     assert work(cell).operations == pytest.approx(trained + forward * (3 * 110 + 5 * (360 + 360)))
     often = Cell(replace(ROTATED_PLAIN, steps=5, every_step=True), NEARLY_ZERO, 0.1, 0.1, warm_up="updating")
     assert work(often).operations == pytest.approx(work(cell).operations + forward * 3 * 110)
-    alone = work(Cell(replace(ROTATED, steps=5, source="", source_steps=0), ZERO, 0.1, 0.1))
+    alone = work(Cell(replace(ROTATED, steps=5, source=None, source_steps=0), ZERO, 0.1, 0.1))
     assert alone.operations == pytest.approx(work(cell).operations - forward * 5 * 360)
     assert work_of_source(cell).operations == forward * 360
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.datasets import load
+from common.datasets import digits, load
+from common.datasets.procedural import PROCEDURAL_10, PROCEDURAL_40
 from common.experiment import Job, Metrics, Tier
 from common.models.weights import weight_tensors
 from common.run.call import Call
@@ -13,7 +14,7 @@ from common.train.fit import History, fit
 from papers.freezenet import gradient_flow, training
 from papers.freezenet.gradient_flow import gradient_norms
 from papers.freezenet.masks import apply_pruning, freezing_mask
-from papers.freezenet.procedures import GRADIENT_NORMS, MEASURED, SIZES, TRACED_TRAINING, TRAINING, work
+from papers.freezenet.procedures import GRADIENT_NORMS, MEASURED, TRACED_TRAINING, TRAINING, work
 from papers.freezenet.reproduce import EXPERIMENTS
 from papers.freezenet.settings import DIGITS, TEXTURES_10, Cell
 from papers.freezenet.training import find_mask, images_of, measure, prepare
@@ -21,7 +22,7 @@ from tests.measured import measured as measured_by
 
 CALL = Call(torch.device("cpu"), Path("no data needed"))
 SHORT = replace(DIGITS, name="short", recipe=replace(DIGITS.recipe, epochs=2))
-DATA = images_of("digits", CALL.data_dir, CALL.device)
+DATA = images_of(digits.DIGITS, CALL.data_dir, CALL.device)
 
 
 def cell(method, rate=0.9, **fields):
@@ -83,7 +84,7 @@ def test_a_run_trains_at_the_learning_rate_of_its_cell():
 
 
 def test_images_are_standardised():
-    for images in (DATA.images[:], images_of("procedural10", CALL.data_dir, CALL.device).images[:]):
+    for images in (DATA.images[:], images_of(PROCEDURAL_10, CALL.data_dir, CALL.device).images[:]):
         assert images.mean((0, 2, 3)).abs().max() < 1e-4
         assert images.std((0, 2, 3)).sub(1.0).abs().max() < 1e-3
 
@@ -276,7 +277,7 @@ def test_gradient_norms_against_several_batches_by_hand():
 
 
 def test_measuring_gradients_leaves_running_statistics_alone():
-    data = images_of("procedural10", CALL.data_dir, CALL.device)
+    data = images_of(PROCEDURAL_10, CALL.data_dir, CALL.device)
     run = prepare(Cell(TEXTURES_10, "freezenet", 0.9), 0, data).run
     before = {name: value.clone() for name, value in run.model.state_dict().items()}
     gradient_norms(run, data, 540)
@@ -332,9 +333,9 @@ def test_training_accuracy_is_that_on_the_training_images_alone():
 
 
 def test_decoded_bytes_are_what_the_device_holds(monkeypatch):
-    toy = load("procedural10")
-    monkeypatch.setattr(training, "load", lambda name, data_dir: toy)
-    data = images_of.__wrapped__("toy", CALL.data_dir, CALL.device)
+    toy = load(PROCEDURAL_10)
+    monkeypatch.setattr(training, "load", lambda dataset, data_dir: toy)
+    data = images_of.__wrapped__(PROCEDURAL_10, CALL.data_dir, CALL.device)
     for images, source in ((data.images, toy.train_images), (data.test_images, toy.test_images)):
         before = images[:]
         source.bitwise_not_()  # there is no other copy
@@ -352,9 +353,10 @@ def test_work_of_lenet_300_100_on_digits():
 
 
 def test_data_sets_are_as_large_as_the_plan_takes_them_for():
-    for name in ("digits", "digits28", "procedural10", "procedural40"):
-        data = images_of(name, CALL.data_dir, CALL.device)
-        assert SIZES[name] == (len(data.images), len(data.test_images), tuple(data.images.shape[1:]))
+    for dataset in (digits.DIGITS, digits.DIGITS_28, PROCEDURAL_10, PROCEDURAL_40):
+        data = images_of(dataset, CALL.data_dir, CALL.device)
+        assert data.images.shape == (dataset.train, *dataset.shape)
+        assert len(data.test_images) == dataset.test
 
 
 SMALLEST = {e.name: e for e in EXPERIMENTS if e.procedure is not TRAINING}

@@ -3,13 +3,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from common.datasets.cifar import CIFAR10
 from common.experiment import Job, Tier
 from common.models.architecture import build
 from common.models.grouped import grouped_cnn
 from papers.plasticity import fig3, fig4, fig5, fig6_11, fig7, warm_start
 from papers.plasticity.fig4 import extra
 from papers.plasticity.fig6_11 import subsets
-from papers.plasticity.procedures import SIZES, TRAINING, work
+from papers.plasticity.procedures import TRAINING, work
 from papers.plasticity.reset import groups_of
 from papers.plasticity.settings import CIFAR, DIGITS, OPTIMIZERS, Cell, scratch, shorten, sized, warm
 
@@ -102,8 +103,7 @@ def test_every_experiment_runs_its_cells_once_on_networks_and_data_it_knows(name
     assert experiment.procedure is TRAINING
     assert len(cells) == len(set(cells)) > 1
     for cell in cells:
-        assert cell.setting.dataset in SIZES
-        assert (cell.setting.dataset == "cifar10") == (tier is Tier.FULL)
+        assert (cell.setting.dataset == CIFAR10) == (tier is Tier.FULL)
         assert 0 < cell.setting.averaged <= cell.setting.epochs
         assert cell.optimizer in OPTIMIZERS
 
@@ -132,7 +132,7 @@ def test_resets_name_groups_that_their_network_has():
 def test_the_extra_epochs_of_a_control_pay_for_a_pretraining_of_full_length(name, tier):
     for cell in EXPERIMENTS[name].grid(tier).cells:
         if cell.stages == 0:
-            images, batch = SIZES[cell.setting.dataset][0], cell.setting.batch_size
+            images, batch = cell.setting.dataset.train, cell.setting.batch_size
             paid, owed = cell.extra * (images // batch), cell.setting.pretraining * (images // 2 // batch)
             assert paid == pytest.approx(owed, rel=0.05)
 

@@ -5,6 +5,7 @@ import pytest
 from common.models.architecture import architecture, build
 from common.models.grouped import grouped_mlp, grouped_resnet
 from common.train.stacking import stackable
+from papers.sequential_learning.data import DIGITS_250
 from papers.sequential_learning.frozen_weights import settings as frozen
 from papers.sequential_learning.frozen_weights.interventions import FrozenReset
 from papers.sequential_learning.learner import Learner
@@ -70,8 +71,8 @@ def test_residual_networks_narrow_in_a_stack_or_wide_on_their_own(programs, widt
 
 
 DIGITS = replace(negative.DIGITS, model=architecture(grouped_mlp, hidden=20))
-FROZEN = replace(frozen.RETRAINED, dataset="digits-250")
-BLURRED, LOW_CONTRAST, SHARP = Task("digits-250", blur=0.25), Task("digits-250", contrast=0.1), Task("digits-250")
+FROZEN = replace(frozen.RETRAINED, dataset=DIGITS_250)
+BLURRED, LOW_CONTRAST, SHARP = Task(DIGITS_250, blur=0.25), Task(DIGITS_250, contrast=0.1), Task(DIGITS_250)
 EARLY, LATE = Process(0.05, 12, 1e-3, patience=2), Process(0.1, 6, 1e-3, patience=3)
 SHORT, DECAYED = Process(0.05, 3, 1e-3, decay=0.865), Process(0.02, 4, 5e-3, decay=0.5)
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -5,12 +6,15 @@ import torch
 import torch.nn.functional as F
 
 from common.datasets import load
+from common.datasets.cifar import CIFAR100
 from common.datasets.dataset import ImageData
+from common.datasets.digits import DIGITS
+from common.datasets.emnist import EMNIST_LETTERS
 from papers.sequential_learning import data as module
-from papers.sequential_learning.data import Facts, data_of, facts_of
+from papers.sequential_learning.data import DIGITS_250, DIGITS_1000, in_colour, parity
 
 NOWHERE = Path("no data needed")
-NAMES = ["digits-250", "digits-1000", "digits-250-parity", "digits-250-rgb32", "digits-250-rgb32-parity"]
+MADE = [DIGITS_250, DIGITS_1000, parity(DIGITS_250), in_colour(DIGITS_250), parity(in_colour(DIGITS_250))]
 
 
 def rows(images, labels):
@@ -18,37 +22,32 @@ def rows(images, labels):
     return sorted([label, *image] for label, image in zip(labels.tolist(), images.flatten(1).tolist(), strict=True))
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_facts_are_those_of_the_data(name):
-    data, facts = data_of(name, NOWHERE), facts_of(name)
-    assert data.name == name
-    assert facts == Facts(len(data.train_labels), tuple(data.train_images.shape[1:]), data.num_classes)
+@pytest.mark.parametrize("dataset", MADE, ids=str)
+def test_data_sets_are_what_is_declared(dataset):
+    data = load(dataset, NOWHERE)
+    assert (data.name, data.num_classes) == (dataset.name, dataset.classes)
+    assert data.train_images.shape == (dataset.train, *dataset.shape)
+    assert data.test_images.shape == (dataset.test, *dataset.shape)
     assert data.train_labels.unique().tolist() == data.test_labels.unique().tolist() == list(range(data.num_classes))
 
 
-@pytest.mark.parametrize(
-    ("name", "facts"),
-    [
-        ("cifar10", Facts(50_000, (3, 32, 32), 10)),
-        ("cifar100", Facts(50_000, (3, 32, 32), 100)),
-        ("svhn", Facts(73_257, (3, 32, 32), 10)),
-        ("mnist", Facts(60_000, (1, 28, 28), 10)),
-        ("mnist-rgb32", Facts(60_000, (3, 32, 32), 10)),
-        ("fashion_mnist-rgb32", Facts(60_000, (3, 32, 32), 10)),
-        ("emnist_letters", Facts(124_800, (1, 28, 28), 26)),
-        ("cifar100-parity", Facts(50_000, (3, 32, 32), 2)),
-    ],
-)
-def test_facts_of_published_data_sets(name, facts):
-    assert facts_of(name) == facts
+def test_data_sets_made_of_published_ones_are_named_for_them():
+    letters, hundred = in_colour(EMNIST_LETTERS), parity(CIFAR100)
+    assert (letters.name, letters.shape, letters.classes, letters.train) == (
+        "emnist_letters-rgb32",
+        (3, 32, 32),
+        26,
+        124_800,
+    )
+    assert (hundred.name, hundred.shape, hundred.classes) == ("cifar100-parity", (3, 32, 32), 2)
 
 
 def test_as_many_digits_of_every_class_are_trained_on_and_all_others_tested_on():
-    digits = load("digits")
+    digits = load(DIGITS)
     images = torch.cat([digits.train_images, digits.test_images])
     labels = torch.cat([digits.train_labels, digits.test_labels])
-    for name, count in (("digits-250", 250), ("digits-1000", 1000)):
-        data = data_of(name, NOWHERE)
+    for dataset, count in ((DIGITS_250, 250), (DIGITS_1000, 1000)):
+        data = load(dataset, NOWHERE)
         assert torch.bincount(data.train_labels).tolist() == [count // 10] * 10
         assert len(data.test_labels) == 1797 - count
         found = torch.cat([data.train_images, data.test_images]), torch.cat([data.train_labels, data.test_labels])
@@ -56,26 +55,26 @@ def test_as_many_digits_of_every_class_are_trained_on_and_all_others_tested_on()
 
 
 def test_the_choice_of_digits_is_always_the_same_and_not_the_first_ones():
-    data = data_of("digits-250", NOWHERE)
-    assert data.fingerprint == data_of("digits-250", NOWHERE).fingerprint
-    digits = load("digits")
+    data = load(DIGITS_250, NOWHERE)
+    assert data.fingerprint == load(DIGITS_250, NOWHERE).fingerprint
+    digits = load(DIGITS)
     first = torch.cat([digits.train_images[digits.train_labels == digit][:25] for digit in range(10)])
     assert not torch.equal(data.train_images, first)
 
 
 def test_choosing_digits_leaves_the_global_random_state_alone():
     before = torch.get_rng_state()
-    data_of("digits-250", NOWHERE)
+    load(DIGITS_250, NOWHERE)
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_parity_changes_labels_alone():
-    digits, parity = data_of("digits-250", NOWHERE), data_of("digits-250-parity", NOWHERE)
-    assert torch.equal(parity.train_images, digits.train_images)
-    assert torch.equal(parity.test_images, digits.test_images)
-    for labels, odd in ((digits.train_labels, parity.train_labels), (digits.test_labels, parity.test_labels)):
+    digits, changed = load(DIGITS_250, NOWHERE), load(parity(DIGITS_250), NOWHERE)
+    assert torch.equal(changed.train_images, digits.train_images)
+    assert torch.equal(changed.test_images, digits.test_images)
+    for labels, odd in ((digits.train_labels, changed.train_labels), (digits.test_labels, changed.test_labels)):
         assert odd.tolist() == [label % 2 for label in labels.tolist()]
-    assert parity.num_classes == 2
+    assert changed.num_classes == 2
 
 
 @pytest.fixture
@@ -87,7 +86,7 @@ def other(monkeypatch):
         images = torch.randint(256, (7, channels, side, side), generator=generator).to(torch.uint8)
         labels = torch.arange(7) % 3
         data = ImageData("other", images[:4], labels[:4], images[4:], labels[4:], 3)
-        monkeypatch.setattr(module, "load", lambda name, folder: data)
+        monkeypatch.setattr(module, "load", lambda dataset, folder: data)
         return data
 
     return install
@@ -98,7 +97,7 @@ def other(monkeypatch):
 def test_small_colour_images(other, monkeypatch, channels, side, chunk):
     monkeypatch.setattr(module, "_CHUNK", chunk)
     data = other(channels, side)
-    small = data_of("other-rgb32", NOWHERE)
+    small = load(in_colour(replace(DIGITS, name="other")), NOWHERE)
     for found, source in ((small.train_images, data.train_images), (small.test_images, data.test_images)):
         assert found.shape == (len(source), 3, 32, 32)
         assert found.dtype == torch.float32

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from common.datasets.cifar import CIFAR10, CIFAR100
 from common.experiment import Job, Tier
 from common.models.all_cnn import all_cnn_small
 from common.models.architecture import architecture, architecture_of
@@ -12,7 +13,7 @@ from common.models.init import initialise
 from common.models.mlp import bn_mlp
 from common.run.call import Call
 from common.seeds import stream
-from papers.sequential_learning.data import FACTS
+from papers.sequential_learning.data import DIGITS_250, DIGITS_1000, parity
 from papers.sequential_learning.frozen_weights import arms
 from papers.sequential_learning.frozen_weights.arms import Retrained, Scratch, network, shorten
 from papers.sequential_learning.frozen_weights.fig3 import FIG3
@@ -38,12 +39,12 @@ from tests.papers.sequential_learning.test_metrics import passage
 
 CALL = Call(torch.device("cpu"), Path("no data needed"))
 LENGTHS = {"source_epochs": 3, "epochs": 2, "source_decay": 0.9, "decay": 0.8}
-TINY = FrozenSetting("tiny/bn_mlp", architecture(bn_mlp, hidden=8), "digits-250", 16, **LENGTHS)
+TINY = FrozenSetting("tiny/bn_mlp", architecture(bn_mlp, hidden=8), DIGITS_250, 16, **LENGTHS)
 TINY_CNN = replace(TINY, name="tiny/cnn", model=architecture(all_cnn_small, width=2))
 EXPERIMENTS = (FIG3, FIG4, TABLE1, TABLE2, TABLE3, FIG5, FIG6)
 FIRST = Process(0.05, 3, 1e-3, decay=0.9)
 SECOND = Process(0.05, 2, 1e-3, decay=0.8)
-TARGET = Task("digits-250")
+TARGET = Task(DIGITS_250)
 RESET = (FrozenReset(),)
 
 
@@ -53,7 +54,7 @@ def test_a_network_from_scratch_learns_one_task():
 
 def test_augmentation_mirrors_and_shifts_by_half_of_the_side():
     (stage,) = Scratch(TINY, 0.3, 0.02, augmented=True).learning_path()
-    assert stage.task == Task("digits-250", shift=0.5, flip=True)
+    assert stage.task == Task(DIGITS_250, shift=0.5, flip=True)
 
 
 @pytest.mark.parametrize("start", [SparseStart("double", 0.5), PairStart("near_zero")])
@@ -67,9 +68,9 @@ def test_a_start_comes_before_the_only_task(start):
 @pytest.mark.parametrize(
     ("source", "task"),
     [
-        ("blur", Task("digits-250", blur=0.25)),
-        ("tenth", Task("digits-250", share=0.1)),
-        ("regular", Task("digits-250")),
+        ("blur", Task(DIGITS_250, blur=0.25)),
+        ("tenth", Task(DIGITS_250, share=0.1)),
+        ("regular", Task(DIGITS_250)),
     ],
 )
 def test_another_view_of_the_target_keeps_the_classifier(source, task, reset, before):
@@ -79,11 +80,11 @@ def test_another_view_of_the_target_keeps_the_classifier(source, task, reset, be
 
 @pytest.mark.parametrize(("reset", "after"), [(False, ()), (True, RESET)])
 def test_another_data_set_brings_classifiers_of_its_own_before_any_reset(reset, after):
-    path = Retrained(TINY, "cifar100", reset).learning_path()
-    first = Stage(Task("cifar100"), FIRST, (NewClassifier(100),))
+    path = Retrained(TINY, CIFAR100, reset).learning_path()
+    first = Stage(Task(CIFAR100), FIRST, (NewClassifier(100),))
     assert path == (first, Stage(TARGET, SECOND, (NewClassifier(10), *after)))
-    (parity, _) = Retrained(TINY, "digits-1000-parity", reset).learning_path()
-    assert parity.before == (NewClassifier(2),)
+    (first, _) = Retrained(TINY, parity(DIGITS_1000), reset).learning_path()
+    assert first.before == (NewClassifier(2),)
 
 
 @pytest.mark.parametrize("source", ["none", "imagenet"])
@@ -97,8 +98,8 @@ def test_rates_and_weight_decays_are_those_of_their_stage():
         TINY, "blur", source_rate=0.1, rate=0.2, source_weight_decay=0.3, weight_decay=0.4, shifted=True, samples=0.5
     )
     first, second = arm.learning_path()
-    assert first == Stage(Task("digits-250", blur=0.25), Process(0.1, 3, 0.3, decay=0.9))
-    assert second == Stage(Task("digits-250", shift=0.5, share=0.5), Process(0.2, 2, 0.4, decay=0.8))
+    assert first == Stage(Task(DIGITS_250, blur=0.25), Process(0.1, 3, 0.3, decay=0.9))
+    assert second == Stage(Task(DIGITS_250, shift=0.5, share=0.5), Process(0.2, 2, 0.4, decay=0.8))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +151,7 @@ def test_every_retrained_arm_of_a_table_has_a_twin_that_differs_by_the_reset_alo
 
 def test_full_settings_are_those_of_section_5():
     for setting in (RESNET, RESNET_PLAIN, ALL_CNN, ALL_CNN_PLAIN, ALEXNET):
-        assert (setting.dataset, setting.batch_size) == ("cifar10", 128)
+        assert (setting.dataset, setting.batch_size) == (CIFAR10, 128)
         assert (setting.source_epochs, setting.epochs, setting.source_decay, setting.decay) == (140, 160, 0.97, 0.97)
         assert setting.validation == "0"  # nothing stops early
     assert dict(RESNET_PLAIN.model.arguments)["affine"] == dict(ALL_CNN_PLAIN.model.arguments)["affine"] == 0
@@ -193,7 +194,7 @@ def test_table_1_kinds_and_sparsities(augmented):
 
 def test_table_2_transitions():
     cells = TABLE2.full.cells
-    rows = [(cell.source, cell.setting.dataset, cell.samples) for cell in cells[::2]]
+    rows = [(str(cell.source), cell.setting.dataset.name, cell.samples) for cell in cells[::2]]
     assert rows == [
         ("cifar10", "cifar100", 1.0),
         ("cifar10", "fashion_mnist-rgb32", 1.0),
@@ -206,8 +207,7 @@ def test_table_2_transitions():
         ("cifar10", "cifar100", 0.05),
     ]
     for cell in cells:
-        classes = FACTS[cell.setting.dataset.removesuffix("-rgb32")].classes
-        assert dict(cell.setting.model.arguments)["num_classes"] == classes
+        assert dict(cell.setting.model.arguments)["num_classes"] == cell.setting.dataset.classes
         assert bool(cell.setting.imagenet) is (cell.source == "imagenet") is (not cell.setting.standardise)
     first, second = cells[0].learning_path()
     assert first.before == (NewClassifier(10),)
@@ -224,8 +224,8 @@ def test_table_3_transitions():
             ("regular", True, True),
         ]
         blurred, shifted = cells[0].learning_path(), cells[2].learning_path()
-        assert [stage.task for stage in blurred] == [Task("cifar10", blur=0.25), Task("cifar10")]
-        assert [stage.task for stage in shifted] == [Task("cifar10"), Task("cifar10", shift=0.5)]
+        assert [stage.task for stage in blurred] == [Task(CIFAR10, blur=0.25), Task(CIFAR10)]
+        assert [stage.task for stage in shifted] == [Task(CIFAR10), Task(CIFAR10, shift=0.5)]
         rates = {(cell.source_rate, cell.rate, cell.source_weight_decay, cell.weight_decay) for cell in cells}
         assert rates == {(0.05, 0.05, 1e-3, 1e-3)}
 
@@ -265,8 +265,8 @@ CELLS = [
     Retrained(TINY, "blur", reset=True),
     Retrained(TINY, "tenth", source_rate=0.1),
     Retrained(TINY, "regular", shifted=True),
-    Retrained(TINY, "digits-250-parity"),
-    Retrained(TINY, "digits-250-parity", reset=True, samples=0.5),
+    Retrained(TINY, parity(DIGITS_250)),
+    Retrained(TINY, parity(DIGITS_250), reset=True, samples=0.5),
 ]
 
 
@@ -380,8 +380,8 @@ def test_pairs_are_followed_from_their_start():
 
 
 def test_settings_of_smoke_are_small():
-    assert (RETRAINED.dataset, RETRAINED.source_decay) == ("digits-1000", 1.0)
-    assert {cell.setting.dataset for each in EXPERIMENTS for cell in each.smoke.cells} == {"digits-1000"}
+    assert (RETRAINED.dataset, RETRAINED.source_decay) == (DIGITS_1000, 1.0)
+    assert {cell.setting.dataset for each in EXPERIMENTS for cell in each.smoke.cells} == {DIGITS_1000}
 
 
 @pytest.mark.parametrize(("share", "epochs"), [(1.0, [140, 160]), (0.1, [14, 16]), (0.004, [1, 1])])

@@ -17,7 +17,7 @@ from papers.sequential_learning.negative_pretraining import arms as negative
 from papers.sequential_learning.negative_pretraining import fig4, fig6
 from papers.sequential_learning.negative_pretraining.procedures import TRAINING as NEGATIVE
 from papers.sequential_learning.presentation import image_set
-from tests.common.datasets.test_torchvision_sets import write_cifar, write_mnist
+from tests.common.datasets.writers import write_cifar, write_mnist
 from tests.measured import measured
 from tests.small_sets import publish_small
 from tests.weights import write_weights
@@ -65,7 +65,7 @@ def of(experiment, **fields):
     """Return the full-tier cells of an experiment whose fields, or the setting's name, are as given."""
     name = fields.pop("name")
     cells = [cell for cell in experiment.full.cells if cell.setting.name == name]
-    return [cell for cell in cells if all(getattr(cell, key) == value for key, value in fields.items())]
+    return [cell for cell in cells if all(str(getattr(cell, key)) == str(value) for key, value in fields.items())]
 
 
 def test_a_path_of_blurred_tasks_on_fashion_mnist(call):

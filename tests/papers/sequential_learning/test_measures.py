@@ -10,6 +10,7 @@ from common.datasets.transforms import blurred
 from common.models.init import initialise
 from common.models.mlp import bn_mlp
 from common.train.program import Program
+from papers.sequential_learning.data import DIGITS_250
 from papers.sequential_learning.frozen_weights.fisher import fisher_score
 from papers.sequential_learning.frozen_weights.measures import at_both_ends
 from papers.sequential_learning.frozen_weights.procedures import AT_ENDS
@@ -34,8 +35,8 @@ def test_ends_are_measured_for_each_run_as_it_would_be_alone():
         models[1][1].weight[:, :32] = 1e-3
         models[1][4].weight[0] = 1e-5
     copies = copy.deepcopy(models)
-    data = image_set("digits-250", Path("no data needed"), torch.device("cpu"), True)
-    tasks = [Task("digits-250"), Task("digits-250", blur=0.25)]
+    data = image_set(DIGITS_250, Path("no data needed"), torch.device("cpu"), True)
+    tasks = [Task(DIGITS_250), Task(DIGITS_250, blur=0.25)]
     program, presentation = Program(models), Presentation(data, tasks, [0, 1])
     program.module.train()
     ends = at_both_ends(program, presentation, [Learner(model, (), seed) for seed, model in enumerate(models)])

@@ -4,12 +4,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from common.datasets import mnist, svhn
+from common.datasets.cifar import CIFAR10
 from common.experiment import Job, Tier
 from common.models.architecture import architecture, architecture_of
 from common.models.grouped import grouped_mlp
 from common.models.init import initialise
 from common.run.call import Call
 from common.seeds import stream
+from papers.sequential_learning.data import DIGITS_250
 from papers.sequential_learning.learner import Passage
 from papers.sequential_learning.negative_pretraining import arms
 from papers.sequential_learning.negative_pretraining.arms import Arm, measure, shorten
@@ -33,7 +36,7 @@ from papers.sequential_learning.setting import Setting
 from tests.measured import measured
 
 CALL = Call(torch.device("cpu"), Path("no data needed"))
-TINY = Setting("tiny/mlp", architecture(grouped_mlp, hidden=8), "digits-250", 32, "1/5")
+TINY = Setting("tiny/mlp", architecture(grouped_mlp, hidden=8), DIGITS_250, 32, "1/5")
 EXPERIMENTS = (FIG3, FIG4, FIG5, FIG6)
 RESET = (BiasReset(),)
 
@@ -52,13 +55,13 @@ def resets(arm):
 
 def test_the_baseline_is_one_plain_task_without_a_reset():
     path = baseline(CIFAR, 1e-3, (200, 50)).learning_path()
-    assert path == (Stage(Task("cifar10"), Process(1e-3, 200, 1e-3, decay=1.0, patience=50, momentum=0.9)),)
+    assert path == (Stage(Task(CIFAR10), Process(1e-3, 200, 1e-3, decay=1.0, patience=50, momentum=0.9)),)
 
 
 def test_blurred_then_sharp_at_a_rate_for_each():
     path = pretrained(CIFAR, "blur", 2, (5e-4, 2e-3), (200, 50)).learning_path()
-    first = Stage(Task("cifar10", blur=0.25), Process(5e-4, 200, 1e-3, patience=50))
-    assert path == (first, Stage(Task("cifar10"), Process(2e-3, 200, 1e-3, patience=50)))
+    first = Stage(Task(CIFAR10, blur=0.25), Process(5e-4, 200, 1e-3, patience=50))
+    assert path == (first, Stage(Task(CIFAR10), Process(2e-3, 200, 1e-3, patience=50)))
 
 
 def test_the_last_rate_is_for_the_last_of_many_tasks_alone():
@@ -88,12 +91,12 @@ def test_an_unknown_path_is_refused():
 
 
 def test_settings_are_those_of_section_3():
-    for setting, name, channels in ((CIFAR, "cifar10", 3), (SVHN, "svhn", 3), (FASHION, "fashion_mnist", 1)):
-        assert (setting.dataset, setting.batch_size, setting.validation) == (name, 128, "1/10")
+    for setting, dataset, channels in ((CIFAR, CIFAR10, 3), (SVHN, svhn.SVHN, 3), (FASHION, mnist.FASHION_MNIST, 1)):
+        assert (setting.dataset, setting.batch_size, setting.validation) == (dataset, 128, "1/10")
         arguments = dict(setting.model.arguments)
         assert (setting.model.name, arguments["channels"], arguments["width"]) == ("grouped_resnet", channels, 64)
         assert setting.standardise
-    assert (MNIST.dataset, dict(MNIST.model.arguments)["channels"]) == ("mnist", 1)
+    assert (MNIST.dataset, dict(MNIST.model.arguments)["channels"]) == (mnist.MNIST, 1)
     assert len({CIFAR, SVHN, FASHION, MNIST, DIGITS}) == 5
 
 

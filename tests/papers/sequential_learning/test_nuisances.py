@@ -1,11 +1,12 @@
 import pytest
 
+from common.datasets.digits import DIGITS
 from papers.sequential_learning.nuisances import PATHS, equal_positions, tasks_along
 from papers.sequential_learning.path import Process, Task
 
 
 def along(path, count):
-    return tasks_along(path, equal_positions(count), "digits")
+    return tasks_along(path, equal_positions(count), DIGITS)
 
 
 @pytest.mark.parametrize(
@@ -51,11 +52,11 @@ def test_the_widths_of_shifts_as_shares_of_the_widest(count, shares):
 def test_every_path_leads_from_all_its_nuisances_to_the_plain_target(path, count):
     tasks = along(path, count)
     assert len(tasks) == count
-    assert tasks[-1] == Task("digits")
+    assert tasks[-1] == Task(DIGITS)
     source = {"blur": 0.25, "contrast": 0.1, "shift": 0.5}
     plain = {"blur": 1.0, "contrast": 1.0, "shift": 0.0}
     removed = {nuisance for leg in PATHS[path] for nuisance in leg}
-    assert tasks[0] == Task("digits", **{n: (source if n in removed else plain)[n] for n in source})
+    assert tasks[0] == Task(DIGITS, **{n: (source if n in removed else plain)[n] for n in source})
 
 
 def test_paths_of_two_nuisances():
@@ -86,12 +87,12 @@ def test_fewer_than_two_tasks_are_refused(count):
 @pytest.mark.parametrize("positions", [[], [0.0], [0.0, 0.5], [0.1, 1.0], [0.0, 0.5, 0.5, 1.0], [0.0, 0.7, 0.3, 1.0]])
 def test_positions_that_do_not_lead_from_source_to_target_are_refused(positions):
     with pytest.raises(ValueError, match="from the source at 0 to the target at 1"):
-        tasks_along("blur", positions, "digits")
+        tasks_along("blur", positions, DIGITS)
 
 
 def test_an_unknown_path_is_refused():
     with pytest.raises(ValueError, match="no path 'rotate'; there are blur"):
-        tasks_along("rotate", [0.0, 1.0], "digits")
+        tasks_along("rotate", [0.0, 1.0], DIGITS)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_an_unknown_path_is_refused():
 )
 def test_levels_that_do_not_exist_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        Task("digits", **wrong)
+        Task(DIGITS, **wrong)
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def loaded(monkeypatch):
     images[:, 2] //= 3
     labels = torch.arange(12) % 2
     data = ImageData("toy", images[:8], labels[:8], images[8:], labels[8:], 2)
-    monkeypatch.setattr(module, "data_of", lambda name, folder: data)
+    monkeypatch.setattr(module, "load", lambda dataset, folder: data)
     image_set.cache_clear()
     yield data
     image_set.cache_clear()

@@ -17,6 +17,7 @@ from common.run.call import Call
 from common.train import checkpoint
 from common.train.checkpoint import Checkpoint, CheckpointFile, Owner
 from papers.sequential_learning import stage
+from papers.sequential_learning.data import DIGITS_250, DIGITS_1000
 from papers.sequential_learning.follow import follow
 from papers.sequential_learning.frozen_weights import arms
 from papers.sequential_learning.frozen_weights.arms import Retrained, Scratch
@@ -175,11 +176,11 @@ def test_an_intervention_changes_a_network_on_the_device_as_one_on_the_cpu(chang
 
 
 def test_arms_measure_what_they_measure_on_the_cpu(monkeypatch):
-    tiny_setting = FrozenSetting("tiny", MLP.model, "digits-250", 6, source_epochs=1, epochs=2)
+    tiny_setting = FrozenSetting("tiny", MLP.model, DIGITS_250, 6, source_epochs=1, epochs=2)
     cells = [
         Scratch(tiny_setting, 0.1, 1e-3, augmented=True, start=PairStart("near_zero")),
         Retrained(tiny_setting, "blur", reset=True, shifted=True),
-        Retrained(tiny_setting, "digits-1000"),
+        Retrained(tiny_setting, DIGITS_1000),
     ]
 
     def measured(device):

@@ -48,13 +48,13 @@ def hyperparameters(figure: "Figure", arms: Arms) -> None:
 
 def what_goes_with_loss(figure: "Figure", arms: Arms) -> None:
     """Draw the loss of every run against its frozen weights and its Fisher score, before and after (Figure 6)."""
-    markers = dict(zip(dict.fromkeys(cell.source for cell in arms), MARKERS, strict=False))
+    markers = dict(zip(dict.fromkeys(str(cell.source) for cell in arms), MARKERS, strict=False))
     (row,) = panels(figure, 1, 2, (2.9, 3.0))
     names = (("double_tuples_before", "double_tuples"), ("fisher_start", "fisher"))
     for axes, moments in zip(row, names, strict=True):
         correlations = []
         for (moment, colour), name in zip(MOMENTS.items(), moments, strict=True):
-            clouds = {source: _cloud([arms[c] for c in arms if c.source == source], name) for source in markers}
+            clouds = {source: _cloud([arms[c] for c in arms if str(c.source) == source], name) for source in markers}
             for source, cloud in clouds.items():
                 axes.scatter(*cloud, s=DOT**2, color=colour, marker=markers[source], alpha=0.6, linewidths=0)
             correlations.append(f"{moment} retraining: {_correlation(np.hstack(list(clouds.values())))}")

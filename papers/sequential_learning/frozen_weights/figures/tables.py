@@ -94,8 +94,8 @@ def resets(figure: "Figure", arms: Arms) -> None:
 
 def _transition(cell: Retrained, runs: Runs) -> str:
     """Name a transition, its network, and the pairs that pretraining left."""
-    source, (data, _, network) = SOURCES.get(cell.source, cell.source), cell.setting.name.partition("/")
+    source, (data, _, network) = str(cell.source), cell.setting.name.partition("/")
     few = f", {100 * cell.samples:g} %" if cell.samples < 1 else ""
     target = f"{data}{few}{' shifted' if cell.shifted else ''}"
     pairs, _ = mean_and_deviation(values(runs, "double_pairs_before"))
-    return f"{source} to {target}\n{network}, {pairs:.4g} frozen pairs"
+    return f"{SOURCES.get(source, source)} to {target}\n{network}, {pairs:.4g} frozen pairs"

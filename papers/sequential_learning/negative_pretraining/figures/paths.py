@@ -7,7 +7,7 @@ import numpy as np
 
 from common.report.arms import Arms, Runs, summary, values
 from common.report.axes import DOT, LINE, aside, look, panels, ticks
-from papers.sequential_learning.nuisances import PATHS, equal_positions, tasks_along
+from papers.sequential_learning.nuisances import PATHS, equal_positions, levels_along
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,8 +50,8 @@ def _in_plane(axes: "Axes", path: str, count: int, nuisances: tuple[str, ...], l
         (equal_positions(3), {"color": look["color"], "linewidth": LINE}),
         (equal_positions(count), {**look, "linestyle": "none"}),
     ):
-        tasks = tasks_along(path, positions, "")
-        axes.plot(*([getattr(task, nuisance) for task in tasks] for nuisance in nuisances), **own)
+        levels = levels_along(path, positions)
+        axes.plot(*([level[nuisance] for level in levels] for nuisance in nuisances), **own)
 
 
 def _against_count(axes: "Axes", arms: Mapping[int, Runs], beside: float, look: Mapping[str, Any]) -> None:
