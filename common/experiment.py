@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
+from common.cell import describe, plain, problems_of
 from common.code_hash import code_hash, digests
 from common.errors import UsageError
 from common.work import Work
@@ -20,19 +21,6 @@ class Tier(StrEnum):
 
     SMOKE = "smoke"
     FULL = "full"
-
-
-class Cell(Protocol):
-    """One entry of a table: a frozen dataclass of plain values, with the named setting it runs on.
-
-    Cells with equal settings may be trained together, so the setting holds what they must share
-    (data set, model, recipe).
-    """
-
-    @property
-    def setting(self) -> Hashable:
-        """What the cells of one group share."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -201,7 +189,7 @@ class Grid:
         if self.seeds < 1:
             raise UsageError(f"a grid with {self.seeds} seeds: at least one is needed")
         for cell in {type(cell): cell for cell in self.cells}.values():
-            for problem in _problems_of(cell):
+            for problem in problems_of(cell):
                 raise UsageError(f"cells of type {type(cell).__name__} {problem}")
         seen: set[Any] = set()
         for cell in self.cells:
@@ -244,40 +232,3 @@ class Experiment:
     def at_scale(self, share: float) -> "Experiment":
         """Return the experiment shortened to a share of its length; what trains nothing stays as it is."""
         return self if self.procedure.shorten is as_it_is else replace(self, scale=share)
-
-
-def _problems_of(cell: Any) -> Iterator[str]:
-    """Yield what is wrong with a kind of cell, given one of them."""
-    if not is_dataclass(cell) or not getattr(type(cell), "__dataclass_params__").frozen:  # noqa: B009  # not typed
-        yield "must be frozen dataclasses"
-    elif not hasattr(cell, "setting"):
-        yield "need a 'setting': what those share that may train together"
-    else:
-        try:
-            hash(cell)
-        except TypeError as error:
-            yield f"must have hashable fields: {error}"
-
-
-def plain(cell: Any) -> dict[str, Any]:
-    """Return a cell's fields as JSON values, nested dataclasses as nested mappings without their names.
-
-    What has something `plain` of its own, as a data set has its name, is that.
-    """
-    found: dict[str, Any] = json.loads(json.dumps(cell, default=_plain))
-    return found
-
-
-def _plain(value: Any) -> Any:
-    """Return what stands in JSON for a value that it does not know."""
-    if hasattr(value, "plain"):
-        return value.plain
-    if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: getattr(value, each.name) for each in fields(value)}
-    return str(value)
-
-
-def describe(cell: Any) -> str:
-    """Return the cell's own fields in one line, its setting by name."""
-    parts = [f"{name}={getattr(value, 'name', value)}" for name, value in vars(cell).items() if value is not None]
-    return ", ".join(parts)

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from common.cell import plain
 from common.claims.strict_yaml import Scalar
-from common.experiment import plain
 
 Index = dict[tuple[Scalar, ...], list[Any]]
 Fields = Mapping[str, Scalar]

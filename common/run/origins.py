@@ -41,11 +41,22 @@ def origin(record: Record) -> dict[str, str]:
     return {"commit": commit + ("+changes" if record.provenance.get("dirty") is True else ""), **circumstances(record)}
 
 
+def data_of(record: Record) -> dict[str, str]:
+    """Return the hash of every data set behind a record, by what it is called among its origins."""
+    return {f"the images of {name}": str(found) for name, found in _mapping(record.provenance, "data").items()}
+
+
 def origins_of(records: Iterable[Record]) -> Origins:
-    """Count the records of every commit, version, machine and device."""
+    """Count the records of every commit, version, machine and device, and those of every state of a data set."""
+    records = list(records)
     found = [origin(record) for record in records]
     names = dict.fromkeys(name for one in found for name in one)
-    return {name: dict(Counter(one.get(name, NOTHING) for one in found)) for name in names}
+    counted = {name: dict(Counter(one.get(name, NOTHING) for one in found)) for name in names}
+    for record in records:
+        for name, value in data_of(record).items():
+            counts = counted.setdefault(name, {})
+            counts[value] = counts.get(value, 0) + 1
+    return counted
 
 
 def mixed(origins: Origins) -> list[str]:

@@ -160,7 +160,7 @@ def _whole(content: Any, job: Job) -> tuple[Record, str]:
 
 def _provenance(found: Any) -> Mapping[str, Any]:
     """Return where a record comes from; what is read of it has the type that is read."""
-    for name in ("machine", "versions"):
+    for name in ("machine", "versions", "data"):
         if not isinstance(found.get(name, {}), dict):
             raise TypeError(f"its {name} is no mapping")
     _texts({name: found[name] for name in ("device", "precision", "together") if name in found})

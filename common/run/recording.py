@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import torch
 
+from common.datasets import hashes_of
 from common.experiment import Job, Metrics
 from common.provenance import provenance
 from common.run.call import Call
@@ -27,9 +28,10 @@ def run_recorded(group: Sequence[Job], store: Store, call: Call, done: Callable[
             _require_sound(trained, metrics, left)
             now = time.perf_counter()
             seconds = now - started if metrics.seconds is None else metrics.seconds
+            made = provenance() | where | {"together": together(group), "data": hashes_of(trained.cell)}
             for job in left.pop(trained):
                 if trained.key not in call.measured:
-                    store.write(job, Record(metrics, seconds, provenance() | where | {"together": together(group)}))
+                    store.write(job, Record(metrics, seconds, made))
                     done(job)
             started = now
     if left:

@@ -9,7 +9,8 @@ from pathlib import Path
 from common.experiment import Job
 from common.run.call import Environment
 from common.run.record import Store
-from common.train.checkpoint import SUFFIX, CheckpointFile, Owner, owner_of, read
+from common.train.checkpoint import CheckpointFile
+from common.train.state_file import SUFFIX, Owner, owner_of, read
 
 CHECKPOINTS = "checkpoints"
 """The folder beside the records that holds what unfinished groups of jobs go on from."""

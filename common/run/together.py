@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 
-from common.experiment import Job, plain
+from common.cell import plain
+from common.experiment import Job
 from common.machine import device_name
 from common.run.expand import expand
 from common.run.group import groups

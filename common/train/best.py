@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from common.train.checkpoint import State, copy_into
 from common.train.program import Program
+from common.train.states import State, copy_into
 
 
 class Best:

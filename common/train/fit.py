@@ -12,9 +12,10 @@ from common.train.batches import shuffled_epochs
 from common.train.best import Best
 from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.loop import Stretch, Training, train
-from common.train.optimizers import SGD, SGDUpdate
+from common.train.optimizers import SGD
 from common.train.program import Program
 from common.train.schedules import Schedule
+from common.train.sgd import SGDUpdate
 from common.train.stacking import stackable
 from common.train.tape import Tape
 

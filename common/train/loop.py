@@ -17,8 +17,9 @@ from torch import Tensor
 
 from common.seeds import global_draws, stream
 from common.train.capture import Step, repeated
-from common.train.checkpoint import NOWHERE, Checkpoint, State, set_states, states
+from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.program import Program
+from common.train.states import State, set_states, states
 
 Stretch = Sequence[Sequence[Tensor]]
 """The steps between two looks: the inputs of each, such as indices int64 [R, B] of images, on the device."""

@@ -9,7 +9,8 @@ from torch import Tensor
 from common.datasets.resident import Stored
 from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.loop import Training, train
-from common.train.optimizers import Optimizer, PerRunUpdate
+from common.train.optimizers import Optimizer
+from common.train.per_run import PerRunUpdate
 from common.train.program import Program
 from common.train.tape import Tape
 

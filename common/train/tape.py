@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from common.train.checkpoint import State
+from common.train.states import State
 
 
 class Tape:

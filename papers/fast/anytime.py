@@ -15,7 +15,8 @@ from common.train.batches import StratifiedBatches
 from common.train.best import Best
 from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.loop import Stateful, Stretch, Training, train
-from common.train.optimizers import Optimizer, PerRunUpdate
+from common.train.optimizers import Optimizer
+from common.train.per_run import PerRunUpdate
 from common.train.program import Program, right
 from common.train.tape import Tape
 from papers.fast.adoption import Adopted

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from common.train.checkpoint import State, copy_into
+from common.train.states import State, copy_into
 
 PATIENCE = 10  # steps without progress, after which a run switches
 PROGRESS = 100  # the reciprocal of the validation accuracy that counts as progress: one percent

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from torch import nn
 
 from common.run.call import Call
-from common.train.checkpoint import Checkpoint, State
+from common.train.checkpoint import Checkpoint
 from common.train.stacking import stackable
+from common.train.states import State
 from papers.sequential_learning.learner import Learner, Passage, intervene
 from papers.sequential_learning.path import LearningPath
 from papers.sequential_learning.setting import Setting

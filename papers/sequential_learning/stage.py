@@ -12,10 +12,12 @@ from common.run.call import Call
 from common.seeds import stream
 from common.train.batches import shuffled_epochs
 from common.train.best import Best
-from common.train.checkpoint import Checkpoint, Tensors
+from common.train.checkpoint import Checkpoint
 from common.train.loop import Stateful, Training, train
-from common.train.optimizers import SGD, PerRunUpdate
+from common.train.optimizers import SGD
+from common.train.per_run import PerRunUpdate
 from common.train.program import Program
+from common.train.states import Tensors
 from common.train.tape import Tape
 from papers.sequential_learning.learner import Learner, Passage
 from papers.sequential_learning.path import Task

@@ -8,7 +8,8 @@ import torch
 
 from common.models.grouped import grouped_resnet
 from common.models.init import initialise
-from common.train.optimizers import SGD, PerRunUpdate
+from common.train.optimizers import SGD
+from common.train.per_run import PerRunUpdate
 from common.train.program import Program
 from papers.sequential_learning.frozen_weights.counting import count
 from papers.sequential_learning.frozen_weights.interfaces import interfaces

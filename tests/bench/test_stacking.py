@@ -10,8 +10,9 @@ from common.models import lenet5_caffe
 from common.models.init import initialise
 from common.train import stacking
 from common.train.capture import repeated
-from common.train.optimizers import SGD, SGDUpdate
+from common.train.optimizers import SGD
 from common.train.program import Program
+from common.train.sgd import SGDUpdate
 from tests.bench.contest import milliseconds
 
 CUDA = torch.cuda.is_available()

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from common.cell import describe, plain
 from common.errors import UsageError
-from common.experiment import Experiment, Grid, Job, Metric, Metrics, Procedure, describe, plain
+from common.experiment import Experiment, Grid, Job, Metric, Metrics, Procedure
 from common.package import Package
 from common.run.expand import expand
 from tests import conftest

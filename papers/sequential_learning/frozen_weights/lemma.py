@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.functional import hessian, jacobian
 
-from common.train.optimizers import SGD, SGDUpdate
+from common.train.optimizers import SGD
+from common.train.sgd import SGDUpdate
 
 WIDTH = 6  # units of a layer
 SLOPE = 0.5  # of the leaky ReLUs of Lemma 1, which switch no unit off, so that only the dead channel is dead

@@ -21,7 +21,8 @@ from common.run.origins import mixed, origins_of
 from common.run.record import Record, Store, _checksum
 from common.run.resume import CHECKPOINTS, begun, checkpoint_of, others, whole
 from common.run.stale import stale
-from common.train import checkpoint
+from common.train import state_file
+from common.train.checkpoint import Checkpoint
 from common.work import Work
 from tests import conftest
 
@@ -113,15 +114,15 @@ def test_no_record_of_another_kind_ends_in_a_traceback(store):
 
 def test_no_checkpoint_of_another_kind_ends_in_a_traceback(store):
     file = checkpoint_of(JOBS, store, ENVIRONMENT)
-    part = checkpoint.Checkpoint(file, file.tree).part("loop")
+    part = Checkpoint(file, file.tree).part("loop")
     part.node["state"] = {"weights": torch.arange(3.0), "epoch": 7}
     tensors: dict[str, torch.Tensor] = {}
-    owner = {"format": checkpoint.FORMAT, **asdict(file.owner), "jobs": [*file.owner.jobs]}
-    good = {"owner": owner, "state": checkpoint._without_tensors(file.tree, tensors)}
+    owner = {"format": state_file.FORMAT, **asdict(file.owner), "jobs": [*file.owner.jobs]}
+    good = {"owner": owner, "state": state_file._without_tensors(file.tree, tensors)}
     read = 0
     for mutant in mutants(good):
         own, plain = (json.dumps(mutant.get(n) if isinstance(mutant, dict) else mutant) for n in ("owner", "state"))
-        sums = {"owner_checksum": checkpoint._checksum(own, {}), "checksum": checkpoint._checksum(own + plain, tensors)}
+        sums = {"owner_checksum": state_file._checksum(own, {}), "checksum": state_file._checksum(own + plain, tensors)}
         file.path.write_bytes(save(tensors, {"owner": own, "plain": plain, **sums}))
         read += _taken_up(file.path, store)
     assert read > 100
@@ -129,7 +130,7 @@ def test_no_checkpoint_of_another_kind_ends_in_a_traceback(store):
 
 def test_no_header_of_another_kind_ends_in_a_traceback(store):
     file = checkpoint_of(JOBS, store, ENVIRONMENT)
-    checkpoint.write(file.path, file.owner, {"weights": torch.arange(3.0)})
+    state_file.write(file.path, file.owner, {"weights": torch.arange(3.0)})
     content = file.path.read_bytes()
     length = 8 + int.from_bytes(content[:8], "little")
     good = json.loads(content[8:length])

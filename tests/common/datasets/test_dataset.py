@@ -6,10 +6,10 @@ from functools import partial
 import pytest
 import torch
 
+from common.cell import plain
 from common.datasets import DataSet, ImageData
 from common.datasets.dataset import _moments, in_unit
 from common.datasets.digits import DIGITS, read
-from common.experiment import plain
 from common.tools.data import PUBLISHED
 
 

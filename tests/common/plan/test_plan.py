@@ -12,7 +12,8 @@ from common.run.call import Environment
 from common.run.origins import device_of
 from common.run.record import Record, Store
 from common.run.resume import CHECKPOINTS
-from common.train.checkpoint import CheckpointFile, Owner
+from common.train.checkpoint import CheckpointFile
+from common.train.state_file import Owner
 from tests import conftest
 
 SPEEDS = Speeds(Rate(1.0, 1e9, 10.0, 1e9), Rate(1.0, 1e9, 10.0, 1e9), 1e9, 1e-6)  # a second for a job of the toy

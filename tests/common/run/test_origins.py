@@ -81,3 +81,11 @@ def test_each_difference_has_a_line_with_the_most_records_first():
 def test_the_device_of_a_record_is_a_gpu_by_name_and_a_cpu_by_its_processor():
     assert device_of(record()) == "Abacus 5"
     assert device_of(record(device="NVIDIA Slide Rule")) == "NVIDIA Slide Rule"
+
+
+def test_data_sets_whose_images_differ_are_named():
+    same = [record(data={"mnist": "aa", "digits": "cc"}), record(data={"mnist": "aa"}), record()]
+    assert origins_of(same)["the images of mnist"] == {"aa": 2}
+    assert mixed(origins_of(same)) == []
+    line = "records differ in the images of mnist: aa (2), bb (1)"
+    assert mixed(origins_of([*same, record(data={"mnist": "bb"})])) == [line]

@@ -16,7 +16,8 @@ from common.experiment import Grid, Job, Metrics, Replicates, Tier
 from common.reproduce import reproduce, train
 from common.run.record import Store
 from common.run.resume import CHECKPOINTS, begun, left_behind
-from common.train.checkpoint import CheckpointFile, Owner
+from common.train.checkpoint import CheckpointFile
+from common.train.state_file import Owner
 from tests import conftest
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
+from common.datasets import DataSet, load
+from common.datasets.digits import DIGITS
 from common.errors import UsageError
 from common.experiment import Job
 from common.run.attempt import run_group
@@ -14,7 +16,7 @@ from common.run.resume import CHECKPOINTS
 from common.run.run import _run_group_of, run_missing
 from common.run.together import together
 from common.run.workers import cause_of
-from common.train.checkpoint import owner_of
+from common.train.state_file import owner_of
 from tests import conftest, runs
 
 SIZES = []
@@ -300,3 +302,23 @@ def test_code_that_changed_under_a_run_is_not_taken_for_its_own(store, monkeypat
     with pytest.raises(UsageError, match="the code changed on disk while it ran"):
         _run_group_of(group, code, store, environment)
     assert not list(store.folder.glob("*.json"))
+
+
+@dataclass(frozen=True)
+class OfDigits:
+    method: str
+    rate: float
+    setting: conftest.Setting = conftest.Setting()
+    dataset: DataSet = DIGITS
+
+
+def looking(jobs, call):
+    """Score as the toy does, after a look at the digits."""
+    load(DIGITS, call.data_dir)
+    yield from conftest.toy(jobs, call)
+
+
+def test_a_record_holds_the_hash_of_the_images_behind_it(store):
+    job = Job(conftest.procedure(looking), OfDigits("a", 0.1), 0)
+    assert run_group([job], store, Environment(torch.device("cpu"), store.folder)) == {}
+    assert store.read(job).provenance["data"] == {"digits": load(DIGITS).fingerprint[:16]}

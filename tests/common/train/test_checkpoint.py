@@ -8,18 +8,9 @@ import pytest
 import torch
 
 from common.errors import UsageError
-from common.train import checkpoint
-from common.train.checkpoint import (
-    NOWHERE,
-    Checkpoint,
-    CheckpointFile,
-    Owner,
-    owner_of,
-    read,
-    set_states,
-    states,
-    write,
-)
+from common.train.checkpoint import NOWHERE, Checkpoint, CheckpointFile
+from common.train.state_file import SUFFIX, Owner, owner_of, read, write
+from common.train.states import set_states, states
 
 OWNER = Owner("a.paper.train", "c0de", "cpu", ("first", "second"))
 
@@ -180,7 +171,8 @@ def test_a_process_that_dies_between_writing_and_renaming_leaves_the_old_checkpo
     code = f"""
 import os, signal
 from pathlib import Path
-from common.train.checkpoint import Checkpoint, CheckpointFile, Owner
+from common.train.checkpoint import Checkpoint, CheckpointFile
+from common.train.state_file import Owner
 file = CheckpointFile(Path({str(tmp_path)!r}), Owner("a.paper.train", "c0de", "cpu", ("first", "second")), 0.0)
 os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
 Checkpoint(file, file.tree).part("loop").save(lambda: {{"epoch": 8}})
@@ -195,4 +187,4 @@ def test_a_checkpoint_is_a_file_that_safetensors_reads(saved):
     from safetensors.torch import load_file
 
     assert torch.equal(load_file(saved.path)["0"], torch.arange(6.0).view(2, 3))
-    assert saved.path.suffix == checkpoint.SUFFIX
+    assert saved.path.suffix == SUFFIX

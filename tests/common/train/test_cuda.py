@@ -22,7 +22,8 @@ from common.train.batches import shuffled_epochs
 from common.train.evaluate import accuracy
 from common.train.fit import Recipe, TrainingRun, fit
 from common.train.loop import Training, train
-from common.train.optimizers import SGD, Adam, Nesterov, PerRunUpdate, RAdam, RMSprop
+from common.train.optimizers import SGD, Adam, Nesterov, RAdam, RMSprop
+from common.train.per_run import PerRunUpdate
 from common.train.precision import multiplying
 from common.train.program import Program
 from common.train.schedules import DropAtEpochs

@@ -10,10 +10,11 @@ from common.datasets.resident import Resident
 from common.datasets.transforms import Flip, Translate
 from common.models.init import initialise
 from common.train import checkpoint as checkpoint_files
-from common.train.checkpoint import Checkpoint, CheckpointFile, Owner
+from common.train.checkpoint import Checkpoint, CheckpointFile
 from common.train.fit import Recipe, TrainingRun, fit
 from common.train.optimizers import SGD
 from common.train.schedules import DropEverySteps
+from common.train.state_file import Owner
 from tests.common.train.kinds import KINDS
 from tests.fake_gpu import CUDA, FakeGpu
 

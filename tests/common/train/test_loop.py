@@ -4,10 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from common.train.checkpoint import NOWHERE, Checkpoint, CheckpointFile, Owner, Tensors
+from common.train.checkpoint import NOWHERE, Checkpoint, CheckpointFile
 from common.train.loop import Training, train
-from common.train.optimizers import SGD, PerRunUpdate
+from common.train.optimizers import SGD
+from common.train.per_run import PerRunUpdate
 from common.train.program import Program
+from common.train.state_file import Owner
+from common.train.states import Tensors
 from common.train.tape import Tape
 
 OWNER = Owner("procedure", "code", "cpu", ("job",))

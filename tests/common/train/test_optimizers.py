@@ -3,7 +3,9 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from common.train.optimizers import SGD, Adam, Nesterov, PerRunUpdate, RAdam, RMSprop, SGDUpdate
+from common.train.optimizers import SGD, Adam, Nesterov, RAdam, RMSprop
+from common.train.per_run import PerRunUpdate
+from common.train.sgd import SGDUpdate
 from tests.fake_gpu import FakeGpu
 
 

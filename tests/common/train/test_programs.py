@@ -7,8 +7,9 @@ from torch import nn
 
 from common.experiment import Job, Metrics, Procedure
 from common.run.call import Call
-from common.train.checkpoint import Checkpoint, CheckpointFile, Owner
+from common.train.checkpoint import Checkpoint, CheckpointFile
 from common.train.programs import in_programs
+from common.train.state_file import Owner
 from common.work import Work
 
 STACKS, ALONE = nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 2), nn.Dropout())

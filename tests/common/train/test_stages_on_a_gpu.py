@@ -7,7 +7,8 @@ from common.models.init import initialise
 from common.train.batches import shuffled_epochs
 from common.train.best import Best
 from common.train.loop import Training, train
-from common.train.optimizers import SGD, Adam, Nesterov, PerRunUpdate, RAdam, RMSprop
+from common.train.optimizers import SGD, Adam, Nesterov, RAdam, RMSprop
+from common.train.per_run import PerRunUpdate
 from common.train.program import Program
 from common.train.stages import Data, train_stage
 from tests.common.train.kinds import KINDS

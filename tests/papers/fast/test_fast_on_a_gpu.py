@@ -9,8 +9,9 @@ from torch import nn
 from common.datasets.transforms import Flip
 from common.models.small_cnn import FEATURES, small_cnn
 from common.train import checkpoint as checkpoint_files
-from common.train.checkpoint import Checkpoint, CheckpointFile, Owner
+from common.train.checkpoint import Checkpoint, CheckpointFile
 from common.train.optimizers import SGD, Adam, Nesterov, RAdam
+from common.train.state_file import Owner
 from papers.fast.adoption import Start
 from papers.fast.anytime import Run, Schedule, adapt
 from papers.fast.sources import Source, adopt
@@ -56,7 +57,7 @@ def adapted(kind, schedule, device, checkpoint=None, alpha=0.05):
 @pytest.mark.parametrize(
     ("kind", "rule"),
     [*((small_cnn, rule) for rule in (SGD(0.9), Nesterov(0.9), Adam(), RAdam())), (alone, SGD(0.9))],
-    ids=str,
+    ids=lambda of: getattr(of, "__name__", str(of)),
 )
 def test_no_step_waits_for_the_device(kind, rule):
     schedule = Schedule(STEPS, BATCH, rule)

@@ -18,6 +18,7 @@ from papers.fast import settings, sources
 from papers.fast.anytime import Schedule
 from papers.fast.by_hand import with_source_head
 from papers.fast.settings import (
+    CIFAR_CIFAR,
     FAN_IN,
     FAN_OUT,
     RESNET,

@@ -15,7 +15,8 @@ from common.models.mlp import bn_mlp
 from common.models.resnet import ResidualBlock
 from common.run.call import Call
 from common.train import checkpoint
-from common.train.checkpoint import Checkpoint, CheckpointFile, Owner
+from common.train.checkpoint import Checkpoint, CheckpointFile
+from common.train.state_file import Owner
 from papers.sequential_learning import stage
 from papers.sequential_learning.data import DIGITS_250, DIGITS_1000
 from papers.sequential_learning.follow import follow
