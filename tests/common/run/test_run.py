@@ -304,11 +304,14 @@ def test_code_that_changed_under_a_run_is_not_taken_for_its_own(store, monkeypat
     assert not list(store.folder.glob("*.json"))
 
 
+TOY = conftest.Setting()
+
+
 @dataclass(frozen=True)
 class OfDigits:
     method: str
     rate: float
-    setting: conftest.Setting = conftest.Setting()
+    setting: conftest.Setting = TOY
     dataset: DataSet = DIGITS
 
 
