@@ -1,7 +1,7 @@
 """Training with a validation after every epoch: a list of runs in, trained networks and their histories out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.loop import Stretch, Training, train
 from common.train.optimizers import SGD
 from common.train.program import Program
-from common.train.schedules import Schedule
+from common.train.schedules import Schedule, shortened
 from common.train.sgd import SGDUpdate
 from common.train.stacking import stackable
 from common.train.tape import Tape
@@ -31,6 +31,11 @@ class Recipe:
     optimizer: SGD
     schedule: Schedule
     augment: tuple[Transform, ...] = ()
+
+    def shortened(self, share: float) -> "Recipe":
+        """Return the recipe for a share of its epochs, at least one, with its schedule in proportion."""
+        epochs = shortened(self.epochs, share)
+        return replace(self, epochs=epochs, schedule=self.schedule.shortened(epochs / self.epochs))
 
     def steps_per_epoch(self, images: int) -> int:
         """Return the number of batches of one epoch; the last one may be smaller."""

@@ -19,7 +19,7 @@ from common.models.resnet import resnet34, resnet_mini
 from common.models.vgg import vgg16_d, vgg_mini
 from common.train.fit import Recipe
 from common.train.optimizers import SGD
-from common.train.schedules import DropAtEpochs, DropEverySteps, shortened
+from common.train.schedules import DropAtEpochs, DropEverySteps
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,7 @@ class Cell:
 
 def shorten(cell: Cell, share: float) -> Cell:
     """Return the cell as it is trained for a share of its epochs, at least one, with its schedule in proportion."""
-    recipe = cell.setting.recipe
-    epochs = shortened(recipe.epochs, share)
-    schedule = recipe.schedule.shortened(epochs / recipe.epochs)
-    return replace(cell, setting=replace(cell.setting, recipe=replace(recipe, epochs=epochs, schedule=schedule)))
+    return replace(cell, setting=replace(cell.setting, recipe=cell.setting.recipe.shortened(share)))
 
 
 MNIST_RECIPE = Recipe(epochs=250, batch_size=100, optimizer=SGD(0.9, 5e-4), schedule=DropEverySteps(25_000))
