@@ -60,7 +60,9 @@ def test_the_command_says_what_it_wrote_and_what_to_do(tmp_path, monkeypatch, ca
 def test_what_is_written_passes_its_own_tests_and_smoke_as_it_stands(tmp_path):
     for folder in ("common", "tests"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "papers"))
-    (tmp_path / "papers").mkdir()
+    for folder in ("papers", "tests/papers"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(ROOT / folder / "__init__.py", tmp_path / folder)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     write(NAME, "Warm starts again", tmp_path)
 
