@@ -34,7 +34,7 @@ def test_images_are_counted_by_part_or_together_where_the_reader_divides_them(fo
     if reason is None:
         assert len(whole(dataset, Path("data")).train_labels) == found[0]
     else:
-        with pytest.raises(CorruptError, match="^data set 'mnist' is corrupt: data/MNIST/raw: "):
+        with pytest.raises(CorruptError, match=r"^data set 'mnist' is corrupt: data/MNIST/raw: "):
             whole(dataset, Path("data"))
 
 
