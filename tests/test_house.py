@@ -42,7 +42,11 @@ def test_nouns_need_no_torch(module):
 WINGS = ("claims", "plan", "report", "tools")
 
 
-@pytest.mark.parametrize("named", sorted(PROCEDURES, key=str), ids=lambda named: f"{named[0]}: {named[1].name}")
+@pytest.mark.parametrize(
+    "named",
+    sorted(PROCEDURES, key=lambda named: (named[0], named[1].name)),
+    ids=lambda named: f"{named[0]}: {named[1].name}",
+)
 def test_what_trains_rests_on_nothing_that_plans_judges_or_tells(named):
     _, procedure = named
     apart = {name for name in import_closure(procedure.run.__module__) if name.split(".")[1] in WINGS}

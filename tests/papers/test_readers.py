@@ -9,8 +9,8 @@ import pytest
 import common.datasets
 from common.datasets import DataSet, loading
 from common.experiment import Tier
+from common.imports import import_closure as closure
 from common.package import find_packages
-from common.provenance import _import_closure as closure
 
 
 def module_of(dataset):
