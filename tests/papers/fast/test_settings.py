@@ -139,7 +139,7 @@ def lengths(cell):
         (WARM_UP, 0.25, (36, 150)),
         (SAME, 0.01, (2, 6)),
     ],
-    ids=str,
+    ids=lambda of: str(getattr(of, "name", of)),
 )
 def test_a_share_of_the_length_is_that_of_fine_tuning_and_of_the_source_model(setting, share, expected):
     cell = Cell(setting, ZERO, 0.05, 0.005)
