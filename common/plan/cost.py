@@ -48,12 +48,12 @@ class Speeds:
     bandwidth: float
     call: float
 
-    def seconds(self, work: Work, company: int = 1) -> float:
-        """Return the time of a job's work, its share of the calls where `company` jobs train as one program."""
-        size = company * work.operations / work.products if work.products else 0.0
+    def seconds(self, work: Work, together: int = 1) -> float:
+        """Return the time of a job's work, its share of the calls where `together` jobs train as one program."""
+        size = together * work.operations / work.products if work.products else 0.0
         linear = (work.operations - work.convolved) / self.products.at(size)
         arithmetic = linear + work.convolved / self.convolutions.at(size)
-        return max(arithmetic, work.bytes / self.bandwidth) + work.calls / company * self.call
+        return max(arithmetic, work.bytes / self.bandwidth) + work.calls / together * self.call
 
 
 ASSUMED = {  # one core of a common server; a common GPU that replays captured steps, without reduced precision
@@ -74,11 +74,11 @@ def predicted(jobs: Sequence[Job], speeds: Speeds, device: torch.device) -> dict
     return seconds
 
 
-def _seconds(work: Work, company: int, speeds: Speeds, device: torch.device) -> float:
-    """Return the time of a job in a program of `company` jobs of its kind, of 0 where it trains alone.
+def _seconds(work: Work, together: int, speeds: Speeds, device: torch.device) -> float:
+    """Return the time of a job in a program of `together` jobs of its kind, of 0 where it trains alone.
 
     Unfolded convolutions are matrix products.
     """
-    if company and unfolds(device):
+    if together and unfolds(device):
         work = replace(work, bytes=work.bytes + work.unfolded, convolved=0.0)
-    return speeds.seconds(work, company or 1)
+    return speeds.seconds(work, together or 1)

@@ -13,7 +13,7 @@ Origins = Mapping[str, Mapping[str, int]]
 
 
 def circumstances(record: Record) -> dict[str, str]:
-    """Return all that a record's last bits may depend on besides code, seed and company, by name.
+    """Return all that a record's last bits may depend on besides code, seed and the jobs beside it, by name.
 
     Versions, system, processor, its capability, threads, device, and the environment variables that choose kernels,
     where they were set.

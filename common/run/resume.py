@@ -22,38 +22,40 @@ def checkpoint_of(group: Sequence[Job], store: Store, environment: Environment) 
 
 
 @dataclass(frozen=True)
-class Left:
-    """A checkpoint that a run left behind. `company` are the jobs that it is of, where they are among those asked for.
+class Abandoned:
+    """A checkpoint that a run left behind. `jobs` are those that it is of, where they are among those asked for.
 
-    `unfit` says why it is of no use. `left` are those of the company that have no record and are in no checkpoint
-    before. A checkpoint that is neither unfit nor of jobs asked for belongs to another device, other experiments or
-    other seeds.
+    `unfit` says why it is of no use. `left` are those of its jobs that have no record and are in no checkpoint before.
+    A checkpoint that is neither unfit nor of jobs asked for belongs to another device, other experiments or other
+    seeds.
     """
 
     path: Path
-    company: list[Job]
+    jobs: list[Job]
     left: frozenset[str]
     unfit: str = ""
 
 
 def begun(jobs: Sequence[Job], missing: Sequence[Job], store: Store, environment: Environment) -> Iterator[list[Job]]:
-    """Yield the groups that an interrupted run began and did not finish, in the same company as then.
+    """Yield the groups that an interrupted run began and did not finish, with the same jobs together as then.
 
-    What networks of one program compute depends, in the last bits, on their company. Checkpoints that are damaged or
-    were made by other code are deleted with a line on stderr; those of other jobs are left alone. `missing` are those
-    of the jobs that have no record.
+    What networks of one program compute depends, in the last bits, on those beside them. Checkpoints that are damaged
+    or were made by other code are deleted with a line on stderr; those of other jobs are left alone. `missing` are
+    those of the jobs that have no record.
     """
     for found in left_behind(jobs, missing, store, environment):
         if found.unfit:
             found.path.unlink(missing_ok=True)
             print(f"checkpoint {found.path} deleted: {found.unfit}; its jobs start anew", file=sys.stderr)
         elif found.left:
-            yield found.company
-        elif found.company:
+            yield found.jobs
+        elif found.jobs:
             found.path.unlink()
 
 
-def left_behind(jobs: Sequence[Job], missing: Sequence[Job], store: Store, environment: Environment) -> Iterator[Left]:
+def left_behind(
+    jobs: Sequence[Job], missing: Sequence[Job], store: Store, environment: Environment
+) -> Iterator[Abandoned]:
     """Yield all checkpoints beside the records, and leave them as they are; `missing` as above.
 
     Raises UsageError where one cannot be read.
@@ -65,20 +67,20 @@ def left_behind(jobs: Sequence[Job], missing: Sequence[Job], store: Store, envir
         try:
             owner = owner_of(path)
         except ValueError as error:
-            yield Left(path, [], frozenset(), f"it is damaged ({error})")
+            yield Abandoned(path, [], frozenset(), f"it is damaged ({error})")
             continue
         if owner.code != code.get(owner.procedure, owner.code):
-            yield Left(path, [], frozenset(), "it was made by other code")
+            yield Abandoned(path, [], frozenset(), "it was made by other code")
         elif set(owner.jobs) <= by_key.keys() and owner.device == environment.device.type:
-            company = [by_key[key] for key in owner.jobs]
-            if len({(job.procedure, job.cell.setting) for job in company}) != 1 or len(set(company)) < len(company):
-                yield Left(path, [], frozenset(), "its jobs do not run together")
+            own = [by_key[key] for key in owner.jobs]
+            if len({(job.procedure, job.cell.setting) for job in own}) != 1 or len(set(own)) < len(own):
+                yield Abandoned(path, [], frozenset(), "its jobs do not run together")
                 continue
             left = frozenset(open_keys & set(owner.jobs))
             open_keys -= left
-            yield Left(path, company, left)
+            yield Abandoned(path, own, left)
         else:
-            yield Left(path, [], frozenset())
+            yield Abandoned(path, [], frozenset())
 
 
 def others(store: Store) -> str:

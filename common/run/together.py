@@ -16,7 +16,7 @@ from common.study import Study
 
 
 def together(group: Sequence[Job]) -> str:
-    """Return a name for the company that a job trained in; in other company it may round differently.
+    """Return a name for jobs that train together; beside others, each of them may round differently.
 
     It hashes cells and seeds, not where the run function stands, so that renamed code keeps the name.
     """

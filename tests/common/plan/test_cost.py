@@ -32,7 +32,7 @@ def test_networks_that_stack_share_calls_and_make_larger_products():
     growing = Speeds(Rate(10.0, 10.0, 100.0, 100.0), FLAT, bandwidth=1e9, call=0.5)
     work = Work(operations=100.0, calls=8.0, products=10.0)
     assert growing.seconds(work) == 10.0 + 4.0
-    assert growing.seconds(work, company=10) == 1.0 + 0.4
+    assert growing.seconds(work, together=10) == 1.0 + 0.4
 
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
