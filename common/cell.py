@@ -1,22 +1,12 @@
-"""Cells: the entries of a table, as plain values."""
+"""Cells: the entries of a table, frozen dataclasses of plain values with the named setting that they run on.
+
+Cells with equal settings may be trained together, so a setting holds what they must share: data set, model, recipe.
+"""
 
 import json
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any, Protocol
-
-
-class Cell(Protocol):
-    """One entry of a table: a frozen dataclass of plain values, with the named setting it runs on.
-
-    Cells with equal settings may be trained together, so the setting holds what they must share
-    (data set, model, recipe).
-    """
-
-    @property
-    def setting(self) -> Hashable:
-        """What the cells of one group share."""
-        ...
+from typing import Any
 
 
 def problems_of(cell: Any) -> Iterator[str]:

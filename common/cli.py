@@ -72,7 +72,7 @@ def _parser(package: Package) -> Parser:
     parser.add_argument("--plan", action="store_true", help="list the jobs, their state and the time; run none")
     parser.add_argument("--probe", action="store_true", help="with --plan: first measure the device, for 20 seconds")
     parser.add_argument("--report", action="store_true", help="judge the existing records again; run none")
-    parser.add_argument("--prune", action="store_true", help="delete records of other code or settings; run none")
+    parser.add_argument("--prune", action="store_true", help="delete records of settings no longer declared; run none")
     parser.add_argument("--list", action="store_true", help="list the experiments")
     return parser
 

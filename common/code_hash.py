@@ -26,10 +26,9 @@ APART = (
     "common/run/older.py",
     "common/run/origins.py",
     "common/run/stale.py",
-    "common/run/together.py",
     "common/tools",
 )
-"""What plans, judges and tells: no number of a record depends on it, and nothing that trains imports it."""
+"""What plans, judges and tells: a change of it can change no number that a job measures."""
 
 TELLING = {"figures", "figures.py", "reproduce.py"}
 """The modules and folders of a paper that draw what is recorded, and list what is declared."""

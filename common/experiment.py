@@ -115,7 +115,8 @@ class Job:
     """A cell and a seed. Equal jobs of two experiments are the same job and run once.
 
     The key hashes every field of the cell, defaults included, so a changed default never meets an old result. `scale`
-    is the share of its declared length that the cell is trained for. The code that the job rests on stands in its
+    is the share of its declared length that the cell is trained for, and `as_trained` tells that it is shortened
+    already. The code that the job rests on stands in its
     record: a record of other code is older, never current.
     """
 
@@ -123,6 +124,7 @@ class Job:
     cell: Any
     seed: int
     scale: float = 1.0
+    as_trained: bool = False
 
     @cached_property
     def key(self) -> str:
@@ -148,9 +150,9 @@ class Job:
     @property
     def trained(self) -> "Job":
         """Return the job with its cell as it is trained; several jobs may become the same one."""
-        if self.scale == 1.0:
+        if self.scale == 1.0 or self.as_trained:
             return self
-        return replace(self, cell=self.procedure.shorten(self.cell, self.scale))
+        return replace(self, cell=self.procedure.shorten(self.cell, self.scale), as_trained=True)
 
     def __str__(self) -> str:
         return f"{describe(self.cell)}, seed {self.seed} ({self.key})"

@@ -93,19 +93,18 @@ def train(request: Request) -> dict[str, str]:
     jobs = expand(asked)
     store.open()
     writable(store.folder / CHECKPOINTS)
-    missing = [job for job in jobs if not store.finished(job)]
-    for job in missing:
-        require_memory(environment.device, job.work.memory, str(job))
-    done = len(jobs) - len(missing)
-    print(f"{asked.package.name} {asked.tier}: {len(jobs)} jobs, {done} already done", file=sys.stderr)
-    for sentence in filter(None, (mention_older(store, store.older(missing)), mention(stale(asked, store), store))):
-        print(sentence, file=sys.stderr)
     probe = cached(environment, request.results)
     speeds = probe.speeds if probe else ASSUMED[environment.device.type]
     with held(store.folder):
+        missing = [job for job in jobs if not store.finished(job)]
+        for job in missing:
+            require_memory(environment.device, job.work.memory, str(job))
+        done = len(jobs) - len(missing)
+        print(f"{asked.package.name} {asked.tier}: {len(jobs)} jobs, {done} already done", file=sys.stderr)
+        for sentence in filter(None, (mention_older(store, store.older(missing)), mention(stale(asked, store), store))):
+            print(sentence, file=sys.stderr)
         note(store, {job.procedure for job in jobs})
-        seconds = predicted(jobs, speeds, environment.device)
-        errors = run_missing(jobs, seconds, store, environment)
+        errors = run_missing(jobs, predicted(jobs, speeds, environment.device), store, environment)
         if left := others(store):
             print(left, file=sys.stderr)
     return errors

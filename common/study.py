@@ -27,7 +27,7 @@ class Study:
     @property
     def scale(self) -> float:
         """The share of its declared length that training is shortened to."""
-        return min(experiment.scale for experiment in self.package.experiments)
+        return min((experiment.scale for experiment in self.chosen), default=1.0)
 
     @property
     def whole(self) -> "Study":

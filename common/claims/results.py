@@ -1,6 +1,6 @@
 """Step 4: records into arrays, one number a seed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,13 +25,14 @@ class Results:
     """Everything measured so far.
 
     `study` says what should exist, `records` what does, and `errors` holds the message of each job that failed in this
-    run, `damaged` what is wrong with each record that is not whole.
+    run, `damaged` what is wrong with each record that is not whole, `older` are jobs whose records are of other code.
     """
 
     study: Study
     records: Mapping[Job, Record] = field(default_factory=dict)
     errors: Mapping[Job, str] = field(default_factory=dict)
     damaged: Mapping[Job, str] = field(default_factory=dict)
+    older: Collection[Job] = ()
     _indices: dict[tuple[str, ...], cells.Index] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -134,8 +135,10 @@ class Results:
             raise Failed(f"job {job} failed: {self.errors[job]}")
         if job in self.damaged:
             raise Failed(f"the record of job {job} is damaged ({self.damaged[job]}); run it again")
+        if job in self.older:
+            raise Failed(f"the record of job {job} is of other code; a run makes it anew")
         if job not in self.records:
-            raise Failed(f"job {job} has no record of the present code and settings; run it first")
+            raise Failed(f"job {job} has no record; run it first")
         metrics = self.records[job].metrics
         if name in metrics.withheld:
             raise Failed(f"job {job}: {metrics.withheld[name]}")
@@ -157,4 +160,5 @@ def aggregate(study: Study, jobs: Sequence[Job], store: Store, errors: Mapping[s
             if record is not None:
                 records[job] = record
     failed = {job: errors[job.key] for job in jobs if job.key in errors}
-    return Results(study, records, failed, damaged)
+    older = store.older(job for job in jobs if job not in records and job not in damaged)
+    return Results(study, records, failed, damaged, older)

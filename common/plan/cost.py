@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from common.experiment import Job
-from common.run.group import groups
+from common.run.group import as_trained, groups
 from common.train.stacking import unfolds
 from common.work import Work
 
@@ -69,8 +69,11 @@ def predicted(jobs: Sequence[Job], speeds: Speeds, device: torch.device) -> dict
     """
     seconds: dict[str, float] = {}
     for group in groups(jobs, device):
-        beside = Counter(job.work for job in group if device.type in job.work.stacks)
-        seconds |= {job.key: _seconds(job.work, beside[job.work], speeds, device) for job in group}
+        trained = as_trained(group)
+        beside = Counter(job.work for job in trained if device.type in job.work.stacks)
+        for one, same in trained.items():
+            each = _seconds(one.work, beside[one.work], speeds, device) / len(same)
+            seconds |= {job.key: each for job in same}
     return seconds
 
 

@@ -16,15 +16,25 @@ SHARE = 0.6  # of a GPU's memory for them; the rest is for images, and for what 
 def groups(jobs: Sequence[Job], device: torch.device) -> Iterator[list[Job]]:
     """Yield jobs of one procedure and one setting together, no more than fit the device's memory by their work.
 
-    A job that does not fit even alone is yielded alone.
+    A job that does not fit even alone is yielded alone. Jobs that are trained as the same one, since both were
+    shortened to it, run together and count once.
     """
     together: dict[object, list[Job]] = {}
     for job in jobs:
         together.setdefault((job.procedure, job.cell.setting), []).append(job)
     for members in together.values():
-        most = _most([job.work for job in members], device)
-        for start in range(0, len(members), most):
-            yield members[start : start + most]
+        most, trained = _most([job.work for job in members], device), as_trained(members)
+        distinct = list(trained.values())
+        for start in range(0, len(distinct), most):
+            yield [job for same in distinct[start : start + most] for job in same]
+
+
+def as_trained(jobs: Sequence[Job]) -> dict[Job, list[Job]]:
+    """Return jobs by what they are trained as: one that was shortened may be the same as another."""
+    found: dict[Job, list[Job]] = {}
+    for job in jobs:
+        found.setdefault(job.trained, []).append(job)
+    return found
 
 
 def _most(works: Sequence[Work], device: torch.device) -> int:

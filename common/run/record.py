@@ -14,7 +14,7 @@ from common import atomic
 from common.errors import UsageError
 from common.experiment import Job, Metrics
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 class DamagedError(Exception):
@@ -28,10 +28,6 @@ class Record:
     metrics: Metrics
     wall_seconds: float
     provenance: Mapping[str, Any]
-
-
-class OlderError(Exception):
-    """A whole record of this job, made by other code."""
 
 
 class Store:

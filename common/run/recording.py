@@ -9,6 +9,7 @@ from common.datasets import hashes_of
 from common.experiment import Job, Metrics
 from common.provenance import provenance
 from common.run.call import Call
+from common.run.group import as_trained
 from common.run.record import Record, Store
 from common.run.together import together
 from common.train.precision import multiplying, used
@@ -28,23 +29,16 @@ def run_recorded(group: Sequence[Job], store: Store, call: Call, done: Callable[
             _require_sound(trained, metrics, left)
             now = time.perf_counter()
             seconds = now - started if metrics.seconds is None else metrics.seconds
+            same = left.pop(trained)
             made = provenance() | where | {"together": together(group), "data": hashes_of(trained.cell)}
-            for job in left.pop(trained):
+            for job in same:
                 if trained.key not in call.measured:
-                    store.write(job, Record(metrics, seconds, made))
+                    store.write(job, Record(metrics, seconds / len(same), made))
                     done(job)
             started = now
     if left:
         missing = ", ".join(sorted(str(job) for job in left))
         raise UnsoundError(f"procedure '{procedure.name}' measured nothing of {len(left)} jobs: {missing}")
-
-
-def as_trained(group: Sequence[Job]) -> dict[Job, list[Job]]:
-    """Return jobs by what they are trained as: one that was shortened may be the same as another."""
-    found: dict[Job, list[Job]] = {}
-    for job in group:
-        found.setdefault(job.trained, []).append(job)
-    return found
 
 
 class UnsoundError(Exception):

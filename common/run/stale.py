@@ -11,7 +11,7 @@ from common.errors import UsageError
 from common.experiment import Replicates
 from common.run.expand import expand
 from common.run.lock import held
-from common.run.record import Store
+from common.run.record import SCHEMA, Store
 from common.study import Study
 
 
@@ -30,14 +30,17 @@ def stale(study: Study, store: Store) -> list[Path]:
     paths = sorted(store.folder.glob("*.json"))
     known = {job.key for job in expand(study.whole)} if paths else set()
     unknown = [path for path in paths if path.stem not in known]
-    return [path for path, seed, scale in _records(unknown) if path.stem not in keys(seed, scale)]
+    return [path for path, seed, scale in _records(unknown) if seed is None or path.stem not in keys(seed, scale)]
 
 
-def _records(paths: Sequence[Path]) -> Iterator[tuple[Path, int, float]]:
-    """Yield every record with its seed and its scale."""
+def _records(paths: Sequence[Path]) -> Iterator[tuple[Path, int | None, float]]:
+    """Yield every record with its seed and its scale; without a seed where it has a form that is no longer read."""
     for path in paths:
         try:
             content = json.loads(atomic.read(path))
+            if content["schema"] != SCHEMA:
+                yield path, None, 1.0
+                continue
             seed, scale = content["seed"], content["scale"]
         except (FileNotFoundError, UsageError, *atomic.DAMAGED):
             continue

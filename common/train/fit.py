@@ -93,10 +93,10 @@ def fit(
 ) -> list[History]:
     """Train all runs in place and return their histories in the same order.
 
-    `images` [N, C, H, W] and `labels` [N] hold training and validation images together, already on
-    the device of the models. Runs whose networks stack are trained as one program, the others one after
-    another; what a run computes does not depend on its neighbours but for floating-point rounding, and on a CPU not at
-    all where its layers are linear.
+    `images` [N, C, H, W] and `labels` [N] hold training and validation images together, already on the device of the
+    models; all runs share them. Runs whose networks stack are trained as one program, the others one after another;
+    what a run computes does not depend on its neighbours but for floating-point rounding, and on a CPU not at all where
+    its layers are linear.
     `observe` is called with a run before training and after each epoch and returns scalar tensors. What the
     checkpoint holds is not trained again.
     Raises ValueError where runs differ in the number of images.

@@ -61,10 +61,14 @@ class Program:
 
     @torch.no_grad()
     def correct(self, images: Stored, labels: Tensor, index: Tensor) -> Tensor:
-        """Count each run's right answers in evaluation mode on the images that index [R, n] names, [R]."""
+        """Count each run's right answers in evaluation mode on the images that index [R, n] names, [R].
+
+        Labels are [N], or [R, N] where every run has its own.
+        """
         with evaluation_mode(self.module):
             parts = [
-                right(self.logits(images[part]), labels[part]) for part in torch.split(index, self.evaluated_at_once, 1)
+                right(self.logits(images[part]), labels_of(labels, part))
+                for part in torch.split(index, self.evaluated_at_once, 1)
             ]
         return torch.stack(parts).sum(0)
 
@@ -144,6 +148,11 @@ class Program:
 
     def _inputs(self, images: Tensor) -> Tensor:
         return images if self.stacked else images[0].contiguous(memory_format=torch.channels_last)
+
+
+def labels_of(labels: Tensor, index: Tensor) -> Tensor:
+    """Return the labels [R, B] of the images that index [R, B] names, from labels [N], or [R, N] of each run's own."""
+    return labels[index] if labels.dim() == 1 else labels.gather(1, index)
 
 
 def right(logits: Tensor, labels: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Training in stages: the same networks on one set of images after another, each stage with an optimizer of its own."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,11 +11,8 @@ from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.loop import Training, train
 from common.train.optimizers import Optimizer
 from common.train.per_run import PerRunUpdate
-from common.train.program import Program
+from common.train.program import Program, labels_of
 from common.train.tape import Tape
-
-Present = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Turns indices int64 [R, B] into the images [R, B, C, H, W] and the labels [R, B] that a network is shown."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,10 @@ class StageHistory:
 
 @dataclass(frozen=True)
 class Data:
-    """Images and labels on the device: all that any stage trains on, and those to test on."""
+    """Images and labels on the device: all that any stage trains on, and those to test on.
+
+    Labels are [N], or [R, N] where every run of a program has its own.
+    """
 
     images: Stored
     labels: Tensor
@@ -62,19 +62,19 @@ def train_stage(
         return StageHistory(**checkpoint.result)
     update = PerRunUpdate(optimizer, list(program.parameters.values()))
     shaped = program.per_parameter(rates)
-    everything = torch.arange(len(data.test_labels), device=own.device).expand(program.runs, -1)
+    everything = torch.arange(data.test_labels.shape[-1], device=own.device).expand(program.runs, -1)
     tape = Tape(own.device)
 
     def step(inputs: Sequence[Tensor]) -> Tensor:
         (batch,) = inputs
-        losses = program.losses(data.images[batch], data.labels[batch])
+        losses = program.losses(data.images[batch], labels_of(data.labels, batch))
         update.apply(program.gradients(losses), shaped)
         return losses.detach()
 
     def look(epoch: int, loss: Tensor | None) -> bool:
         if loss is not None:
             correct = program.correct(data.test_images, data.test_labels, everything)
-            tape.add({"loss": loss, "test": correct / len(data.test_labels)})
+            tape.add({"loss": loss, "test": correct / data.test_labels.shape[-1]})
         return False
 
     training = Training(program, update, step, {"tape": tape})

@@ -262,8 +262,17 @@ def test_records_can_be_judged_again_without_training(toy_package, request_for, 
     assert capsys.readouterr().out == first
     next(path for path in records(request_for()) if json.loads(path.read_text())["cell"]["rate"] == 0.1).unlink()
     assert reproduce(request_for(package, train=False)) == 1
-    assert "has no record of the present code and settings; run it first" in capsys.readouterr().out
+    assert "has no record; run it first" in capsys.readouterr().out
     assert conftest.CALLS == []
+
+
+def test_a_record_of_other_code_is_called_so_where_it_is_judged(toy_package, request_for, capsys, monkeypatch):
+    package, _ = toy_package
+    assert reproduce(request_for(package)) == 0
+    monkeypatch.setattr("common.experiment.code_hash", lambda module: "mended")
+    capsys.readouterr()
+    assert reproduce(request_for(package, train=False)) == 1
+    assert "is of other code; a run makes it anew" in capsys.readouterr().out
 
 
 def test_fresh_seeds_leave_the_declared_ones_alone(toy_package, request_for):

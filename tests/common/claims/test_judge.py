@@ -87,7 +87,7 @@ def test_a_missing_record_is_an_error_that_names_the_job():
         finding = find(check, one([0.5, None]))
         assert finding.verdict is Verdict.ERROR
         assert finding.sentence.startswith("job method=a, rate=0.1, setting=toy, seed 1 (")
-        assert finding.sentence.endswith(") has no record of the present code and settings; run it first")
+        assert finding.sentence.endswith(") has no record; run it first")
 
 
 def test_a_failed_job_is_an_error_that_says_why():

@@ -1,10 +1,11 @@
 import pytest
 import torch
 
-from common.experiment import Tier
-from common.run.group import FEW, MANY, groups
+from common.experiment import Job, Tier
+from common.run.group import FEW, MANY, as_trained, groups
 from common.work import Work
 from tests import conftest
+from tests.common.test_cli import LongCell, long_procedure
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 STACKS = Work(memory=100.0, stacks=frozenset({"cpu", "cuda"}))
@@ -73,3 +74,19 @@ def test_jobs_of_two_settings_are_kept_apart():
         for job in second
     ]
     assert [len(group) for group in groups(with_work([*first, *other], STACKS), CPU)] == [6, 12]
+
+
+def test_jobs_that_become_the_same_one_when_they_are_shortened_run_together_and_count_once():
+    procedure = long_procedure(conftest.TOY)
+    cells = [LongCell("a", 0.1, epochs=epochs) for epochs in range(1, 2 * FEW + 1)]
+    jobs = [Job(procedure, cell, 0, 0.1) for cell in cells]
+    found = list(groups(jobs, CPU))
+    assert [len(as_trained(group)) for group in found] == [len(as_trained(jobs))] == [4]
+    assert sorted(job.key for group in found for job in group) == sorted(job.key for job in jobs)
+
+
+def test_a_job_is_shortened_once():
+    job = Job(long_procedure(conftest.TOY), LongCell("a", 0.1, epochs=8), 0, 0.25)
+    assert job.trained.cell.epochs == 2
+    assert job.trained.trained == job.trained
+    assert job.trained.key != job.key

@@ -6,7 +6,7 @@ from common.cli import main
 from common.errors import UsageError
 from common.experiment import Job, Metrics
 from common.run.lock import held
-from common.run.record import Record, Store
+from common.run.record import SCHEMA, Record, Store
 from common.run.stale import mention, prune, stale
 from tests import conftest
 from tests.common.test_cli import LongCell, with_lengths
@@ -58,6 +58,12 @@ def test_records_of_another_length_are_of_today(store):
     old = write(store, Job(table.procedure, LongCell("c", 0.1), 0, 0.5))
     assert stale(conftest.study_of(table), store) == old
     assert stale(conftest.study_of(table.at_scale(0.5)), store) == old
+
+
+def test_a_record_of_a_form_that_is_no_longer_read_is_stale(store):
+    (old,) = write(store, Job(conftest.TOY, conftest.Cell("c", 0.1), 0))
+    old.write_text(old.read_text().replace(f'"schema": {SCHEMA}', '"schema": 1').replace('"scale": 1.0,', ""))
+    assert stale(conftest.study_of(conftest.experiment()), store) == [old]
 
 
 def _package():

@@ -153,3 +153,20 @@ def test_bytes_train_to_the_bit_as_their_standardised_floats(kind):
         assert torch.equal(getattr(mine, name), getattr(theirs, name))
     for model, other in zip(models, others, strict=True):
         assert all(map(torch.equal, model.state_dict().values(), other.state_dict().values()))
+
+
+def test_every_run_may_have_labels_of_its_own():
+    data, own = data_for("mlp"), halves(2)
+    drawn = torch.Generator().manual_seed(1)
+    train, test = (torch.randint(3, (2, count), generator=drawn) for count in (IMAGES, 25))
+    stages = [(list(shuffled_epochs(own, 3, BATCH, range(2))), own)]
+    models, alone = networks("mlp", 2), networks("mlp", 2)
+    both = Data(data.images, train, data.test_images, test)
+    history = train_stage(Program(models), *stages[0], RULES["adam"][0], RATES[:2], both)
+    for run, model in enumerate(alone):
+        single = Data(data.images, train[run], data.test_images, test[run])
+        losses, tests, trains = plain(model, stages, RULES["adam"][1], RATES[run], single, run)
+        same(models[run], model)
+        assert history.loss[:, run].tolist() == pytest.approx(losses, rel=1e-5)
+        assert history.test[:, run].tolist() == pytest.approx(tests)
+        assert history.train[run].item() == pytest.approx(trains[0])
