@@ -5,14 +5,18 @@
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
+from numpy.random import Generator
+
 from common.claims.multiplicity import Priors
 from common.claims.reading import Point, Reading
+from common.claims.statistics import Array
 from common.claims.strict_yaml import Node, Scalar
-from common.claims.verdict import Finding
+from common.claims.truths import Truths
+from common.claims.verdict import Finding, Verdict
 from common.experiment import Tier
 
 GATES = ("reproduced", "no-deviation", "none")
@@ -60,12 +64,26 @@ class Quantity:
     column: int = field(default=0, compare=False, repr=False)
 
 
+@dataclass(frozen=True)
+class Assumed:
+    """What a simulation takes for true where the paper prints no such number, and why.
+
+    `effect` is how large an order, a trend or a rate is where the claim is true, `spread` the standard deviation over
+    seeds of a paired difference or of one run, in the claim's unit. Each is None where the kind of check needs none.
+    """
+
+    effect: float | None
+    spread: float | None
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Check(ABC):
     """How a claim is checked in one tier: what all kinds of checks share; `common.claims.kinds` has one class a kind.
 
     `along` names a cell field, or the `index` of curves, and `points` the values it takes: every quantity is read at
-    each of them. `line` and `column` say where it stands in its file.
+    each of them. `assumed` is what a simulation of the check takes for true; `undecidable` says why the check decides
+    nothing, "" where it does. `line` and `column` say where it stands in its file.
     """
 
     kind: ClassVar[str]
@@ -74,6 +92,8 @@ class Check(ABC):
     reason: str
     along: str | None = None
     points: tuple[Scalar, ...] = ()
+    assumed: Assumed | None = None
+    undecidable: str = ""
     line: int = 0
     column: int = 0
 
@@ -118,6 +138,35 @@ class Check(ABC):
             found.append(quantity)
             todo += [part for part in (quantity.minus, quantity.divided_by) if part is not None]
         return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tested(Check):
+    """A check with chance in it, which says how its numbers would fall if its claim were true, or false.
+
+    Arrays of drawn numbers have the axes [draws, points, seeds]. `needs` are the numbers that `assumed` gives.
+    """
+
+    needs: ClassVar[tuple[str, ...]]
+
+    def lacks(self, claim: "Claim") -> str:
+        """Return what is nowhere said and a simulation needs, "" where nothing is missing."""
+        if self.assumed is not None:
+            return ""
+        wanted = ", ".join(f"{name}: .." for name in (*self.needs, "reason"))
+        return f"its power is not known: give assumed: {{{wanted}}}"
+
+    @abstractmethod
+    def truths(self, claim: "Claim", seeds: int) -> Truths:
+        """Return what may be true, where nothing is lacking."""
+
+    @abstractmethod
+    def draw(self, claim: "Claim", truth: float, shape: tuple[int, int, int], rng: Generator) -> Mapping[str, Array]:
+        """Return the numbers of each side, at all points alike, where something is true."""
+
+    @abstractmethod
+    def verdicts(self, claim: "Claim", numbers: Mapping[str, Array]) -> Sequence[Verdict]:
+        """Return the verdict of each draw, by the tests that judge a reading."""
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,20 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from common.claims.statistics import ALPHA, Array, mean, spread
+import numpy as np
+
+from common.claims.statistics import ALPHA, Array, Floats, mean, spread
 
 
 class Verdict(StrEnum):
     """What a check found."""
 
     REPRODUCED = "reproduced"
+    CONSISTENT = "consistent"
     DEVIATES_LOW = "deviates-low"
     DEVIATES_HIGH = "deviates-high"
     INCONCLUSIVE = "inconclusive"
+    UNDECIDABLE = "undecidable"
     ERROR = "error"
     NOT_RUN = "not-run"
 
@@ -47,17 +51,35 @@ def decide(holds: float, low: float, high: float) -> Verdict:
     return Verdict.INCONCLUSIVE
 
 
+def decide_each(holds: Floats, low: Floats, high: Floats) -> list[Verdict]:
+    """Return the verdicts of p-values [n] of many cases."""
+    return [decide(*case) for case in zip(*np.broadcast_arrays(holds, low, high), strict=True)]
+
+
 def finding(
     verdict: Verdict, sentence: str, values: Array, against: float | None, settle: int | None = None
 ) -> Finding:
     """Return a finding about one sample, [seeds]; the sentence ends with a colon and the verdict."""
-    apart = spread(values) if len(values) > 1 else None
-    return Finding(verdict, sentence, mean(values), apart, len(values), against, settle)
+    apart = float(spread(values)) if len(values) > 1 else None
+    return Finding(verdict, sentence, float(mean(values)), apart, len(values), against, settle)
+
+
+def undecided(found: Finding, why: str) -> Finding:
+    """Return what a finding says, with a reason in place of its verdict; an error, or what was not run, stays that."""
+    if found.verdict in (Verdict.ERROR, Verdict.NOT_RUN):
+        return found
+    sentence = f"{_facts(found)}: {Verdict.UNDECIDABLE}, {why.rstrip('.')}."
+    return Finding(Verdict.UNDECIDABLE, sentence, found.ours, found.spread, found.seeds)
+
+
+def _facts(found: Finding) -> str:
+    """Return the sentence of a finding up to its verdict."""
+    return found.sentence.rpartition(f": {found.verdict}")[0]
 
 
 def of_too_few(found: Finding, asked: int, declared: int) -> Finding:
     """Return what a finding says, without its verdict, where fewer seeds than declared were asked for."""
-    facts = found.sentence.rpartition(f": {found.verdict}")[0] + "."
+    facts = _facts(found) + "."
     verdict = Verdict.INCONCLUSIVE
     if found.verdict is Verdict.ERROR:
         facts, verdict = found.sentence, Verdict.ERROR
