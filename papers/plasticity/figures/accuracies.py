@@ -13,7 +13,7 @@ from papers.plasticity.smooth import RATE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TEST, EQUAL_TEST = "test_accuracy", "equal_test_accuracy"
+TEST, LONGER_TEST = "test_accuracy", "longer_test_accuracy"
 
 
 def by_length(axes: "Axes", arms: Arms) -> None:
@@ -56,7 +56,7 @@ def by_stages(axes: "Axes", arms: Arms) -> None:
         bars(axes, places, summary(arms, own, TEST), {**look(i), "label": f"r = {uniform:g}"})
     longer = [cell for cell in arms if not cell.stages and cell.extra]
     places = [2 * cell.extra / cells[0].pretraining for cell in longer]
-    bars(axes, places, summary(arms, longer, EQUAL_TEST), {**EQUAL, "marker": "x"})
+    bars(axes, places, summary(arms, longer, LONGER_TEST), {**EQUAL, "marker": "x"})
     bars(axes, [0], summary(arms, [control], TEST), {**SCRATCH, **POINTS, "marker": "s"})
     stages = sorted({cell.stages for cell in arms})
     ticks(axes, stages, [str(count) for count in stages])
@@ -70,7 +70,7 @@ def by_size(axes: "Axes", arms: Arms) -> None:
     warm = [next(cell for cell in arms if cell.setting == own and cell.stages) for own in settings]
     series = (
         (scratch, TEST, {**SCRATCH, **POINTS, "marker": "s"}),
-        (scratch, EQUAL_TEST, {**EQUAL, **POINTS, "marker": "D"}),
+        (scratch, LONGER_TEST, {**EQUAL, **POINTS, "marker": "D"}),
         (warm, TEST, {**WARM, **POINTS}),
     )
     for i, (cells, name, own_look) in enumerate(series):
@@ -111,7 +111,7 @@ def by_rate(axes: "Axes", arms: Arms) -> None:
     plain = summary(arms, controls, TEST)
     line(axes, rates, plain, SCRATCH | {"label": "scratch at the tuning rate"})
     if any(cell.extra for cell in controls):
-        line(axes, rates, summary(arms, controls, EQUAL_TEST), EQUAL)
+        line(axes, rates, summary(arms, controls, LONGER_TEST), EQUAL)
     best = max(plain[0][np.isfinite(plain[0])], default=np.nan)
     axes.axhline(best, **SCRATCH | {"linewidth": 1, "linestyle": ":", "label": "scratch at its best rate"})
     before = list(dict.fromkeys(cell.pretraining_rate for cell in cells))
@@ -128,4 +128,4 @@ def by_rate(axes: "Axes", arms: Arms) -> None:
 def _levels(axes: "Axes", runs: Runs, equal_label: str = EQUAL["label"]) -> None:
     """Draw a control's accuracies as horizontal lines with bands."""
     level(axes, mean_and_deviation(values(runs, TEST)), SCRATCH)
-    level(axes, mean_and_deviation(values(runs, EQUAL_TEST)), EQUAL | {"label": equal_label})
+    level(axes, mean_and_deviation(values(runs, LONGER_TEST)), EQUAL | {"label": equal_label})
