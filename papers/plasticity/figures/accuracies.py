@@ -1,5 +1,6 @@
 """The mean test accuracy of the last epochs, by what the arms of a figure differ in (Figures 2 to 10)."""
 
+from collections.abc import Sequence
 from math import log
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import numpy as np
 from common.report.arms import Arms, Runs, mean_and_deviation, summary, values
 from common.report.axes import aside, bars, level, line, look, ticks
 from papers.plasticity.figures.looks import EQUAL, POINTS, SCRATCH, WARM, control_of, pretrained
+from papers.plasticity.settings import Cell
 from papers.plasticity.smooth import RATE
 
 if TYPE_CHECKING:
@@ -66,8 +68,22 @@ def by_stages(axes: "Axes", arms: Arms) -> None:
 def by_size(axes: "Axes", arms: Arms) -> None:
     """Draw accuracy for every width and depth, scratch beside warm start (Figure 5)."""
     settings = list(dict.fromkeys(cell.setting for cell in arms))
-    scratch = [next(cell for cell in arms if cell.setting == own and not cell.stages) for own in settings]
-    warm = [next(cell for cell in arms if cell.setting == own and cell.stages) for own in settings]
+    sizes = [dict(setting.model.arguments) for setting in settings]
+    groups = [[cell for cell in arms if cell.setting == own] for own in settings]
+    _side_by_side(axes, arms, groups, [f"{size['width']}\n{size['depth']}" for size in sizes])
+    axes.set_xlabel("width, and below it depth")
+
+
+def by_optimizer(axes: "Axes", arms: Arms) -> None:
+    """Draw accuracy with every optimizer, scratch beside warm start (Section 2)."""
+    names = list(dict.fromkeys(cell.optimizer for cell in arms))
+    _side_by_side(axes, arms, [[cell for cell in arms if cell.optimizer == name] for name in names], names)
+    axes.set_xlabel("optimizer")
+
+
+def _side_by_side(axes: "Axes", arms: Arms, groups: Sequence[Sequence[Cell]], labels: Sequence[str]) -> None:
+    """Draw the scratch control and the warm start of every group at one place."""
+    scratch, warm = ([next(c for c in group if bool(c.stages) == pre) for group in groups] for pre in (False, True))
     series = (
         (scratch, TEST, {**SCRATCH, **POINTS, "marker": "s"}),
         (scratch, LONGER_TEST, {**EQUAL, **POINTS, "marker": "D"}),
@@ -76,10 +92,8 @@ def by_size(axes: "Axes", arms: Arms) -> None:
     for i, (cells, name, own_look) in enumerate(series):
         places = [place + aside(i, 3, 0.18) for place in range(len(cells))]
         bars(axes, places, summary(arms, cells, name), own_look)
-    sizes = [dict(setting.model.arguments) for setting in settings]
-    ticks(axes, range(len(sizes)), [f"{size['width']}\n{size['depth']}" for size in sizes])
-    axes.set_xlim(-0.5, len(sizes) - 0.5)
-    axes.set_xlabel("width, and below it depth")
+    ticks(axes, range(len(groups)), labels)
+    axes.set_xlim(-0.5, len(groups) - 0.5)
 
 
 def by_subset(axes: "Axes", arms: Arms) -> None:
@@ -104,7 +118,7 @@ def _subset(groups: str, whole: str) -> str:
 def by_rate(axes: "Axes", arms: Arms) -> None:
     """Draw accuracy against the tuning rate, one series a pretraining rate, with scratch at the same rate (Figure 7).
 
-    The dotted line is the best of the controls.
+    The dotted line is the best of the controls, which does not move with the tuning rate.
     """
     controls, cells = [cell for cell in arms if not cell.stages], pretrained(arms)
     rates = [cell.rate for cell in controls]
