@@ -58,7 +58,7 @@ def by_optimizer(setting: Setting, rates: dict[str, float]) -> tuple[Cell, ...]:
 
 
 FIG1 = experiment("fig1", "Fig. 1", (control(TEMPLATES), longer(TEMPLATES)), (control(CIFAR), longer(CIFAR)), 16)
-FIG2 = by_length("fig2", "Fig. 2", "adam", 16, 10)
+FIG2 = by_length("fig2", "Fig. 2", "adam", 18, 10)
 FIG8 = by_length("fig8", "Fig. 8", "rmsprop", 16)
 FIG9 = by_length("fig9", "Fig. 9", "sgd", 12)
 FIG10 = by_length("fig10", "Fig. 10", "momentum", 12)
