@@ -1,6 +1,6 @@
 """Training in stages: the same networks on one set of images after another, each stage with an optimizer of its own."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,18 +14,26 @@ from common.train.per_run import PerRunUpdate
 from common.train.program import Program, labels_of
 from common.train.tape import Tape
 
+Watch = Callable[[int], Mapping[str, Tensor]]
+"""Measures further numbers, [R] each, after so many epochs of a stage; it is asked before the first one too, with 0."""
+
+
+def nothing_more(epoch: int) -> Mapping[str, Tensor]:
+    """Measure nothing further."""
+    return {}
+
 
 @dataclass(frozen=True)
 class StageHistory:
     """What R runs went through in one stage, on the device.
 
-    `loss` [epochs, R], the mean over an epoch's batches; `test` [epochs, R], the accuracy after every epoch;
-    `train` [R], the accuracy on the stage's own images at its end. `seconds` is the time of the whole program.
+    `loss` [epochs, R], the mean over an epoch's batches; `test` [epochs, R], the accuracy after every epoch; `further`
+    [moments, R] by name, what else was measured, as often as it was. `seconds` is the time of the whole program.
     """
 
     loss: Tensor
     test: Tensor
-    train: Tensor
+    further: Mapping[str, Tensor]
     seconds: float
 
 
@@ -45,25 +53,26 @@ class Data:
 def train_stage(
     program: Program,
     epochs: Iterable[Iterable[Tensor]],
-    own: Tensor,
     optimizer: Optimizer,
     rates: Sequence[float],
     data: Data,
     checkpoint: Checkpoint = NOWHERE,
+    watch: Watch = nothing_more,
 ) -> StageHistory:
     """Train all runs of a program through one stage, in place; nothing is read back to the host.
 
-    `epochs` holds the batches of each epoch, indices int64 [R, B]. `own` [R, n] names the images of the stage, on which
-    it is measured at its end. Optimizer statistics begin at zero; parameters, and BatchNorm's running statistics, go on
-    from where they are. `rates` holds one rate a run. A stage that the checkpoint has finished leaves the program as it
-    is: the stage in progress, a later one, brings its state.
+    `epochs` holds the batches of each epoch, indices int64 [R, B]. Optimizer statistics begin at zero; parameters, and
+    BatchNorm's running statistics, go on from where they are. `rates` holds one rate a run. `watch` measures, and must
+    leave the program as it is. A stage that the checkpoint has finished leaves the program as it is: the stage in
+    progress, a later one, brings its state.
     """
     if checkpoint.result is not None:
         return StageHistory(**checkpoint.result)
     update = PerRunUpdate(optimizer, list(program.parameters.values()))
     shaped = program.per_parameter(rates)
-    everything = torch.arange(data.test_labels.shape[-1], device=own.device).expand(program.runs, -1)
-    tape = Tape(own.device)
+    device = data.labels.device
+    everything = torch.arange(data.test_labels.shape[-1], device=device).expand(program.runs, -1)
+    tape, further = Tape(device), Tape(device)
 
     def step(inputs: Sequence[Tensor]) -> Tensor:
         (batch,) = inputs
@@ -75,11 +84,12 @@ def train_stage(
         if loss is not None:
             correct = program.correct(data.test_images, data.test_labels, everything)
             tape.add({"loss": loss, "test": correct / data.test_labels.shape[-1]})
+        further.add(watch(epoch))
         return False
 
-    training = Training(program, update, step, {"tape": tape})
+    training = Training(program, update, step, {"tape": tape, "further": further})
     seconds = train(training, ([[batch] for batch in epoch] for epoch in epochs), look, checkpoint)
-    learnt = program.correct(data.images, data.labels, own) / own.shape[1]
-    history = StageHistory(tape["loss"], tape["test"], learnt, seconds)
+    noted = {name: further[name] for name in further.moments}
+    history = StageHistory(tape["loss"], tape["test"], noted, seconds)
     checkpoint.finish(lambda: vars(history))
     return history

@@ -9,4 +9,6 @@ def gammas(setting: Setting, values: tuple[float, ...]) -> tuple[Cell, ...]:
     return tuple(Cell(setting, stages=0, gamma=gamma) for gamma in (0.0, *values))
 
 
-FIG3 = experiment("fig3", "Fig. 3", gammas(DIGITS, (0.5, 0.9)), gammas(CIFAR, (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)))
+FIG3 = experiment(
+    "fig3", "Fig. 3", gammas(DIGITS, (0.5, 0.9)), gammas(CIFAR, (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)), 8, 10
+)

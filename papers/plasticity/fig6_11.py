@@ -19,4 +19,4 @@ def resets(setting: Setting, groups: int) -> tuple[Cell, ...]:
     return (control(setting), *(replace(warm(setting), reset=subset) for subset in subsets(groups)))
 
 
-FIG6 = experiment("fig6", "Figs. 6 and 11", resets(DIGITS, 3), resets(CIFAR, 6))
+FIG6 = experiment("fig6", "Figs. 6 and 11", resets(DIGITS, 3), resets(CIFAR, 6), 16, 10)

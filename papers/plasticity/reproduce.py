@@ -19,6 +19,7 @@ EXPERIMENTS = (
     warm_start.FIG8,
     warm_start.FIG9,
     warm_start.FIG10,
+    warm_start.OPTIMIZERS,
 )
 PACKAGE = Package("plasticity", EXPERIMENTS, drawings)
 

@@ -46,8 +46,9 @@ class Cell:
 
     `stages` pretraining stages of `pretraining` epochs each, with the rate `pretraining_rate`, on sets that grow to
     all images; a share `uniform` of the images is dealt out at random, the rest by class. 0 stages is the scratch
-    control; `extra` then trains it on, as long as pretraining took another arm. `reset` names the groups drawn anew
-    before tuning, such as "3456". With `gamma` there is one stage, which goes from half to all images smoothly.
+    control. `extra` epochs go on with the last stage: those of a control make the updates that pretraining takes
+    another arm. `reset` names the groups drawn anew before tuning, such as "3456". With `gamma` there is one stage,
+    which goes from half to all images smoothly.
     """
 
     setting: Setting

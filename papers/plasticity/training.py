@@ -1,6 +1,6 @@
 """Every arm of the paper: pretrain in stages, reset, tune, measure how well it generalises (Sections 1, 2 and A)."""
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,8 +15,10 @@ from common.train.batches import shuffled_epochs
 from common.train.checkpoint import NOWHERE, Checkpoint
 from common.train.program import Program
 from common.train.programs import in_programs
-from common.train.stages import Data, StageHistory, train_stage
+from common.train.stages import Data, StageHistory, Watch, train_stage
 from papers.plasticity.data import data_of
+from papers.plasticity.measures import Stage, measure
+from papers.plasticity.noise import EARLY, gradient_noise
 from papers.plasticity.reset import require_groups, reset
 from papers.plasticity.settings import OPTIMIZERS, Cell, Setting
 from papers.plasticity.smooth import smooth_epochs
@@ -77,8 +79,8 @@ def together(runs: Sequence[Run], data: Data, checkpoint: Checkpoint = NOWHERE) 
         for stage, own in enumerate(sets[:-1]):
             epochs = _shuffled(runs, own, cell.pretraining, stage)
             pretraining_rates = [run.cell.pretraining_rate for run in runs]
-            part = checkpoint.part(str(stage))
-            histories.append(train_stage(program, epochs, own, optimizer, pretraining_rates, data, part))
+            part, watch = checkpoint.part(str(stage)), _watch(program, runs, own, data, cell.pretraining)
+            histories.append(train_stage(program, epochs, optimizer, pretraining_rates, data, part, watch))
         for run in runs:
             reset(run.model, run.cell.groups, stream(run.seed, "reset"))
         length = cell.setting.epochs + cell.extra
@@ -88,7 +90,8 @@ def together(runs: Sequence[Run], data: Data, checkpoint: Checkpoint = NOWHERE) 
         gammas = [run.cell.gamma or 0.0 for run in runs]
         length = cell.setting.epochs
         last = smooth_epochs(sets[0], sets[-1], gammas, length, cell.setting.batch_size, seeds)
-    histories.append(train_stage(program, last, sets[-1], optimizer, rates, data, checkpoint.part("last")))
+    watch = _watch(program, runs, sets[-1], data, cell.setting.epochs, EARLY)
+    histories.append(train_stage(program, last, optimizer, rates, data, checkpoint.part("last"), watch))
     seconds = sum(history.seconds for history in histories) / len(runs)
     for r, run in enumerate(runs):
         yield measure(run.cell, [_of_run(history, r) for history in histories], _updates(run), seconds)
@@ -100,6 +103,27 @@ def _shuffled(runs: Sequence[Run], own: Tensor, epochs: int, stage: int) -> Iter
     return shuffled_epochs(own, epochs, runs[0].cell.setting.batch_size, seeds)
 
 
+def _watch(program: Program, runs: Sequence[Run], own: Tensor, data: Data, epochs: int, early: int = 0) -> Watch:
+    """Watch a stage of so many epochs on the images that own [R, n] names.
+
+    Training accuracy is measured after the epochs that are averaged, and all that come after them; the noise of
+    gradients before each of the `early` epochs, by one pass through the stage's images in batches of its own.
+    """
+    setting = runs[0].cell.setting
+    seeds = [stream(run.seed, "gradient noise") for run in runs]
+
+    def watch(epoch: int) -> Mapping[str, Tensor]:
+        found = {}
+        if epoch > max(0, epochs - setting.averaged):
+            found["train"] = program.correct(data.images, data.labels, own) / own.shape[1]
+        if epoch < min(early, epochs):
+            (batches,) = shuffled_epochs(own, 1, setting.batch_size, seeds)
+            found["noise"] = gradient_noise(program, batches, data)
+        return found
+
+    return watch
+
+
 def _updates(run: Run) -> int:
     """Count a run's updates over all stages."""
     cell, batch = run.cell, run.cell.setting.batch_size
@@ -109,66 +133,6 @@ def _updates(run: Run) -> int:
     return tuning + cell.pretraining * sum(len(own) // batch for own in run.sets[:-1])
 
 
-@dataclass(frozen=True)
-class Stage:
-    """What one run went through in one stage: a number an epoch, and the training accuracy at its end."""
-
-    loss: list[float]
-    test: list[float]
-    train: float
-
-
 def _of_run(history: StageHistory, run: int) -> Stage:
-    return Stage(history.loss[:, run].tolist(), history.test[:, run].tolist(), float(history.train[run]))
-
-
-def measure(cell: Cell, stages: Sequence[Stage], updates: int, seconds: float) -> Metrics:
-    """Measure a run: mean test accuracy over the last epochs of tuning, never the best one (Section A).
-
-    What a run cannot say for lack of training accuracy is withheld.
-    """
-    setting, last = cell.setting, stages[-1]
-    epochs, averaged = setting.epochs, setting.averaged
-    tuning = last.test[:epochs]
-    scalars = {
-        "early_test_accuracy": _mean(tuning[: max(1, epochs // 10)]),
-        "epochs_to_target": float(next((i for i, a in enumerate(tuning, 1) if a >= setting.target), epochs + 1)),
-        "training_accuracy": last.train,
-        "training_loss": last.loss[-1],
-        "updates": float(updates),
-    }
-    gaps, withheld = {"test_accuracy": _mean(tuning[-averaged:])}, {}
-    if cell.extra:
-        gaps["equal_test_accuracy"] = _mean(last.test[-averaged:])
-    else:
-        withheld["equal_test_accuracy"] = "it was not trained on until its updates are those of a warm start"
-    if len(stages) > 1:
-        scalars["pretraining_accuracy"] = min(stage.train for stage in stages[:-1])
-    else:
-        withheld["pretraining_accuracy"] = "it was not pretrained"
-    reason = too_little_learnt(cell, stages)
-    curves = {
-        "test_accuracy": last.test,
-        "training_loss": last.loss,
-        **({"pretraining_test_accuracy": [a for s in stages[:-1] for a in s.test]} if len(stages) > 1 else {}),
-    }
-    if reason:
-        return Metrics(scalars, curves, seconds, withheld | dict.fromkeys(gaps, reason))
-    return Metrics({**gaps, **scalars}, curves, seconds, withheld)
-
-
-def too_little_learnt(cell: Cell, stages: Sequence[Stage]) -> str:
-    """Return why a run shows no gap, or nothing: a stage of full length ended below the required training accuracy."""
-    full_length = cell.pretraining >= cell.setting.pretraining
-    for number, stage in enumerate(stages, start=1):
-        must = full_length or number == len(stages)
-        if must and not stage.train >= cell.setting.required:
-            return (
-                f"training accuracy ended at {100 * stage.train:.2f} % in stage {number} of {len(stages)}, below the "
-                f"{100 * cell.setting.required:g} % that a gap needs"
-            )
-    return ""
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+    further = {name: values[:, run].tolist() for name, values in history.further.items()}
+    return Stage(history.loss[:, run].tolist(), history.test[:, run].tolist(), **further)

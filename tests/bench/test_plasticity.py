@@ -30,7 +30,7 @@ def network(device):
 def engine(data, halves):
     program = Program([network(data.images.device)])
     for own in halves:
-        train_stage(program, shuffled_epochs(own, 1, BATCH, [0]), own, Adam(), [1e-3], data)
+        train_stage(program, shuffled_epochs(own, 1, BATCH, [0]), Adam(), [1e-3], data)
 
 
 def plain_loop(data, halves):

@@ -9,7 +9,15 @@ from common.report import figures
 from common.report.arms import Arms
 from common.report.axes import one_panel
 from common.report.figures import Drawing, Plot
-from papers.plasticity.figures.accuracies import by_bias, by_length, by_rate, by_size, by_stages, by_subset
+from papers.plasticity.figures.accuracies import (
+    by_bias,
+    by_length,
+    by_optimizer,
+    by_rate,
+    by_size,
+    by_stages,
+    by_subset,
+)
 from papers.plasticity.figures.learning_curves import by_epoch, by_kept_groups, keeping_first
 
 if TYPE_CHECKING:
@@ -42,6 +50,7 @@ PLOTS: tuple[Plot, ...] = (
     _plot("fig8", by_length),
     _plot("fig9", by_length),
     _plot("fig10", by_length),
+    _plot("optimizers", by_optimizer),
     Plot("fig11", ("fig6",), partial(alone, by_kept_groups), "test_accuracy", keeping_first),
 )
 

@@ -1,5 +1,6 @@
 """The mean test accuracy of the last epochs, by what the arms of a figure differ in (Figures 2 to 10)."""
 
+from collections.abc import Sequence
 from math import log
 from typing import TYPE_CHECKING
 
@@ -8,12 +9,13 @@ import numpy as np
 from common.report.arms import Arms, Runs, mean_and_deviation, summary, values
 from common.report.axes import aside, bars, level, line, look, ticks
 from papers.plasticity.figures.looks import EQUAL, POINTS, SCRATCH, WARM, control_of, pretrained
+from papers.plasticity.settings import Cell
 from papers.plasticity.smooth import RATE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TEST, EQUAL_TEST = "test_accuracy", "equal_test_accuracy"
+TEST, LONGER_TEST = "test_accuracy", "longer_test_accuracy"
 
 
 def by_length(axes: "Axes", arms: Arms) -> None:
@@ -56,7 +58,7 @@ def by_stages(axes: "Axes", arms: Arms) -> None:
         bars(axes, places, summary(arms, own, TEST), {**look(i), "label": f"r = {uniform:g}"})
     longer = [cell for cell in arms if not cell.stages and cell.extra]
     places = [2 * cell.extra / cells[0].pretraining for cell in longer]
-    bars(axes, places, summary(arms, longer, EQUAL_TEST), {**EQUAL, "marker": "x"})
+    bars(axes, places, summary(arms, longer, LONGER_TEST), {**EQUAL, "marker": "x"})
     bars(axes, [0], summary(arms, [control], TEST), {**SCRATCH, **POINTS, "marker": "s"})
     stages = sorted({cell.stages for cell in arms})
     ticks(axes, stages, [str(count) for count in stages])
@@ -66,20 +68,32 @@ def by_stages(axes: "Axes", arms: Arms) -> None:
 def by_size(axes: "Axes", arms: Arms) -> None:
     """Draw accuracy for every width and depth, scratch beside warm start (Figure 5)."""
     settings = list(dict.fromkeys(cell.setting for cell in arms))
-    scratch = [next(cell for cell in arms if cell.setting == own and not cell.stages) for own in settings]
-    warm = [next(cell for cell in arms if cell.setting == own and cell.stages) for own in settings]
+    sizes = [dict(setting.model.arguments) for setting in settings]
+    groups = [[cell for cell in arms if cell.setting == own] for own in settings]
+    _side_by_side(axes, arms, groups, [f"{size['width']}\n{size['depth']}" for size in sizes])
+    axes.set_xlabel("width, and below it depth")
+
+
+def by_optimizer(axes: "Axes", arms: Arms) -> None:
+    """Draw accuracy with every optimizer, scratch beside warm start (Section 2)."""
+    names = list(dict.fromkeys(cell.optimizer for cell in arms))
+    _side_by_side(axes, arms, [[cell for cell in arms if cell.optimizer == name] for name in names], names)
+    axes.set_xlabel("optimizer")
+
+
+def _side_by_side(axes: "Axes", arms: Arms, groups: Sequence[Sequence[Cell]], labels: Sequence[str]) -> None:
+    """Draw the scratch control and the warm start of every group at one place."""
+    scratch, warm = ([next(c for c in group if bool(c.stages) == pre) for group in groups] for pre in (False, True))
     series = (
         (scratch, TEST, {**SCRATCH, **POINTS, "marker": "s"}),
-        (scratch, EQUAL_TEST, {**EQUAL, **POINTS, "marker": "D"}),
+        (scratch, LONGER_TEST, {**EQUAL, **POINTS, "marker": "D"}),
         (warm, TEST, {**WARM, **POINTS}),
     )
     for i, (cells, name, own_look) in enumerate(series):
         places = [place + aside(i, 3, 0.18) for place in range(len(cells))]
         bars(axes, places, summary(arms, cells, name), own_look)
-    sizes = [dict(setting.model.arguments) for setting in settings]
-    ticks(axes, range(len(sizes)), [f"{size['width']}\n{size['depth']}" for size in sizes])
-    axes.set_xlim(-0.5, len(sizes) - 0.5)
-    axes.set_xlabel("width, and below it depth")
+    ticks(axes, range(len(groups)), labels)
+    axes.set_xlim(-0.5, len(groups) - 0.5)
 
 
 def by_subset(axes: "Axes", arms: Arms) -> None:
@@ -104,14 +118,14 @@ def _subset(groups: str, whole: str) -> str:
 def by_rate(axes: "Axes", arms: Arms) -> None:
     """Draw accuracy against the tuning rate, one series a pretraining rate, with scratch at the same rate (Figure 7).
 
-    The dotted line is the best of the controls.
+    The dotted line is the best of the controls, which does not move with the tuning rate.
     """
     controls, cells = [cell for cell in arms if not cell.stages], pretrained(arms)
     rates = [cell.rate for cell in controls]
     plain = summary(arms, controls, TEST)
     line(axes, rates, plain, SCRATCH | {"label": "scratch at the tuning rate"})
     if any(cell.extra for cell in controls):
-        line(axes, rates, summary(arms, controls, EQUAL_TEST), EQUAL)
+        line(axes, rates, summary(arms, controls, LONGER_TEST), EQUAL)
     best = max(plain[0][np.isfinite(plain[0])], default=np.nan)
     axes.axhline(best, **SCRATCH | {"linewidth": 1, "linestyle": ":", "label": "scratch at its best rate"})
     before = list(dict.fromkeys(cell.pretraining_rate for cell in cells))
@@ -128,4 +142,4 @@ def by_rate(axes: "Axes", arms: Arms) -> None:
 def _levels(axes: "Axes", runs: Runs, equal_label: str = EQUAL["label"]) -> None:
     """Draw a control's accuracies as horizontal lines with bands."""
     level(axes, mean_and_deviation(values(runs, TEST)), SCRATCH)
-    level(axes, mean_and_deviation(values(runs, EQUAL_TEST)), EQUAL | {"label": equal_label})
+    level(axes, mean_and_deviation(values(runs, LONGER_TEST)), EQUAL | {"label": equal_label})

@@ -67,9 +67,9 @@ def staged(kind, seeds, rule):
     images, own = images_of(kind), torch.arange(IMAGES).expand(len(seeds), -1)
     rates = [0.01 + 0.001 * seed for seed in seeds]
     epochs = shuffled_epochs(own, 2, BATCH, seeds)
-    history = train_stage(program, epochs, own, rule, rates, Data(images, LABELS, images, LABELS))
+    history = train_stage(program, epochs, rule, rates, Data(images, LABELS, images, LABELS))
     evaluated = program.evaluate(lambda part: (images[part], LABELS[part]), own)
-    numbers = [history.loss[:, run], history.test[:, run], history.train[run], *(each[run] for each in evaluated)]
+    numbers = [history.loss[:, run], history.test[:, run], *(each[run] for each in evaluated)]
     return [number.tolist() for number in numbers], models[run].state_dict()
 
 

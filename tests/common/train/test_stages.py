@@ -73,6 +73,11 @@ def plain(model, stages, optimizer, rate, data, run):
     return losses, tests, trains
 
 
+def learnt(program, data, own):
+    """Watch the share of right answers on the images that own [R, n] names."""
+    return lambda epoch: {"train": program.correct(data.images, data.labels, own) / own.shape[1]}
+
+
 def same(model, other):
     """Compare all parameters and running statistics."""
     for (name, value), expected in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
@@ -93,15 +98,19 @@ def test_two_stages_are_a_plain_loop_with_two_optimizers(kind, rule):
     ]
     program = Program(models)
     rates = [0.1 * rate for rate in RATES] if rule == "rmsprop" else RATES
-    histories = [train_stage(program, *stage, RULES[rule][0], rates[:runs], data) for stage in stages]
+    histories = [
+        train_stage(program, epochs, RULES[rule][0], rates[:runs], data, watch=learnt(program, data, own))
+        for epochs, own in stages
+    ]
     for run, model in enumerate(alone):
         losses, tests, trains = plain(model, stages, RULES[rule][1], rates[run], data, run)
         same(models[run], model)
         found = torch.cat([history.loss[:, run] for history in histories]).tolist()
         assert found == pytest.approx(losses, rel=1e-5)
         assert torch.cat([history.test[:, run] for history in histories]).tolist() == pytest.approx(tests)
-        assert [history.train[run].item() for history in histories] == pytest.approx(trains)
+        assert [history.further["train"][-1, run].item() for history in histories] == pytest.approx(trains)
     assert [tuple(history.test.shape) for history in histories] == [(3, runs), (2, runs)]
+    assert [tuple(history.further["train"].shape) for history in histories] == [(4, runs), (3, runs)]
 
 
 @pytest.mark.parametrize("rule", ["adam", "rmsprop", "momentum"])
@@ -111,8 +120,8 @@ def test_optimizer_statistics_begin_anew_so_two_stages_are_not_one_long_one(rule
     two, one = networks("mlp", 1), networks("mlp", 1)
     program = Program(two)
     for part in (epochs[:2], epochs[2:]):
-        train_stage(program, part, own, RULES[rule][0], [0.01], data)
-    train_stage(Program(one), epochs, own, RULES[rule][0], [0.01], data)
+        train_stage(program, part, RULES[rule][0], [0.01], data)
+    train_stage(Program(one), epochs, RULES[rule][0], [0.01], data)
     difference = max((a - b).abs().max().item() for a, b in zip(two[0].parameters(), one[0].parameters(), strict=True))
     assert difference > 1e-4
 
@@ -122,18 +131,26 @@ def test_without_a_rate_nothing_is_learnt_and_neighbours_do_not_notice():
     models, alone = networks("mlp", 2), networks("mlp", 2)
     before = copy.deepcopy(models[0])
     epochs = list(shuffled_epochs(own, 2, BATCH, [0, 1]))
-    train_stage(Program(models), epochs, own, Adam(), [0.0, 0.03], data)
-    train_stage(Program(alone[1:]), [[batch[1:] for batch in epoch] for epoch in epochs], own[1:], Adam(), [0.03], data)
+    train_stage(Program(models), epochs, Adam(), [0.0, 0.03], data)
+    train_stage(Program(alone[1:]), [[batch[1:] for batch in epoch] for epoch in epochs], Adam(), [0.03], data)
     same(models[0], before)
     same(models[1], alone[1])
 
 
-def test_training_accuracy_is_that_on_the_images_of_the_stage_alone():
-    data, own = data_for("mlp"), halves(1)
-    (model,) = networks("mlp", 1)
-    history = train_stage(Program([model]), shuffled_epochs(own, 60, BATCH, [0]), own, Adam(), [0.03], data)
-    assert history.train.tolist() == [1.0]
-    assert share_right(model, data.images, data.labels) < 0.9
+def test_what_is_watched_is_kept_as_often_as_it_is_measured():
+    data, own = data_for("mlp"), halves(2)
+    asked = []
+
+    def watch(epoch):
+        asked.append(epoch)
+        seen = {"before": torch.tensor([7.0, 8.0])} if epoch == 0 else {}
+        return seen | ({"late": torch.tensor([1.0, 2.0]) * epoch} if epoch > 1 else {})
+
+    program = Program(networks("mlp", 2))
+    history = train_stage(program, shuffled_epochs(own, 3, BATCH, [0, 1]), Adam(), [0.03, 0.03], data, watch=watch)
+    assert asked == [0, 1, 2, 3]
+    assert history.further["before"].tolist() == [[7.0, 8.0]]
+    assert history.further["late"].tolist() == [[2.0, 4.0], [3.0, 6.0]]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -147,9 +164,9 @@ def test_bytes_train_to_the_bit_as_their_standardised_floats(kind):
         own = halves(runs)
         epochs = shuffled_epochs(own, 3, BATCH, range(runs))
         given = Data(shown[0], data.labels, shown[1], data.test_labels)
-        trained.append((train_stage(Program(models), epochs, own, SGD(0.9), RATES[:runs], given), models))
+        trained.append((train_stage(Program(models), epochs, SGD(0.9), RATES[:runs], given), models))
     (mine, models), (theirs, others) = trained
-    for name in ("loss", "test", "train"):
+    for name in ("loss", "test"):
         assert torch.equal(getattr(mine, name), getattr(theirs, name))
     for model, other in zip(models, others, strict=True):
         assert all(map(torch.equal, model.state_dict().values(), other.state_dict().values()))

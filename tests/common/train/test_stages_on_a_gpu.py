@@ -40,8 +40,13 @@ def weights(program):
 def staged(kind, rule, device, images=24):
     program, data, own = problem(kind, device, images)
     rates = [1e-2 / (run + 1) for run in range(program.runs)]
-    history = train_stage(program, shuffled_epochs(own, EPOCHS, 6, range(program.runs)), own, rule, rates, data)
-    return [history.loss.cpu(), history.test.cpu(), history.train.cpu()], weights(program)
+    epochs = shuffled_epochs(own, EPOCHS, 6, range(program.runs))
+    history = train_stage(program, epochs, rule, rates, data, watch=learnt(program, data, own))
+    return [history.loss.cpu(), history.test.cpu(), history.further["train"].cpu()], weights(program)
+
+
+def learnt(program, data, own):
+    return lambda epoch: {"train": program.correct(data.images, data.labels, own) / own.shape[1]}
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,11 @@ from common.seeds import stream
 from common.train.batches import shuffled_epochs
 from papers.plasticity.by_hand import averaged, warm_start
 from papers.plasticity.data import data_of
+from papers.plasticity.measures import Stage
 from papers.plasticity.procedures import TRAINING
 from papers.plasticity.settings import DIGITS, scratch, warm
 from papers.plasticity.splits import stage_sets
-from papers.plasticity.training import Stage, prepare, together
+from papers.plasticity.training import prepare, together
 from tests.measured import measured
 
 CALL = Call(torch.device("cpu"), Path("no data needed"))
@@ -47,7 +48,8 @@ def plain(cell):
     model, fresh = build(SETTING.model), build(SETTING.model)
     initialise(model, "kaiming_uniform", stream(SEED, "initialisation"))
     initialise(fresh, "kaiming_uniform", stream(SEED, "reset"))
-    return warm_start(model, fresh, cell, sets, orders, DATA), model
+    (once,) = shuffled_epochs(sets[-1][None], 1, SETTING.batch_size, [stream(SEED, "gradient noise")])
+    return warm_start(model, fresh, cell, sets, orders, [batch for (batch,) in once], DATA), model
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +73,13 @@ def test_what_is_measured_is_what_the_plain_loop_comes_to(expected):
         assert own.scalars["test_accuracy"] == pytest.approx(averaged(tuning, cell), rel=1e-5)
         assert own.curves["test_accuracy"] == pytest.approx(tuning.test, rel=1e-5)
         assert own.curves["training_loss"] == pytest.approx(tuning.loss, rel=1e-5)
-        assert own.scalars["training_accuracy"] == pytest.approx(tuning.train)
-        assert own.scalars.get("pretraining_accuracy") == (pytest.approx(before[0].train) if before else None)
+        assert own.curves["training_accuracy"] == pytest.approx(tuning.train)
+        assert own.curves["gradient_noise"] == pytest.approx(tuning.noise, rel=1e-3)
+        assert own.scalars["training_accuracy"] == pytest.approx(max(tuning.train[:2]))
+        assert own.scalars.get("pretraining_accuracy") == (pytest.approx(max(before[0].train)) if before else None)
     assert len({own.scalars["training_loss"] for own in metrics}) == len(ARMS)
 
 
 def test_what_counts_is_the_mean_over_the_last_epochs_of_tuning():
-    tuning = Stage([], [0.1, 0.2, 0.3, 0.5, 0.9, 1.0, 1.0], 1.0)
+    tuning = Stage([], [0.1, 0.2, 0.3, 0.5, 0.9, 1.0, 1.0], [1.0])
     assert averaged(tuning, scratch(SETTING, extra=2)) == pytest.approx(0.7)

@@ -16,7 +16,7 @@ def claims() -> list[Claim]:
 
 def test_all_claims_of_the_paper_are_there_once(claims: list[Claim]) -> None:
     ids = [claim.id for claim in claims]
-    assert len(ids) == len(set(ids)) == 27
+    assert len(ids) == len(set(ids)) == 32
     assert all(name.startswith("plasticity/") for name in ids)
 
 

@@ -137,6 +137,19 @@ def test_the_extra_epochs_of_a_control_pay_for_a_pretraining_of_full_length(name
             assert paid == pytest.approx(owed, rel=0.05)
 
 
+@pytest.mark.parametrize("tier", Tier)
+def test_the_warm_start_of_figure_1_is_tuned_on_for_as_long_as_its_control(tier):
+    control, warmed = EXPERIMENTS["fig1"].grid(tier).cells
+    assert (warmed.stages, warmed.pretraining) == (1, warmed.setting.pretraining)
+    assert warmed.extra == control.extra > 0
+
+
+@pytest.mark.parametrize("tier", Tier)
+def test_all_optimizers_are_compared_by_runs_that_their_figures_have(tier):
+    figures = [EXPERIMENTS[name].grid(tier).cells for name in ("fig2", "fig8", "fig9", "fig10")]
+    assert set(EXPERIMENTS["optimizers"].grid(tier).cells) <= {cell for cells in figures for cell in cells}
+
+
 @pytest.mark.parametrize("stages", [1, 4, 9])
 def test_the_extra_epochs_of_stages_are_the_passes_that_their_sets_make_together(stages):
     passes = 60 * sum((i + 1) / (stages + 1) for i in range(stages))

@@ -14,10 +14,11 @@ from common.train.batches import shuffled_epochs
 from common.train.stages import Data, train_stage
 from papers.plasticity import training
 from papers.plasticity.by_hand import warm_start
+from papers.plasticity.measures import Stage, measure
 from papers.plasticity.procedures import TRAINING
 from papers.plasticity.settings import DIGITS, Cell, scratch, warm
 from papers.plasticity.smooth import smooth_epochs
-from papers.plasticity.training import Stage, measure, prepare
+from papers.plasticity.training import prepare
 from papers.plasticity.warm_start import control
 from tests.measured import measured as measured_by
 
@@ -57,15 +58,14 @@ def _double_precision_and_tiny_data(monkeypatch):
 
 @pytest.fixture
 def stages_seen(monkeypatch):
-    """Note what every stage begins with, and its batches, images, optimizer and rates."""
+    """Note what every stage begins with, and its batches, optimizer and rates."""
     seen = []
 
-    def noting(program, epochs, own, optimizer, rates, data, *checkpoint):
+    def noting(program, epochs, optimizer, rates, data, checkpoint, watch):
         epochs = list(epochs)
-        seen.append(
-            (program.state(), torch.stack([torch.stack(list(epoch)) for epoch in epochs]), own, optimizer, list(rates))
-        )
-        return train_stage(program, epochs, own, optimizer, rates, data)
+        batches = torch.stack([torch.stack(list(epoch)) for epoch in epochs])
+        seen.append((program.state(), batches, optimizer, list(rates)))
+        return train_stage(program, epochs, optimizer, rates, data, watch=watch)
 
     monkeypatch.setattr(training, "train_stage", noting)
     return seen
@@ -98,8 +98,9 @@ def by_hand(cell, seed=0):
         stacked = [smooth_epochs(halves, everything, [cell.gamma], setting.epochs, setting.batch_size, draw)]
         sets = sets[-1:]
     orders = [([batch for (batch,) in epoch] for epoch in epochs) for epochs in stacked]
+    (once,) = shuffled_epochs(sets[-1][None], 1, setting.batch_size, [stream(seed, "gradient noise")])
     model, fresh = (network(setting, seed, purpose) for purpose in ("initialisation", "reset"))
-    return warm_start(model, fresh, cell, sets, orders, data)
+    return warm_start(model, fresh, cell, sets, orders, [batch for (batch,) in once], data)
 
 
 FAST = {"pretraining_rate": 0.03, "rate": 0.01}
@@ -127,11 +128,16 @@ def test_an_arm_is_what_the_plain_loop_does(arm):
     cell = ARMS[arm]
     (metrics,) = measured(cell)
     *earlier, last = by_hand(cell)
-    before, learnt = [accuracy for stage in earlier for accuracy in stage.test], [stage.train for stage in earlier]
+    before, learnt = [accuracy for stage in earlier for accuracy in stage.test], [max(s.train) for s in earlier]
     assert metrics.curves["test_accuracy"] == pytest.approx(last.test)
     assert metrics.curves["training_loss"] == pytest.approx(last.loss, rel=1e-5)
     assert list(metrics.curves.get("pretraining_test_accuracy", [])) == pytest.approx(before)
-    assert metrics.scalars["training_accuracy"] == pytest.approx(last.train)
+    fitted = [accuracy for stage in earlier for accuracy in stage.train]
+    assert list(metrics.curves.get("pretraining_training_accuracy", [])) == pytest.approx(fitted)
+    assert metrics.curves["training_accuracy"] == pytest.approx(last.train)
+    assert metrics.curves["gradient_noise"] == pytest.approx(last.noise, rel=1e-5)
+    assert metrics.scalars["gradient_noise"] == pytest.approx(sum(last.noise) / 4, rel=1e-5)
+    assert metrics.scalars["training_accuracy"] == pytest.approx(max(last.train[:2]))
     assert metrics.scalars.get("pretraining_accuracy") == (pytest.approx(min(learnt)) if learnt else None)
     assert metrics.scalars["training_loss"] == pytest.approx(last.loss[-1], rel=1e-5)
     assert metrics.scalars["test_accuracy"] == pytest.approx(sum(last.test[2:4]) / 2)
@@ -177,11 +183,9 @@ def test_all_arms_train_on_that_half(stages_seen):
     measured(ARMS["gamma 0.9"])
     *stages, smooth = stages_seen
     half = set(prepare(ARMS["warm"], 0, tiny("tiny")).sets[0].tolist())
-    firsts = [(epochs, own) for _, epochs, own, *_ in stages if own.shape[1] == IMAGES // 2]
-    assert sum(len(own) for _, own in firsts) == len(arms)
-    for epochs, own in firsts:
-        assert all(set(images.tolist()) == half for images in own)
-        assert set(epochs.flatten().tolist()) <= half
+    firsts = [epochs for _, epochs, *_ in stages if epochs.shape[1] == IMAGES // 2 // TINY.batch_size]
+    assert sum(epochs.shape[2] for epochs in firsts) == len(arms)
+    assert all(set(epochs.flatten().tolist()) <= half for epochs in firsts)
     assert set(smooth[1][0, 0].flatten().tolist()) <= half  # the first step, p(0) = 0
 
 
@@ -205,8 +209,8 @@ def test_a_longer_control_begins_as_the_short_one(stages_seen):
     short, longer = measured(ARMS["scratch"])[0], measured(ARMS["scratch, longer"])[0]
     assert longer.curves["test_accuracy"][:4] == short.curves["test_accuracy"]
     assert longer.scalars["test_accuracy"] == short.scalars["test_accuracy"]
-    assert longer.scalars["equal_test_accuracy"] == pytest.approx(sum(longer.curves["test_accuracy"][-2:]) / 2)
-    assert "equal_test_accuracy" not in short.scalars
+    assert longer.scalars["longer_test_accuracy"] == pytest.approx(sum(longer.curves["test_accuracy"][-2:]) / 2)
+    assert "longer_test_accuracy" not in short.scalars
 
 
 def test_resetting_every_group_is_a_fresh_draw_that_is_not_the_first_one(stages_seen):
@@ -240,7 +244,7 @@ def test_the_scale_shortens_all_lengths():
     assert len(second.curves["test_accuracy"]) == 2 + 2
     curve = second.curves["test_accuracy"]
     assert second.scalars["test_accuracy"] == curve[1]  # the last epoch of two: half of `averaged`
-    assert second.scalars["equal_test_accuracy"] == curve[-1]
+    assert second.scalars["longer_test_accuracy"] == curve[-1]
 
 
 def test_it_learns():
@@ -252,8 +256,8 @@ CURVE = [0.1, 0.2, 0.3, 0.95, 0.4, 0.6, 0.7, 0.5, 0.9, 0.1, 0.2, 0.3, 0.8, 0.35,
 LONG = replace(TINY, epochs=20, averaged=5, pretraining=10, required=0.9, target=0.92)
 
 
-def stage(curve=CURVE, train=1.0):
-    return Stage([1.0 / (i + 1) for i in range(len(curve))], curve, train)
+def stage(curve=CURVE, train=(1.0,)):
+    return Stage([1.0 / (i + 1) for i in range(len(curve))], curve, list(train), [3.0, 5.0])
 
 
 def test_accuracy_is_the_mean_of_the_last_epochs_never_the_best():
@@ -263,8 +267,9 @@ def test_accuracy_is_the_mean_of_the_last_epochs_never_the_best():
     assert metrics.scalars["epochs_to_target"] == 4
     assert metrics.scalars["training_loss"] == 1 / 20
     assert metrics.scalars["training_accuracy"] == 1.0
+    assert metrics.scalars["gradient_noise"] == 4.0
     assert (metrics.scalars["updates"], metrics.seconds) == (12, 3.0)
-    assert not {"equal_test_accuracy", "pretraining_accuracy"} & set(metrics.scalars)
+    assert not {"longer_test_accuracy", "pretraining_accuracy"} & set(metrics.scalars)
     assert metrics.curves["test_accuracy"] == CURVE
     assert "pretraining_test_accuracy" not in metrics.curves
 
@@ -274,7 +279,7 @@ def test_extra_epochs_count_for_the_equal_accuracy_alone():
     short, longer = (measure(scratch(LONG, extra=e), [stage(CURVE + extra[:e])], 12, 0.0) for e in (0, 6))
     same = ("test_accuracy", "early_test_accuracy", "epochs_to_target")
     assert [longer.scalars[name] for name in same] == [short.scalars[name] for name in same]
-    assert longer.scalars["equal_test_accuracy"] == pytest.approx(sum(extra[1:]) / 5)
+    assert longer.scalars["longer_test_accuracy"] == pytest.approx(sum(extra[1:]) / 5)
     assert longer.scalars["training_loss"] == 1 / 26
 
 
@@ -287,8 +292,9 @@ def test_a_target_not_reached_in_tuning_takes_one_epoch_more_than_there_are():
 
 def test_pretraining_is_measured_by_its_worst_stage():
     cell = Cell(LONG, stages=2, pretraining=10)
-    metrics = measure(cell, [stage([0.1], 0.99), stage([0.2], 0.95), stage()], 1, 0.0)
+    metrics = measure(cell, [stage([0.1], [0.99]), stage([0.2], [0.9, 0.95, 0.94]), stage()], 1, 0.0)
     assert metrics.scalars["pretraining_accuracy"] == 0.95
+    assert metrics.curves["pretraining_training_accuracy"] == [0.99, 0.9, 0.95, 0.94]
     assert metrics.curves["pretraining_test_accuracy"] == [0.1, 0.2]
     assert "test_accuracy" not in metrics.withheld
 
@@ -305,7 +311,7 @@ def test_pretraining_is_measured_by_its_worst_stage():
     ],
 )
 def test_a_gap_is_withheld_where_a_stage_of_full_length_learnt_too_little(cell, trained, reason):
-    metrics = measure(cell, [stage(train=share) for share in trained], 1, 0.0)
+    metrics = measure(cell, [stage(train=[share, 0.1]) for share in trained], 1, 0.0)
     assert TRAINING.problem(metrics) == ""
     assert reason in metrics.withheld["test_accuracy"]
     assert "test_accuracy" not in metrics.scalars
@@ -317,12 +323,31 @@ def test_a_gap_is_withheld_where_a_stage_of_full_length_learnt_too_little(cell, 
     [(scratch(LONG), [0.9]), (warm(LONG), [0.9, 0.9]), (warm(LONG, 9), [0.1, 1.0]), (warm(LONG, 2), [0.1, 0.95])],
 )
 def test_short_pretraining_is_not_held_to_the_required_accuracy(cell, trained):
-    metrics = measure(cell, [stage(train=share) for share in trained], 1, 0.0)
+    metrics = measure(cell, [stage(train=[0.1, share]) for share in trained], 1, 0.0)
     assert "test_accuracy" not in metrics.withheld
     assert "test_accuracy" in metrics.scalars
 
 
-def test_the_equal_accuracy_is_withheld_with_the_other():
-    metrics = measure(scratch(LONG, extra=2), [stage([*CURVE, 0.9, 0.9], train=0.5)], 1, 0.0)
-    assert metrics.withheld["equal_test_accuracy"] == metrics.withheld["test_accuracy"]
+def test_what_is_fitted_in_any_averaged_epoch_counts_whatever_single_epochs_fall_to():
+    late = [0.2, 0.4, 0.95, 0.3, 0.2]
+    assert measure(scratch(LONG), [stage(train=late)], 1, 0.0).scalars["training_accuracy"] == 0.95
+    extra = [stage([*CURVE, 0.9, 0.9], [0.2] * 5 + [0.95, 0.1])]
+    metrics = measure(scratch(LONG, extra=2), extra, 1, 0.0)
+    assert metrics.scalars["training_accuracy"] == 0.2
+    assert "test_accuracy" in metrics.withheld
+    assert metrics.scalars["longer_test_accuracy"] == pytest.approx((0.75 + 0.55 + 0.35 + 0.9 + 0.9) / 5)
+    assert "longer_test_accuracy" not in metrics.withheld
+
+
+def test_training_on_is_held_to_what_its_own_averaged_epochs_fitted():
+    metrics = measure(scratch(LONG, extra=6), [stage([*CURVE, *[0.9] * 6], [1.0] * 5 + [0.5] * 6)], 1, 0.0)
+    assert "50.00 %" in metrics.withheld["longer_test_accuracy"]
+    assert "test_accuracy" in metrics.scalars
     assert not set(metrics.withheld) & set(metrics.scalars)
+
+
+def test_all_is_withheld_where_pretraining_learnt_too_little():
+    cell = replace(warm(LONG), extra=2)
+    metrics = measure(cell, [stage([0.1], [0.5]), stage([*CURVE, 0.9, 0.9], [1.0] * 7)], 1, 0.0)
+    assert metrics.withheld["longer_test_accuracy"] == metrics.withheld["test_accuracy"]
+    assert TRAINING.problem(metrics) == ""
