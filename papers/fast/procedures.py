@@ -36,6 +36,7 @@ MEASURED = {
     "worst_drop": Metric("none", "Lowest change of validation accuracy within seven steps, over all steps."),
     "switched_at": Metric("count", "Updates after which warm-up ended."),
     "jump": Metric("none", "Lowest change of validation accuracy within seven steps after the switch."),
+    "jump_before": Metric("none", "The same within the seven steps that end with the switch."),
 }
 SOURCE_MEASURED = {
     "test_accuracy": Metric("fraction", "Test accuracy of the source model on its own task."),

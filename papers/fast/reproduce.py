@@ -17,6 +17,7 @@ EXPERIMENTS = (
     fig7.FIG7,
     fig8_9.FIG8,
     fig8_9.FIG9,
+    fig8_9.EQUAL_RATES,
     search.SEARCH,
     fig10_13.FIG10,
     fig10_13.FIG11,

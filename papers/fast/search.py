@@ -1,4 +1,4 @@
-"""The search that chose FAST's learning rates, and the equal budget that the baselines got (Sections 6.5 to 6.7).
+"""The search that chose FAST's learning rates, and the equal budget that the baselines got (Section 6.6).
 
 The paper's rates stood in legends that are lost. Both sides try equally many settings on one network and are ranked by
 `validation_adp`, the validation accuracy averaged over the checkpoints; no test image has a say.
@@ -19,7 +19,7 @@ def grid(
 
 SEARCH = Experiment(
     name="search",
-    source="Secs. 6.5 to 6.7 (rates lost with the legends)",
+    source="Sec. 6.6 (rates lost with the legends)",
     procedure=FINE_TUNING,
     smoke=Grid(grid(ROTATED, (2e-2, 5e-2), (2e-3, 5e-3), (5e-2, 2e-2, 1e-2, 5e-3)), 5),
     full=Grid(grid(RESNET, (1e-2, 5e-2, 1e-1), (1e-3, 5e-3), (1e-1, 5e-2, 1e-2, 5e-3, 1e-3, 5e-4)), 5),

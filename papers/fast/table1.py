@@ -17,6 +17,6 @@ CALTECH256 = Experiment(
     name="table1_caltech256",
     source="Table 1 and Fig. 15, Caltech-256",
     procedure=FINE_TUNING,
-    smoke=Grid(compared((OTHER_DIGITS,), MOMENTUM_RATES), 5),
+    smoke=Grid(compared((OTHER_DIGITS,), MOMENTUM_RATES), 8),
     full=Grid(compared((RESNEXT_CALTECH,), MOMENTUM_RATES), 15),
 )

@@ -25,6 +25,7 @@ FIGURES: tuple[Curves, ...] = (
     Curves("fig7", "fig7", (VALIDATION, TARGET), warm_up, one_seed=True),
     Curves("fig8", "fig8", (TARGET, NORM), of_rates, SCALED),
     Curves("fig9", "fig9", (TARGET, NORM), of_rates, SCALED),
+    Curves("equal_rates", "equal_rates", (TARGET, SOURCE), of_rates),
     Curves("search", "search", (TARGET, SOURCE), arm),
     Curves("fig10", "fig10", (TARGET, SOURCE), arm),
     Curves("fig11", "fig11", (TARGET, SOURCE), arm),

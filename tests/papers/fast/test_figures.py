@@ -94,6 +94,7 @@ def test_complete_records_give_one_picture_a_figure_and_setting(tmp_path):
         "fig7-rotated-plain-warm-up.png",
         "fig8-rotated.png",
         "fig9-rotated-plain.png",
+        "equal_rates-rotated.png",
         "search-rotated.png",
         "fig10-rotated.png",
         "fig10-5-9.png",

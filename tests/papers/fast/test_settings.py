@@ -109,6 +109,14 @@ def test_rates_are_scaled_alike_or_beta_alone():
     assert found == [(0.1, 0.1), (0.01, 0.01), (0.1, 0.01), (0.5, 0.5), (0.1, 0.5)]
 
 
+def test_arms_with_equal_rates_differ_from_fast_in_their_rates_alone():
+    own, *others = fig8_9.equal(SAME, (0.1, 0.2))
+    assert own == fig10_13.fast(SAME)
+    assert [(cell.alpha, cell.beta) for cell in others] == [(0.1, 0.1), (0.2, 0.2)]
+    assert all(cell.start == NEARLY_ZERO for cell in others)
+    assert all((cell.optimizer, cell.warm_up) == (own.optimizer, own.warm_up) for cell in others)
+
+
 def test_a_frozen_classifier_differs_from_a_free_one_in_alpha_alone():
     frozen, free = fig6.frozen_and_free(SAME, 0.01)
     assert (frozen.alpha, free.alpha) == (0.0, free.beta)

@@ -2,6 +2,7 @@ import copy
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -85,7 +86,7 @@ def test_every_declared_metric_is_measured_and_no_other():
     )
     assert set(MEASURED) - set(lacking.scalars) == {
         *(name for name in MEASURED if name.startswith("source_adp")),
-        *("switched_at", "jump"),
+        *("switched_at", "jump", "jump_before"),
     }
     assert "source_adp" not in lacking.curves
 
@@ -177,6 +178,7 @@ def test_warm_up_is_measured_where_it_ends():
     assert len(curve) == 35
     assert len(set(curve[:11])) == 1
     assert switching.scalars["jump"] == pytest.approx(min(curve[11:18]) - curve[10])
+    assert switching.scalars["jump_before"] == 0.0
     assert "switched_at" not in without.scalars
     assert "jump" not in without.scalars
 
@@ -261,10 +263,32 @@ def test_a_jump_is_measured_from_the_step_of_the_switch():
         "worst_drop": pytest.approx(-0.25),
         "switched_at": 12.0,
         "jump": pytest.approx(-0.25),
+        "jump_before": pytest.approx(0.0),
     }
     assert of_the_switch(history(values, switched_at=13))["jump"] == pytest.approx(0.1)
-    assert of_the_switch(history(values, switched_at=2))["jump"] == pytest.approx(0.0)
+    early = of_the_switch(history(values, switched_at=2))
+    assert early["jump"] == pytest.approx(0.0)
+    assert "jump_before" not in early, "seven steps did not go before"
     assert set(of_the_switch(history(values))) == {"worst_drop"}
+
+
+def test_what_comes_before_a_switch_is_measured_up_to_it_and_no_farther():
+    values = [0.5] * 20
+    values[5] = 0.9  # where the seven steps before a switch after 12 begin
+    values[12], values[13] = 0.7, 0.1
+    found = of_the_switch(history(values, switched_at=12))
+    assert found["jump_before"] == pytest.approx(0.5 - 0.9)
+    assert found["jump"] == pytest.approx(0.1 - 0.7)
+    values[6:12], values[13] = [0.8] * 6, 0.7
+    assert of_the_switch(history(values, switched_at=12))["jump_before"] == pytest.approx(0.7 - 0.9)
+
+
+def test_noise_alone_leaps_no_deeper_after_a_switch_than_before_it():
+    drawn = np.random.default_rng(0).normal(0.5, 0.01, (500, 30))
+    found = [of_the_switch(history(values, switched_at=15)) for values in drawn.tolist()]
+    jumps = np.array([[of["jump"], of["jump_before"]] for of in found])
+    assert (jumps[:, 0] < 0).mean() > 0.8, "the lowest of seven falls short of one nearly always"
+    assert jumps[:, 1].mean() - jumps[:, 0].mean() == pytest.approx(0.0, abs=0.002)
 
 
 def test_a_validation_accuracy_is_the_best_one():
@@ -324,7 +348,7 @@ def test_no_replicate_has_the_random_numbers_of_the_source_model():
 
 def test_a_run_too_short_to_show_a_leap_leaves_it_out():
     late = history(validation=[0.5] * 11, switched_at=10)
-    assert training.of_the_switch(late) == {"worst_drop": 0.0, "switched_at": 10.0}
+    assert training.of_the_switch(late) == {"worst_drop": 0.0, "switched_at": 10.0, "jump_before": 0.0}
     assert training.of_the_switch(history(validation=[0.5] * 4, switched_at=None)) == {}
 
 
