@@ -43,6 +43,6 @@ S6 = Experiment(
     name="fig_s6",
     source="Fig. S6",
     procedure=TRAINING,
-    smoke=Grid(swept(TEXTURES_10, (0.98,), (0.1, 0.2)), 5),
+    smoke=Grid(swept(TEXTURES_10, (0.98,), (0.1, 0.2)), 3),
     full=Grid(swept(VGG_CIFAR10, CIFAR_RATES, (0.05, 0.1, 0.2)), 5),
 )

@@ -19,7 +19,7 @@ CIFAR100 = Experiment(
     name="table3_cifar100",
     source="Table 3, CIFAR-100",
     procedure=TRAINING,
-    smoke=Grid(arms(TEXTURES_40, ("snip", "freezenet"), (0.98,), initialisation="kaiming_uniform"), 8),
+    smoke=Grid(arms(TEXTURES_40, ("snip", "freezenet"), (0.98,), initialisation="kaiming_uniform"), 3),
     full=Grid(arms(VGG_CIFAR100, METHODS, RATES, initialisation="kaiming_uniform"), 5),
 )
 
