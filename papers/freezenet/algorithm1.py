@@ -132,8 +132,10 @@ def storage_properties(found: Case) -> dict[str, float]:
         pruned = copy.deepcopy(found.model)
         apply_pruning(pruned, found.mask)
         pruned_size = storage.save(path, pruned, found.seed, found.mask)
+    trained = build(found.model.architecture)  # type: ignore[arg-type]
+    trained.load_state_dict(found.model.state_dict())  # in the loaded one's layout, or sums round otherwise
     with torch.no_grad():
-        difference = (loaded.eval()(found.inputs) - found.model.eval()(found.inputs)).abs().max()
+        difference = (loaded(found.inputs) - trained.eval()(found.inputs)).abs().max()
     return {
         "roundtrip_difference": float(difference),
         "file_kilobytes": size / 1024,
@@ -162,10 +164,12 @@ ALGORITHM = Procedure(
         "q_error": Metric("ratio", "Distance of q from the share of the weights that two steps leave alone."),
         "q_beta_error": Metric("ratio", "Distance of q_beta from the same, as a share of weights and biases."),
         "q_minus_q_beta": Metric("ratio", "How far q lies above q_beta."),
-        "gradients_saved": Metric("ratio", "Share of weights and biases that two steps leave alone, all of them weights."),
+        "gradients_saved": Metric("ratio", "Weights that two steps leave alone, as a share of weights and biases."),
         "roundtrip_difference": Metric("none", "Largest difference of outputs after training, saving and loading."),
         "file_kilobytes": Metric("kilobytes", "Size of the stored network."),
-        "pruned_file_difference": Metric("ratio", "Distance of the file of the pruned network from that of the frozen one."),
+        "pruned_file_difference": Metric(
+            "ratio", "Difference of the sizes of the pruned and the frozen network's files."
+        ),
         "frozen_change": Metric("none", "Largest change of a frozen weight in two steps."),
         "unmoved_bias_tensors": Metric("count", "Bias tensors that did not move in two steps."),
     },

@@ -51,12 +51,11 @@ S3_RIGHT = Experiment(
     smoke=Grid(
         arms(DIGITS, ("baseline",), DIGITS_REINIT_RATES)
         + reinitialised(DIGITS, DIGITS_REINIT_RATES, ALIKE + CONSTANT)
-        + reinitialised(DIGITS_28, (0.95,), UNSCALED),  # a first layer of 64 inputs still trains when drawn from N(0, 1)
+        + reinitialised(DIGITS_28, (0.95,), UNSCALED),  # 64 inputs still train when drawn from N(0, 1)
         5,
     ),
     full=Grid(
-        arms(LENET_5, ("baseline",), MNIST_RATES)
-        + reinitialised(LENET_5, MNIST_RATES, ALIKE + CONSTANT + UNSCALED),
+        arms(LENET_5, ("baseline",), MNIST_RATES) + reinitialised(LENET_5, MNIST_RATES, ALIKE + CONSTANT + UNSCALED),
         5,
     ),
 )

@@ -67,7 +67,7 @@ METHODS = Procedure(
     methods,
     {
         "total_share": Metric("ratio", "Weights that are not zero, as a share of all."),
-        "stored_share": Metric("ratio", "Weights that have to be stored since two steps moved them, as a share of all."),
+        "stored_share": Metric("ratio", "Weights to store since two steps moved them, as a share of all."),
         "sparse_gradients": Metric("ratio", "1 where some weight gradients are not needed, else 0."),
         "sparse_computation": Metric("ratio", "1 where some weights are zero, else 0."),
         "gradient_flow": Metric("ratio", "Norm of the first layer's bias gradient over that of the dense network."),
