@@ -33,6 +33,6 @@ RIGHT = Experiment(
         arms(LENET_5, ("freezenet", "random"), MNIST_RATES)
         + arms(LENET_5, ("freezenet",), MNIST_RATES, initialisation="kaiming_uniform")
         + arms(LENET_5, ("freezenet",), MNIST_RATES, initialisation="pm_sigma"),
-        10,
+        15,
     ),
 )
