@@ -17,7 +17,7 @@ LEFT = Experiment(
     source="Fig. 2 left",
     procedure=TRAINING,
     smoke=Grid(arms(DIGITS_28, ("baseline", "snip", "freezenet"), (0.9, 0.999)), 5),
-    full=Grid(arms(LENET_300_100, ("baseline", "snip", "freezenet"), MNIST_RATES), 5),
+    full=Grid(arms(LENET_300_100, ("baseline", "snip", "freezenet"), MNIST_RATES), 10),
 )
 
 RIGHT = Experiment(
@@ -25,5 +25,5 @@ RIGHT = Experiment(
     source="Fig. 2 right",
     procedure=TRAINING,
     smoke=Grid(arms(DIGITS, ("snip", "freezenet"), DIGITS_RATES), 5),
-    full=Grid(arms(LENET_5, ("snip", "freezenet"), tuple(r for r in MNIST_RATES if r >= 0.99)), 5),
+    full=Grid(arms(LENET_5, ("snip", "freezenet"), tuple(r for r in MNIST_RATES if r >= 0.99)), 20),
 )

@@ -16,7 +16,7 @@ LEFT = Experiment(
     source="Fig. 3 left",
     procedure=TRAINING,
     smoke=Grid(arms(DIGITS_NO_DECAY, ("snip", "freezenet"), (0.98, 0.99, 0.995)), 5),
-    full=Grid(arms(LENET_5_NO_DECAY, ("snip", "freezenet"), tuple(r for r in MNIST_RATES if r >= 0.98)), 5),
+    full=Grid(arms(LENET_5_NO_DECAY, ("snip", "freezenet"), tuple(r for r in MNIST_RATES if r >= 0.98)), 10),
 )
 
 RIGHT = Experiment(
@@ -33,6 +33,6 @@ RIGHT = Experiment(
         arms(LENET_5, ("freezenet", "random"), MNIST_RATES)
         + arms(LENET_5, ("freezenet",), MNIST_RATES, initialisation="kaiming_uniform")
         + arms(LENET_5, ("freezenet",), MNIST_RATES, initialisation="pm_sigma"),
-        5,
+        15,
     ),
 )

@@ -8,7 +8,7 @@ FIG_S1 = Experiment(
     name="fig_s1",
     source="Fig. S1",
     procedure=TRAINING,
-    smoke=Grid(arms(TEXTURES_RESNET, ("baseline", "snip", "freezenet"), (0.98,), initialisation="kaiming_uniform"), 3),
+    smoke=Grid(arms(TEXTURES_RESNET, ("baseline", "snip", "freezenet"), (0.98,), initialisation="kaiming_uniform"), 5),
     full=Grid(
         arms(
             RESNET_TINY,
@@ -17,6 +17,6 @@ FIG_S1 = Experiment(
             initialisation="kaiming_uniform",
             learning_rate=0.01,
         ),
-        3,
+        5,
     ),
 )

@@ -30,7 +30,7 @@ def _lenet(name: str, source: str, keep: tuple[float, ...]) -> Experiment:
         source=source,
         procedure=TRAINING,
         smoke=Grid(swept(DIGITS, (0.5, 0.98, 0.99), small), 5),
-        full=Grid(swept(LENET_5, MNIST_RATES, keep), 3),
+        full=Grid(swept(LENET_5, MNIST_RATES, keep), 5),
     )
 
 
@@ -44,5 +44,5 @@ S6 = Experiment(
     source="Fig. S6",
     procedure=TRAINING,
     smoke=Grid(swept(TEXTURES_10, (0.98,), (0.1, 0.2)), 3),
-    full=Grid(swept(VGG_CIFAR10, CIFAR_RATES, (0.05, 0.1, 0.2)), 3),
+    full=Grid(swept(VGG_CIFAR10, CIFAR_RATES, (0.05, 0.1, 0.2)), 5),
 )

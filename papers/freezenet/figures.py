@@ -8,7 +8,7 @@ import numpy as np
 
 from common.claims.results import Results
 from common.report import figures
-from common.report.arms import Arms, curves, mean_and_deviation, summary, values
+from common.report.arms import Arms, Runs, Spread, curves, mean_and_deviation, summary, values
 from common.report.axes import BLACK, MARKERS, bars, line, look, one_panel, scale, ticks
 from common.report.figures import Drawing, Plot
 from papers.freezenet.settings import Cell
@@ -101,11 +101,24 @@ def _against_share(axes: "Axes", metric: str, name: Name, arms: Arms, unit: floa
 
 def by_epoch(label: str, curve: str, name: Name, figure: "Figure", arms: Arms) -> None:
     """Draw a curve over epochs, of every series at its highest freezing rate."""
-    axes = one_panel(figure)
+    _over_epochs(one_panel(figure), label, name, arms, lambda runs: mean_and_deviation(curves(runs, curve)))
+
+
+def over_the_data(label: str, curve: str, name: Name, figure: "Figure", arms: Arms) -> None:
+    """Draw `<curve>_mean` over epochs as `by_epoch` does, with the deviation `<curve>_std` over the training data."""
+
+    def spread(runs: Runs) -> Spread:
+        mean, deviation = (mean_and_deviation(curves(runs, f"{curve}_{part}"))[0] for part in ("mean", "std"))
+        return mean, deviation
+
+    _over_epochs(one_panel(figure), label, name, arms, spread)
+
+
+def _over_epochs(axes: "Axes", label: str, name: Name, arms: Arms, spread_of: Callable[[Runs], Spread]) -> None:
     found = series(arms, name)
     for own, look_of in looks(found, name).items():
         cell = max(found[own], key=lambda c: c.freezing_rate)
-        spread = mean_and_deviation(curves(arms[cell], curve))
+        spread = spread_of(arms[cell])
         plain = look_of | {"marker": "", "label": f"{own}, q = {cell.freezing_rate:g}"}
         line(axes, np.arange(len(spread[0])), spread, plain)
     axes.set_xlabel("epoch")
@@ -113,7 +126,8 @@ def by_epoch(label: str, curve: str, name: Name, figure: "Figure", arms: Arms) -
 
 
 def _plot(experiment: str, metric: str, label: str, name: Name = method, paint: Paint = by_rate) -> Plot:
-    return Plot(experiment, (experiment,), partial(paint, label, metric, name), "" if paint is by_epoch else metric)
+    scalar = "" if paint in (by_epoch, over_the_data) else metric
+    return Plot(experiment, (experiment,), partial(paint, label, metric, name), scalar)
 
 
 PLOTS: tuple[Plot, ...] = (
@@ -122,7 +136,7 @@ PLOTS: tuple[Plot, ...] = (
     _plot("fig3_left", "final_train_accuracy", "final training accuracy"),
     _plot("fig3_right", "test_accuracy", TEST, initialisation),
     _plot("fig4_left", "gradient_norm", "gradient norm relative to the dense network", paint=relative_by_rate),
-    _plot("fig4_right", "gradient_norm", "gradient norm", paint=by_epoch),
+    _plot("fig4_right", "gradient", "gradient norm of a batch for each trained weight", paint=over_the_data),
     _plot("fig_s1", "test_accuracy", TEST),
     _plot("fig_s2_left", "test_accuracy", TEST, initialisation),
     _plot("fig_s2_right", "test_accuracy", TEST, initialisation),

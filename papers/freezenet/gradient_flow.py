@@ -47,26 +47,32 @@ def gradient_norms(run: TrainingRun, data: Images, batch_size: int) -> dict[str,
 
     `gradient_norm`: the L1 norms of the batches' gradients, summed over the training set and divided by
     the number of trainable weights. `summed_gradient_norm`: the L1 norm of the gradient summed over the
-    set, divided likewise. `gradient_std`: spread over all trainable weights of the mean gradient.
+    set, divided likewise. `gradient_mean` and `gradient_std`: mean and standard deviation over the training
+    data, batch by batch, of the L1 norm divided likewise (Fig. 4 right).
     """
     weights = weight_tensors(run.model)
     masks = [run.mask.get(name, torch.ones_like(w, dtype=torch.bool)).to(w.device) for name, w in weights.items()]
     count = sum(int(mask.sum()) for mask in masks)
     per_batch = torch.zeros((), device=data.images.device)
     summed = [torch.zeros_like(w) for w in weights.values()]
-    batches = torch.split(run.train.to(data.images.device), batch_size)
+    batches, norms = torch.split(run.train.to(data.images.device), batch_size), []
     with scoring_mode(run.model):
         for batch in batches:
+            norm = torch.zeros_like(per_batch)
             loss = F.cross_entropy(run.model(data.images[batch]), data.labels[batch])
             for total, mask, gradient in zip(
                 summed, masks, torch.autograd.grad(loss, list(weights.values())), strict=True
             ):
                 masked = gradient.masked_fill(~mask, 0.0)
-                per_batch += masked.abs().sum()
+                size = masked.abs().sum()
+                per_batch += size
+                norm += size
                 total += masked
-    mean = torch.cat([total[mask] for total, mask in zip(summed, masks, strict=True)]) / len(batches)
+            norms.append(norm / count)
+    of_batches = torch.stack(norms)
     return {
         "gradient_norm": per_batch / count,
         "summed_gradient_norm": torch.stack([total.abs().sum() for total in summed]).sum() / count,
-        "gradient_std": mean.std(correction=0),
+        "gradient_mean": of_batches.mean(),
+        "gradient_std": of_batches.std(correction=0),
     }

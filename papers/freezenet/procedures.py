@@ -26,12 +26,12 @@ MEASURED = {
     "trainable_weights": Metric("count", "Weights that train."),
     "trained_parameters": Metric("count", "Weights, biases and BatchNorm's scales and shifts that train."),
     "pruned_test_accuracy": Metric("fraction", "Test accuracy once all frozen weights are set to zero (Fig. 2 right)."),
-    "pruning_loss": Metric("fraction", "Distance between test accuracies before and after setting them to zero."),
 }
 NORMS = {
     "gradient_norm": Metric("ratio", "Summed L1 norms of the batches' gradients over the number of trainable weights."),
     "summed_gradient_norm": Metric("ratio", "L1 norm of the summed gradient over the number of trainable weights."),
-    "gradient_std": Metric("ratio", "Spread over the trainable weights of their mean gradient."),
+    "gradient_mean": Metric("ratio", "Mean over the batches of the L1 norm over the number of trainable weights."),
+    "gradient_std": Metric("ratio", "Standard deviation of the same over the batches."),
 }
 TRACED = {
     "first_gradient_norm": Metric("ratio", "Gradient norm before training."),

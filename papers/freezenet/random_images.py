@@ -1,5 +1,6 @@
 """Networks on random images, for what must hold exactly on any data: their scores and the mask of Algorithm 1."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +10,11 @@ from common.models.architecture import Architecture, architecture, build
 from common.models.init import initialise
 from common.models.lenet import lenet5_caffe, lenet_300_100
 from common.models.vgg import vgg16_d, vgg_mini
+from common.models.weights import weight_tensors
 from common.seeds import stream
+from common.train.fit import Recipe, TrainingRun, fit
+from common.train.optimizers import SGD
+from common.train.schedules import DropEverySteps
 from common.work import Work
 from papers.freezenet.masks import freezing_mask
 from papers.freezenet.saliency import snip_scores
@@ -64,6 +69,24 @@ def case(cell: Cell, seed: int) -> Case:
     scores = snip_scores(model, inputs, targets)
     mask = freezing_mask(scores, cell.freezing_rate, generator)
     return Case(model, initial, scores, mask, inputs, targets, cell.freezing_rate)
+
+
+def two_steps(found: Case) -> dict[str, Tensor]:
+    """Train the network in place for two steps and return its tensors as they were before.
+
+    Momentum and weight decay act, so that whatever is not frozen moves.
+    """
+    start = {name: value.clone() for name, value in found.model.state_dict().items()}
+    index = torch.arange(len(found.inputs))
+    recipe = Recipe(epochs=2, batch_size=len(index), optimizer=SGD(0.9, 5e-4), schedule=DropEverySteps(100))
+    run = TrainingRun(found.model, index, index, seed=0, learning_rate=0.01, mask=found.mask)
+    fit([run], recipe, found.inputs, found.targets)
+    return start
+
+
+def moved_weights(found: Case, start: Mapping[str, Tensor]) -> int:
+    """Count the weights that differ from what they were."""
+    return sum(int((weight != start[name]).sum()) for name, weight in weight_tensors(found.model).items())
 
 
 def nothing(cell: Cell) -> Work:

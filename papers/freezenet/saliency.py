@@ -1,6 +1,7 @@
 """How much each weight matters before training: the SNIP saliency and the GraSP importance."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -10,6 +11,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from common.models import weight_tensors
+from common.models.init import SCHEMES
 
 
 def snip_scores(model: nn.Module, inputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
@@ -29,28 +31,43 @@ def snip_scores(model: nn.Module, inputs: Tensor, targets: Tensor) -> dict[str, 
     return _times_weights(gradients, weights)
 
 
-def grasp_scores(model: nn.Module, inputs: Tensor, targets: Tensor, temperature: float = 1.0) -> dict[str, Tensor]:
-    """Return the GraSP importance W * (H dL/dW) of every weight for the mean cross-entropy of one batch.
+def grasp_scores(
+    model: nn.Module, batches: Sequence[tuple[Tensor, Tensor]], temperature: float = 1.0
+) -> dict[str, Tensor]:
+    """Return the GraSP importance W * (H dL/dW) of every weight, for the sum of the batches' mean cross-entropies.
 
-    Arguments, result and absence of side effects are those of `snip_scores` (Eq. S.3). The score is signed:
-    the highest are kept, whatever their magnitude. The logits are divided by `temperature` before the loss; 1
-    is the formula as printed, 200 the default of the published GraSP code, which the paper used without
+    Batches of inputs and targets, result and absence of side effects are those of `snip_scores` (Eq. S.3). The score
+    is signed: the highest are kept, whatever their magnitude. The logits are divided by `temperature` before the
+    loss; 1 is the formula as printed, 200 the default of the published GraSP code, which the paper used without
     listing its constants. Raises ValueError for a temperature that is not positive.
 
     H is the Hessian over all weight tensors at once, entries between different layers included, because the
     score expands the squared gradient norm of the whole network (Eq. S.1 and S.2). It is never formed: with G
     = dL/dW, and v the same numbers held constant, differentiating the single number <G, v> gives the exact
-    product H v.
+    product H v. BatchNorm sees every batch by itself.
     """
     if not temperature > 0:
         raise ValueError(f"temperature must be positive, not {temperature}")
     weights = _differentiable_weights(model)
     with torch.enable_grad():
-        loss = _batch_loss(model, weights, inputs, targets, temperature)
-        gradients = _gradients(loss, weights, create_graph=True)
+        losses = [_batch_loss(model, weights, *batch, temperature) for batch in batches]
+        gradients = _gradients(torch.stack(losses).sum(), weights, create_graph=True)
         squared_norm = torch.stack([(g * g.detach()).sum() for g in gradients]).sum()
         products = _gradients(squared_norm, weights)
     return _times_weights(products, weights)
+
+
+def linear_layers_redrawn(model: nn.Module, seed: int) -> nn.Module:
+    """Return a copy whose linear layers have new weights, Xavier-normal; the published GraSP code scores such a copy.
+
+    They are drawn on the CPU, layer by layer in registration order.
+    """
+    copied, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for module in copied.modules():
+            if isinstance(module, nn.Linear):
+                module.weight.copy_(SCHEMES["xavier_normal"](module.weight.shape, generator))
+    return copied
 
 
 def _differentiable_weights(model: nn.Module) -> dict[str, Tensor]:

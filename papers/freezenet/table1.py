@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from common.experiment import Experiment, Grid, Job, Measured, Metric, Metrics, 
 from common.models.weights import parameter_counts, weight_tensors
 from common.run.call import Call
 from papers.freezenet.masks import apply_pruning
-from papers.freezenet.random_images import LENET_300_100, Case, Cell, case, nothing
+from papers.freezenet.random_images import LENET_300_100, Case, Cell, case, moved_weights, nothing, two_steps
 
 
 def methods(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
@@ -20,23 +21,23 @@ def methods(jobs: Sequence[Job], call: Call) -> Iterator[Measured]:
         found = case(job.cell, job.seed)
         dense_flow = float(first_layer_gradient(found).norm())
         if job.cell.method == "standard":
-            trainable = weights = parameter_counts(found.model).weights
-        else:
-            trainable = sum(int(m.sum()) for m in found.mask.values())
-            if job.cell.method == "pruned":
-                apply_pruning(found.model, found.mask)
-            weights = sum(int((w != 0).sum()) for w in weight_tensors(found.model).values())
+            found = replace(found, mask={})  # everything trains
+        elif job.cell.method == "pruned":
+            apply_pruning(found.model, found.mask)
+        flow, seconds = float(first_layer_gradient(found).norm()), step_seconds(found)
+        moved = moved_weights(found, two_steps(found))
+        used = sum(int((w != 0).sum()) for w in weight_tensors(found.model).values())
         total = parameter_counts(found.model).weights
         yield (
             job,
             Metrics(
                 {
-                    "total_share": weights / total,
-                    "stored_share": trainable / total,
-                    "sparse_gradients": float(trainable < total),
-                    "sparse_computation": float(weights < total),
-                    "gradient_flow": float(first_layer_gradient(found).norm()) / dense_flow,
-                    "step_seconds": step_seconds(found),
+                    "total_share": used / total,
+                    "stored_share": moved / total,
+                    "sparse_gradients": float(any(not part.all() for part in found.mask.values())),
+                    "sparse_computation": float(used < total),
+                    "gradient_flow": flow / dense_flow,
+                    "step_seconds": seconds,
                 }
             ),
         )
@@ -66,7 +67,7 @@ METHODS = Procedure(
     methods,
     {
         "total_share": Metric("ratio", "Weights that are not zero, as a share of all."),
-        "stored_share": Metric("ratio", "Weights that have to be stored, as a share of all."),
+        "stored_share": Metric("ratio", "Weights to store since two steps moved them, as a share of all."),
         "sparse_gradients": Metric("ratio", "1 where some weight gradients are not needed, else 0."),
         "sparse_computation": Metric("ratio", "1 where some weights are zero, else 0."),
         "gradient_flow": Metric("ratio", "Norm of the first layer's bias gradient over that of the dense network."),
@@ -74,6 +75,6 @@ METHODS = Procedure(
     },
     nothing,
 )
-GRID = Grid(tuple(Cell(LENET_300_100, method, 0.99) for method in ("standard", "pruned", "freezenet")), seeds=3)
+GRID = Grid(tuple(Cell(LENET_300_100, method, 0.99) for method in ("standard", "pruned", "freezenet")), seeds=8)
 
 TABLE1 = Experiment("table1", "Table 1", METHODS, GRID, GRID)

@@ -9,5 +9,5 @@ TABLE2 = Experiment(
     source="Table 2",
     procedure=TRAINING,
     smoke=Grid(arms(DIGITS, ("baseline", "snip", "freezenet"), DIGITS_RATES), 5),
-    full=Grid(arms(LENET_5, ("baseline", "snip", "freezenet"), (0.9, 0.99, 0.995, 0.999)), 5),
+    full=Grid(arms(LENET_5, ("baseline", "snip", "freezenet"), (0.9, 0.99, 0.995, 0.999)), 20),
 )

@@ -28,5 +28,5 @@ FROZEN_DECAY = Experiment(
     source="Sec. 4.2",
     procedure=TRAINING,
     smoke=Grid(arms(DIGITS_DECAY, ("snip", "freezenet-wd"), (0.5,)), 5),
-    full=Grid(arms(VGG_CIFAR10, METHODS[1:], RATES), 5),
+    full=Grid(arms(VGG_CIFAR10, ("snip",), (0.9, 0.95)) + arms(VGG_CIFAR10, ("freezenet-wd",), RATES), 8),
 )

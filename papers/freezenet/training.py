@@ -24,11 +24,11 @@ from common.train.evaluate import accuracy
 from common.train.fit import History, Observer, TrainingRun, fit
 from common.train.programs import in_programs
 from papers.freezenet.masks import apply_pruning, freezing_mask, freezing_rates, random_mask
-from papers.freezenet.saliency import grasp_scores, snip_scores
+from papers.freezenet.saliency import grasp_scores, linear_layers_redrawn, snip_scores
 from papers.freezenet.settings import Cell, Setting
 
 GRASP_TEMPERATURE = 200.0  # of the method's published code, which the paper used for its scores
-GRASP_IMAGES_PER_CLASS = 10
+GRASP_IMAGES_PER_CLASS = 10  # of its configurations for sets of ten classes
 PRUNING = ("snip", "grasp")
 
 
@@ -114,8 +114,10 @@ def find_mask(cell: Cell, seed: int, model: nn.Module, data: Images, index: Tens
         return random_mask(model, cell.freezing_rate, generator)
     shuffled = index[torch.randperm(len(index), generator=generator)].to(data.images.device)
     if cell.method == "grasp":
-        batch = class_balanced(shuffled, data, GRASP_IMAGES_PER_CLASS)
-        scores = grasp_scores(model, data.images[batch], data.labels[batch], temperature=GRASP_TEMPERATURE)
+        balanced = class_balanced(shuffled, data, GRASP_IMAGES_PER_CLASS)
+        halves = [(data.images[half], data.labels[half]) for half in balanced.chunk(2)]
+        scored = linear_layers_redrawn(model, stream(seed, "redrawn"))
+        scores = grasp_scores(scored, halves, temperature=GRASP_TEMPERATURE)
         return freezing_mask(scores, cell.freezing_rate, generator, signed=True)
     batch = shuffled[: cell.setting.recipe.batch_size]
     inputs = data.images[batch]
@@ -153,7 +155,6 @@ def measure(prepared: Prepared, history: History, data: Images) -> Metrics:
     }
     apply_pruning(model, mask)
     scalars["pruned_test_accuracy"] = accuracy(model, data.test_images, data.test_labels)
-    scalars["pruning_loss"] = abs(scalars["test_accuracy"] - scalars["pruned_test_accuracy"])
     curves = {
         "train_loss": history.train_loss,
         "validation_accuracy": history.validation_accuracy,

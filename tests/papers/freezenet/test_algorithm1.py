@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from common.models.weights import weight_tensors
-from papers.freezenet import algorithm1, storage
+from papers.freezenet import algorithm1, random_images, storage
 from papers.freezenet.algorithm1 import (
     ALGORITHM1,
     MASKS,
@@ -18,7 +18,7 @@ from papers.freezenet.algorithm1 import (
     storage_properties,
     training_properties,
 )
-from papers.freezenet.random_images import LENET_300_100, VGG_MINI, Case, Cell, case
+from papers.freezenet.random_images import LENET_300_100, VGG_MINI, Case, Cell, case, two_steps
 from tests.measured import of_smoke
 
 CELL = Cell(LENET_300_100, "freezenet", 0.99)
@@ -86,9 +86,10 @@ def test_ties_that_are_frozen_are_seen(monkeypatch):
     assert ranked([1, 0, 1, 1, 0, 1])["tied_share_kept"] == 0.0
 
 
-def test_rates_are_held_against_their_definitions(found, monkeypatch):
+def test_rates_are_held_against_what_two_steps_leave_alone(found, monkeypatch):
     rates = algorithm1.freezing_rates(found.model, found.mask)
-    held = rate_properties(found)
+    start = two_steps(found)
+    held = rate_properties(found, start)
     kept = sum(int(mask.sum()) for mask in found.mask.values())
     assert (held["q_error"], held["q_beta_error"]) == (0.0, 0.0)
     assert held["gradients_saved"] == pytest.approx(1 - (kept + 410) / 266_610)
@@ -96,8 +97,14 @@ def test_rates_are_held_against_their_definitions(found, monkeypatch):
     assert held["q_minus_q_beta"] > 0
     wrong = replace(rates, q=rates.q - 0.25, q_beta=rates.q_beta + 0.125)
     monkeypatch.setattr(algorithm1, "freezing_rates", lambda *of: wrong)
-    assert rate_properties(found)["q_error"] == pytest.approx(0.25)
-    assert rate_properties(found)["q_beta_error"] == pytest.approx(0.125)
+    assert rate_properties(found, start)["q_error"] == pytest.approx(0.25)
+    assert rate_properties(found, start)["q_beta_error"] == pytest.approx(0.125)
+    monkeypatch.undo()
+    state = {name: value.clone() for name, value in found.model.state_dict().items()}
+    place = int((~found.mask["linear2.weight"]).flatten().nonzero()[0])
+    found.model.load_state_dict(moved(state, "linear2.weight", place, 0.5))
+    assert rate_properties(found, start)["q_error"] == pytest.approx(1 / 266_200), "a frozen weight that moved"
+    assert rate_properties(found, start)["gradients_saved"] == pytest.approx(held["gradients_saved"] - 1 / 266_610)
 
 
 def test_a_network_that_comes_back_otherwise_is_seen(found, monkeypatch):
@@ -114,9 +121,10 @@ def test_a_network_that_comes_back_otherwise_is_seen(found, monkeypatch):
         return model
 
     monkeypatch.setattr(storage, "save", spy)
+    two_steps(found)
     held = storage_properties(found)
     assert held["roundtrip_difference"] == 0.0
-    assert 0.995 <= held["pruned_file_ratio"] <= 1.0
+    assert 0.0 < held["pruned_file_difference"] < 0.005
     frozen, pruned = saved
     for name, mask in found.mask.items():
         assert frozen[name][~mask].all()
@@ -126,9 +134,24 @@ def test_a_network_that_comes_back_otherwise_is_seen(found, monkeypatch):
     assert storage_properties(found)["roundtrip_difference"] == pytest.approx(0.5, rel=1e-5)
 
 
+def test_a_network_that_only_its_seed_rebuilds_is_seen(found, monkeypatch):
+    monkeypatch.setattr(storage, "load", lambda path: case(CELL, 0).model)
+    assert storage_properties(found)["roundtrip_difference"] == 0.0, "what is not trained is in the seed"
+    two_steps(found)
+    assert storage_properties(found)["roundtrip_difference"] > 1e-3
+
+
+@pytest.mark.parametrize("added", [-1, 1])
+def test_a_file_of_another_size_is_seen_whichever_is_larger(added, found, monkeypatch):
+    sizes = iter((1_000, 1_000 + 10 * added))
+    save = storage.save
+    monkeypatch.setattr(storage, "save", lambda *of: (save(*of), next(sizes))[1])
+    assert storage_properties(found)["pruned_file_difference"] == pytest.approx(0.01)
+
+
 def test_frozen_weights_that_move_and_biases_that_do_not_are_seen(found, monkeypatch):
-    held = training_properties(case(CELL, 0))
-    assert held == {"frozen_change": 0.0, "unmoved_bias_tensors": 0}
+    trained = case(CELL, 0)
+    assert training_properties(trained, two_steps(trained)) == {"frozen_change": 0.0, "unmoved_bias_tensors": 0}
 
     def one_frozen_weight_moves(runs, recipe, images, labels):
         (run,) = runs
@@ -140,8 +163,9 @@ def test_frozen_weights_that_move_and_biases_that_do_not_are_seen(found, monkeyp
             weight.view(-1)[int(run.mask["linear2.weight"].flatten().nonzero()[0])] += 7.0
             run.model.linear1.bias += 1.0
 
-    monkeypatch.setattr(algorithm1, "fit", one_frozen_weight_moves)
-    assert training_properties(found) == {"frozen_change": pytest.approx(0.25), "unmoved_bias_tensors": 2}
+    monkeypatch.setattr(random_images, "fit", one_frozen_weight_moves)
+    start = two_steps(found)
+    assert training_properties(found, start) == {"frozen_change": pytest.approx(0.25), "unmoved_bias_tensors": 2}
 
 
 @pytest.mark.parametrize("rate", [0.99, 0.9999])

@@ -11,7 +11,7 @@ from tests.conftest import study_of
 
 SHOWN = {e.name: e for e in EXPERIMENTS if e.name in {plot.name for plot in PLOTS}}
 SCALARS = {plot.metric for plot in PLOTS if plot.metric}
-CURVES = ("gradient_norm", "validation_accuracy")
+CURVES = ("gradient_mean", "gradient_std", "validation_accuracy")
 PLOT = {plot.name: plot for plot in PLOTS}
 
 
@@ -74,6 +74,17 @@ def test_gradient_norms_are_relative_to_the_dense_network():
     assert lines["grasp"].get_ydata() == pytest.approx(
         [m for m, c in zip(means, cells, strict=True) if c.method == "grasp"]
     )
+
+
+def test_a_band_of_gradients_is_their_deviation_over_the_training_data():
+    found = results("fig4_right")
+    for job, record in found.records.items():
+        seed = 0.001 * job.seed
+        record.metrics.curves.update(gradient_mean=[0.5 + seed, 0.6 + seed], gradient_std=[0.1 + seed, 0.2 + seed])
+    (axes,) = picture(PLOT["fig4_right"], found).axes
+    assert axes.get_lines()[0].get_ydata() == pytest.approx([0.5005, 0.6005])
+    corners = axes.collections[0].get_paths()[0].vertices[:, 1]
+    assert (min(corners), max(corners)) == pytest.approx((0.4, 0.801))
 
 
 def test_a_method_has_the_same_colour_in_all_pictures():

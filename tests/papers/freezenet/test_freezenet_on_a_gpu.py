@@ -37,6 +37,10 @@ def tiny(device, shape):
     return Images(*on, 10)
 
 
+def grasp(model, inputs, targets):
+    return grasp_scores(model, [(inputs, targets)])
+
+
 def scored(scores, device):
     model = build(VGG)
     initialise(model, "xavier_normal", 0)
@@ -45,7 +49,7 @@ def scored(scores, device):
     return model, scores(model, data.images[:12], data.labels[:12])
 
 
-@pytest.mark.parametrize("scores", [snip_scores, grasp_scores])
+@pytest.mark.parametrize("scores", [snip_scores, grasp])
 def test_scores_never_leave_the_device(scores):
     with FakeGpu() as gpu:
         _, there = scored(scores, CUDA)
@@ -91,7 +95,7 @@ def test_every_arm_measures_what_it_measures_on_the_cpu(setting, shape, methods,
     with FakeGpu() as gpu:
         there = measured(CUDA)
     assert len(gpu.graphs) == min(len(jobs), 3)  # the baseline, masked ones, and those whose frozen weights decay
-    before = {"training.prepare", "training.find_mask", "training.class_balanced"}
+    before = {"training.prepare", "training.find_mask", "training.class_balanced", "saliency.linear_layers_redrawn"}
     before |= {"masks.freezing_mask", "masks._keep_highest", "masks._guarded", "masks.random_mask"}
     between_epochs = {"fit._Group._epochs", "batches.shuffled_epochs", "gradient_flow.gradient_norms"}
     after = {"training.measure", "training.frozen_weights", "masks.freezing_rates", "evaluate.accuracy"}

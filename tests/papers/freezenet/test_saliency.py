@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from common.models import weight_tensors
-from papers.freezenet.saliency import grasp_scores, snip_scores
+from papers.freezenet.saliency import grasp_scores, linear_layers_redrawn, snip_scores
 
 
 def mlp() -> nn.Sequential:
@@ -65,6 +65,11 @@ def loss_at(
     return F.cross_entropy(functional_call(model, {**weights, **buffers}, (inputs,)) / temperature, targets)
 
 
+def grasp(model: nn.Module, inputs: Tensor, targets: Tensor, temperature: float = 1.0) -> dict[str, Tensor]:
+    """Return the GraSP scores of one batch."""
+    return grasp_scores(model, [(inputs, targets)], temperature)
+
+
 def two_outputs(*weights: float) -> nn.Linear:
     layer = nn.Linear(len(weights) // 2, 2, bias=False)
     with torch.no_grad():
@@ -91,7 +96,7 @@ def test_grasp_by_hand(temperature: float) -> None:
     # Logits / T = (ln 3, 0): g = (3/4, -3/4) / T, H = 3/16 [[1, -1], [-1, 1]] / T^2, so
     # H g = (9/32, -9/32) / T^3.
     model = two_outputs(temperature * math.log(3), -1e-30)
-    scores = grasp_scores(model, torch.ones(1, 1), torch.tensor([1]), temperature)
+    scores = grasp(model, torch.ones(1, 1), torch.tensor([1]), temperature)
     first = temperature * math.log(3) * 9 / 32 / temperature**3
     torch.testing.assert_close(scores["weight"], torch.tensor([[first], [0.0]]))
 
@@ -147,7 +152,7 @@ def test_grasp_against_the_dense_hessian(build: Builder, temperature: float) -> 
     hessian = torch.autograd.functional.hessian(loss, flat)
     gradient = torch.autograd.functional.jacobian(loss, flat)
     expected = flat * (hessian @ gradient)
-    scores = grasp_scores(model, inputs, targets, temperature)
+    scores = grasp(model, inputs, targets, temperature)
     assert list(scores) == list(weights)
     actual = torch.cat([score.flatten() for score in scores.values()])
     torch.testing.assert_close(actual / expected.abs().max(), expected / expected.abs().max(), rtol=1e-9, atol=1e-12)
@@ -162,7 +167,7 @@ def slices(sizes: list[int]) -> list[slice]:
     return [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
 
 
-@pytest.mark.parametrize("score", [snip_scores, grasp_scores])
+@pytest.mark.parametrize("score", [snip_scores, grasp])
 def test_scoring_leaves_no_trace(score: Callable[..., dict[str, Tensor]]) -> None:
     model, inputs, targets = drawn(batch_norm)
     model.train()
@@ -179,7 +184,7 @@ def test_scoring_leaves_no_trace(score: Callable[..., dict[str, Tensor]]) -> Non
     assert all(value.grad_fn is None and not value.requires_grad for value in scores.values())
 
 
-@pytest.mark.parametrize("score", [snip_scores, grasp_scores])
+@pytest.mark.parametrize("score", [snip_scores, grasp])
 def test_mode_is_restored_after_an_error(score: Callable[..., dict[str, Tensor]]) -> None:
     model, inputs, _ = drawn(batch_norm)
     model.eval()
@@ -189,7 +194,7 @@ def test_mode_is_restored_after_an_error(score: Callable[..., dict[str, Tensor]]
     assert all(not tensor.any() for name, tensor in model.named_buffers() if name.endswith("num_batches_tracked"))
 
 
-@pytest.mark.parametrize("score", [snip_scores, grasp_scores])
+@pytest.mark.parametrize("score", [snip_scores, grasp])
 def test_batch_statistics_are_used_in_either_mode(score: Callable[..., dict[str, Tensor]]) -> None:
     model, inputs, targets = drawn(batch_norm)
     training = score(model.train(), inputs, targets)
@@ -199,7 +204,7 @@ def test_batch_statistics_are_used_in_either_mode(score: Callable[..., dict[str,
     torch.testing.assert_close(score(model, inputs, targets), training, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("score", [snip_scores, grasp_scores])
+@pytest.mark.parametrize("score", [snip_scores, grasp])
 def test_dropout_is_off(score: Callable[..., dict[str, Tensor]]) -> None:
     model, inputs, targets = drawn(mlp)
     with_dropout = nn.Sequential(*model[:3], nn.Dropout(0.9), model[3])
@@ -208,7 +213,7 @@ def test_dropout_is_off(score: Callable[..., dict[str, Tensor]]) -> None:
     assert with_dropout[3].training
 
 
-@pytest.mark.parametrize("score", [snip_scores, grasp_scores])
+@pytest.mark.parametrize("score", [snip_scores, grasp])
 def test_a_weight_outside_the_graph_scores_zero(score: Callable[..., dict[str, Tensor]]) -> None:
     class WithSpare(nn.Module):
         def __init__(self) -> None:
@@ -225,7 +230,7 @@ def test_a_weight_outside_the_graph_scores_zero(score: Callable[..., dict[str, T
     assert bool((scores["used.weight"] != 0).all())
 
 
-@pytest.mark.parametrize("score", [snip_scores, grasp_scores])
+@pytest.mark.parametrize("score", [snip_scores, grasp])
 def test_parameters_that_require_no_gradient_are_scored(score: Callable[..., dict[str, Tensor]]) -> None:
     model, inputs, targets = drawn(batch_norm)
     expected = score(model, inputs, targets)
@@ -236,4 +241,50 @@ def test_parameters_that_require_no_gradient_are_scored(score: Callable[..., dic
 @pytest.mark.parametrize("temperature", [0.0, -1.0, math.nan])
 def test_temperature_must_be_positive(temperature: float) -> None:
     with pytest.raises(ValueError, match="temperature"):
-        grasp_scores(two_outputs(1.0, 0.0), torch.ones(1, 1), torch.tensor([0]), temperature)
+        grasp(two_outputs(1.0, 0.0), torch.ones(1, 1), torch.tensor([0]), temperature)
+
+
+@pytest.mark.parametrize("build", NETWORKS)
+def test_grasp_of_two_batches_is_what_its_published_code_computes(build: Builder) -> None:
+    """Both halves' gradients are summed and held; each half's product with them is differentiated and added up."""
+    model, inputs, targets = drawn(build)
+    halves = [(inputs[:3], targets[:3]), (inputs[3:], targets[3:])]
+    weights = {name: weight.detach().requires_grad_() for name, weight in weight_tensors(model).items()}
+    held = [torch.zeros_like(weight) for weight in weights.values()]
+    for half in halves:
+        own = torch.autograd.grad(loss_at(model, weights, *half, 200.0), list(weights.values()))
+        held = [total + gradient for total, gradient in zip(held, own, strict=True)]
+    for half in halves:
+        own = torch.autograd.grad(loss_at(model, weights, *half, 200.0), list(weights.values()), create_graph=True)
+        torch.autograd.backward(sum((g * h).sum() for g, h in zip(own, held, strict=True)))
+    scores = grasp_scores(model, halves, 200.0)
+    for name, weight in weights.items():
+        assert weight.grad is not None
+        expected = weight.detach() * weight.grad
+        torch.testing.assert_close(scores[name] / expected.abs().max(), expected / expected.abs().max())
+
+
+@pytest.mark.parametrize("build", [mlp, relu_conv])
+def test_without_batch_norm_two_halves_rank_as_one_batch(build: Builder) -> None:
+    model, inputs, targets = drawn(build)
+    whole = grasp(model, inputs, targets)
+    halves = grasp_scores(model, [(inputs[:3], targets[:3]), (inputs[3:], targets[3:])])
+    torch.testing.assert_close(halves, {name: 4.0 * score for name, score in whole.items()})
+
+
+def test_only_the_linear_layers_of_a_copy_are_redrawn() -> None:
+    model = batch_norm()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    copies = [linear_layers_redrawn(model, seed) for seed in (0, 0, 1)]
+    torch.testing.assert_close(dict(model.state_dict()), before, rtol=0, atol=0)
+    for name, value in before.items():
+        first, again, other = (copied.state_dict()[name] for copied in copies)
+        linear = value.dim() == 2
+        assert torch.equal(first, again), name
+        assert torch.equal(first, value) == torch.equal(first, other) == (not linear), name
+
+
+def test_linear_layers_are_redrawn_xavier_normal() -> None:
+    weight = linear_layers_redrawn(nn.Sequential(nn.Linear(400, 300)), 0)[0].weight
+    assert weight.std().item() == pytest.approx(math.sqrt(2 / 700), rel=0.01)
+    assert abs(weight.mean().item()) < 1e-3
