@@ -7,7 +7,7 @@ import numpy as np
 
 from common.claims.claim import Check, Claim
 from common.claims.families import priors
-from common.claims.measure import asked, reading_of, too_few
+from common.claims.measure import asked, cells_of, reading_of, too_few
 from common.claims.multiplicity import Priors, benjamini_hochberg, holm
 from common.claims.reading import Reading
 from common.claims.results import Results
@@ -85,7 +85,22 @@ def _at_scale(finding: Finding, check: Check, results: Results) -> Finding:
     scale = min(results.experiments[quantity.experiment].scale for quantity in check.quantities)
     if scale == 1.0:
         return finding
-    return replace(finding, sentence=f"at {scale:g} of the declared length: {finding.sentence}")
+    shorter = f"at {scale:g} of the declared length"
+    if _coincide(check, results):
+        sentence = f"{shorter} some of what it compares is trained alike, so that nothing is decided"
+        return replace(finding, verdict=Verdict.INCONCLUSIVE, sentence=sentence, against=None, settle=None)
+    return replace(finding, sentence=f"{shorter}: {finding.sentence}")
+
+
+def _coincide(check: Check, results: Results) -> bool:
+    """Tell whether cells that a check reads are different as declared, but the same as they are trained."""
+    jobs = {
+        results.experiments[quantity.experiment].job(cell, 0)
+        for quantity in check.quantities
+        for point in check.conditions
+        for cell in cells_of(quantity, point, results)
+    }
+    return len({job.trained for job in jobs}) < len(jobs)
 
 
 def all_at_once(judged: Sequence[Judged]) -> list[Judged]:

@@ -1,12 +1,13 @@
 """How the jobs of this paper run: what each procedure measures, and what one of its jobs asks of a device."""
 
+from common.datasets.caltech256 import CALTECH256
 from common.experiment import Metric, Procedure
 from common.models.architecture import architecture
 from common.models.small_cnn import small_cnn
 from common.plan.network_cost import NetworkCost, architecture_cost, published_cost
 from common.work import Work
 from papers.fast.anytime import Schedule
-from papers.fast.settings import OPTIMIZERS, Cell, shorten
+from papers.fast.settings import OPTIMIZERS, Cell, Setting, shorten
 from papers.fast.sources import SIDE
 from papers.fast.tasks import validating
 from papers.fast.training import MOMENTS, measure_source, train
@@ -50,7 +51,7 @@ def work(cell: Cell) -> Work:
     """Estimate the work of one job: training, validations, and tests at the checkpoints."""
     setting, source = cell.setting, cell.setting.source
     schedule = Schedule(setting.steps, setting.batch_size, OPTIMIZERS[cell.optimizer], setting.every_step)
-    cost = cost_of(setting.network)
+    cost = cost_of(setting)
     training = cost.training(setting.batch_size, setting.batch_size, setting.steps, BUFFERS[cell.optimizer])
     validations = cost.evaluation(validating(setting.target), len(schedule.validations))
     tested = setting.target.test + (source.test if source else 0)
@@ -61,14 +62,14 @@ def work_of_source(cell: Cell) -> Work:
     """Estimate the work of one test of a source model; its training happens once for all seeds."""
     source = cell.setting.source
     assert source is not None, "a source model is tested on its own task"
-    return cost_of(cell.setting.network).evaluation(source.test)
+    return cost_of(cell.setting).evaluation(source.test)
 
 
-def cost_of(network: str) -> NetworkCost:
+def cost_of(setting: Setting) -> NetworkCost:
     """Return what a network of the settings costs on the images that it is given."""
-    if network.startswith("small_cnn"):
-        return architecture_cost(architecture(small_cnn, batch_norm=int(network == "small_cnn")), (1, 8, 8))
-    return published_cost(network, SIDE)
+    if setting.network.startswith("small_cnn"):
+        return architecture_cost(architecture(small_cnn, batch_norm=int(setting.network == "small_cnn")), (1, 8, 8))
+    return published_cost(setting.network, setting.target.shape[-1] if setting.target == CALTECH256 else SIDE)
 
 
 FINE_TUNING = Procedure("fine-tuning", train, MEASURED, work, shorten)

@@ -25,8 +25,8 @@ EXTRACTOR, CLASSIFIER, ORDER = (  # the source model's own random numbers, which
 )
 RATE = 0.01
 BATCH = 100
-RESIZED: dict[DataSet, None] = {CALTECH256: None}  # sides that images are resized to: these already have theirs
 SIDE = 128
+"""The side that images are resized to, but for those of Caltech-256, which already have theirs."""
 SOURCE = "source"
 """The part of a checkpoint that holds the source model, which all jobs of a call share."""
 
@@ -55,7 +55,7 @@ def source_of(setting: Setting, call: Call) -> Source:
 
     Raises UsageError where pretrained weights or data are missing.
     """
-    side = RESIZED.get(setting.target, SIDE)
+    side = None if setting.target == CALTECH256 else SIDE
     source = _source(setting.network, setting.origin, setting.source, setting.source_steps, side, call)
     if source.history is not None:  # whatever is interrupted from here on need not train it again
         history = source.history

@@ -8,17 +8,22 @@ import pytest
 import torch
 
 from common import machine
+from common.claims.claim import Quantity
+from common.claims.results import Results
+from common.claims.verdict import Verdict
 from common.cli import main
 from common.datasets.cifar import CIFAR10
 from common.errors import UsageError
-from common.experiment import Grid
+from common.experiment import Grid, Metrics, Tier
 from common.machine import device_of
 from common.plan import probe
 from common.plan.cost import Rate, Speeds
 from common.run.call import Environment
+from common.run.record import Record
 from common.work import Work
 from tests import conftest
 from tests.common import test_reproduce
+from tests.common.toy import find, trend
 from tests.conftest import Setting
 
 
@@ -227,6 +232,23 @@ def test_a_scale_is_part_of_every_job_and_of_every_verdict(toy_package, tmp_path
     captured = capsys.readouterr()
     assert "toy smoke: 30 jobs, 0 already done" in captured.err
     assert captured.out.count("at 0.25 of the declared length:") == 2, "both claims that were judged"
+
+
+def swept(experiment):
+    """Return an experiment whose cells differ in their length alone."""
+    cells = [replace(experiment.smoke.cells[0], epochs=epochs) for epochs in (1, 2, 4, 8)]
+    return replace(experiment, smoke=Grid(cells, 2))
+
+
+def test_claims_about_lengths_that_a_scale_makes_equal_decide_nothing(toy_package):
+    (experiment,) = with_lengths(toy_package[0]).experiments
+    check = trend(quantity=Quantity("table", "score", {}), along="epochs", points=(1, 2, 4, 8))
+    for share, decided in ((1.0, True), (0.1, False)):
+        table = swept(experiment).at_scale(share)
+        records = {job: Record(Metrics({"score": 0.1 * job.cell.epochs}), 1.0, {}) for job in table.jobs(Tier.SMOKE)}
+        found = find(check, Results(conftest.study_of(table), records))
+        assert (found.verdict is Verdict.REPRODUCED) is decided
+        assert ("some of what it compares is trained alike" in found.sentence) is not decided
 
 
 @pytest.mark.parametrize("scale", ["0", "-1", "1.5", "nan"])

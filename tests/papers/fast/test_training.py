@@ -18,13 +18,7 @@ from papers.fast.adoption import distance
 from papers.fast.anytime import History, Schedule
 from papers.fast.data import DIGITS_5_9
 from papers.fast.procedures import FINE_TUNING, MEASURED, SOURCE_TEST, cost_of, work, work_of_source
-from papers.fast.settings import (
-    FAN_IN,
-    NEARLY_ZERO,
-    OPTIMIZERS,
-    ZERO,
-    Cell,
-)
+from papers.fast.settings import FAN_IN, NEARLY_ZERO, OPTIMIZERS, RESNET, RESNEXT_CALTECH, RESNEXT_CIFAR, ZERO, Cell
 from papers.fast.sources import source_of
 from papers.fast.tasks import Task, task
 from papers.fast.training import (
@@ -336,7 +330,12 @@ def test_the_plan_counts_every_pass():
     [("resnet18", 1.2e9), ("vgg19", 12.8e9), ("densenet201", 2.8e9), ("resnext101_32x8d", 10.8e9)],
 )
 def test_the_plan_counts_the_pretrained_networks_without_their_weights(network, forward):
-    assert cost_of(network).operations == pytest.approx(forward, rel=0.05)
+    assert cost_of(replace(RESNET, network=network)).operations == pytest.approx(forward, rel=0.05)
+
+
+def test_the_plan_counts_photographs_at_the_size_that_they_keep():
+    larger = cost_of(RESNEXT_CALTECH).activations / cost_of(RESNEXT_CIFAR).activations
+    assert larger == pytest.approx((148 / 128) ** 2, rel=0.15)
 
 
 def test_no_replicate_has_the_random_numbers_of_the_source_model():
