@@ -14,6 +14,7 @@ from common.claims.results import Results
 from common.claims.statistics import ALPHA, Array, Undefined
 from common.claims.verdict import Finding, Verdict, of_too_few, undecided
 
+NEVER_BLOCK = (Verdict.NOT_RUN, Verdict.REPRODUCED, Verdict.UNDECIDABLE)
 WATCH = 0.10  # the share of false entries that the list of claims to watch may have
 
 
@@ -38,7 +39,7 @@ class Judged:
     def blocks(self) -> bool:
         """Tell whether this finding fails the run."""
         verdict = self.finding.verdict
-        if self.check.gate == "none" or verdict in (Verdict.NOT_RUN, Verdict.REPRODUCED):
+        if self.check.gate == "none" or verdict in NEVER_BLOCK:
             return False
         if self.check.gate == "no-deviation" and verdict is Verdict.CONSISTENT:
             return False

@@ -33,7 +33,25 @@ def test_unsound_expectations_are_named_with_their_place(toy, capsys):
     _, path, _ = toy
     path.write_text(path.read_text().replace("kind: value", "kind: valeu"))
     assert expectations.main(["check"]) == 2
-    assert "expectations.yaml:23:13: expected one of value, order, trend, rate, exact" in capsys.readouterr().err
+    assert "expectations.yaml:24:13: expected one of value, order, trend, rate, exact" in capsys.readouterr().err
+
+
+def test_a_check_that_cannot_decide_is_refused_with_its_place(toy, capsys):
+    _, path, _ = toy
+    sound = path.read_text()
+    path.write_text(sound.replace("effect: 0.1, spread: 0.01", "effect: 0.1, spread: 0.5"))
+    assert expectations.main(["check"]) == 2
+    error = capsys.readouterr().err
+    assert "expectations.yaml:10:7: toy/order (smoke): it is shown in " in error
+    assert " where true, and 80 % are the least" in error
+    assumed = next(line for line in sound.splitlines(keepends=True) if "assumed" in line)
+    path.write_text(sound.replace(assumed, ""))
+    assert expectations.main(["check"]) == 2
+    error = capsys.readouterr().err
+    assert "(smoke): its power is not known: give assumed: {effect: .., spread: .., reason: ..}" in error
+    undecidable = "      undecidable: nobody knows by how much\n"
+    path.write_text(sound.replace(assumed, undecidable).replace("gate: reproduced", "gate: none"))
+    assert expectations.main(["check"]) == 0
 
 
 def test_a_file_without_a_package_is_refused(toy, capsys):

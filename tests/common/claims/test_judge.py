@@ -320,7 +320,7 @@ def test_what_blocks_without_a_gate_and_where_it_must_be_reproduced(verdict, adj
     for against in (None, 0.01):
         assert not replace(judged("none", verdict, against), adjusted=adjusted).blocks
         strict = replace(judged("reproduced", verdict, against), adjusted=adjusted)
-        assert strict.blocks is (verdict in UNDECIDED)
+        assert strict.blocks is (verdict in UNDECIDED or verdict is Verdict.CONSISTENT)
 
 
 @pytest.mark.parametrize("verdict", Verdict)
@@ -328,12 +328,33 @@ def test_what_blocks_where_nothing_may_deviate(verdict):
     certain = judged("no-deviation", verdict)
     assert certain.blocks is (verdict in {*DEVIATIONS, Verdict.ERROR})
     few = replace(certain, finding=replace(certain.finding, too_few=True))
-    assert few.blocks is (verdict not in (Verdict.REPRODUCED, Verdict.NOT_RUN))
+    assert few.blocks is (verdict in UNDECIDED)
     by_chance = judged("no-deviation", verdict, against=0.01)
     assert by_chance.blocks is (verdict is Verdict.ERROR)
     assert replace(by_chance, adjusted=0.0501).blocks is (verdict is Verdict.ERROR)
     if verdict in DEVIATIONS:
         assert replace(by_chance, adjusted=0.05).blocks
+
+
+def test_what_is_undecidable_shows_its_numbers_and_takes_no_part_in_anything():
+    plain = value(margin=0.001)
+    apart = replace(plain, undecidable="three runs scatter too far")
+    checks = [replace(plain, gate="no-deviation"), apart]
+    found = all_at_once(check_claims([claim(c, name=str(i)) for i, c in enumerate(checks)], one([0.9, 0.91, 0.92])))
+    first, last = (j.finding for j in found)
+    assert (first.verdict, last.verdict) == (Verdict.DEVIATES_HIGH, Verdict.UNDECIDABLE)
+    facts = first.sentence.partition(": deviates-high")[0]
+    assert last.sentence == f"{facts}: undecidable, three runs scatter too far."
+    assert (last.ours, last.spread, last.seeds, last.against, last.settle) == (first.ours, first.spread, 3, None, None)
+    assert found[0].adjusted == first.against
+    assert (found[1].adjusted, found[1].watch, found[1].blocks) == (None, False, False)
+
+
+def test_what_is_undecidable_is_still_an_error_where_its_numbers_are_missing():
+    apart = value(undecidable="three runs")
+    assert find(apart, one([0.5, None, 0.5])).verdict is Verdict.ERROR
+    assert find(apart, one([0.5, 0.5], seeds=3, replicates=Replicates(count=2))).verdict is Verdict.UNDECIDABLE
+    assert find(order(undecidable="x", below=quantity("b", experiment="no")), one([0.5])).verdict is Verdict.NOT_RUN
 
 
 def run_of(p, others=19, gate="no-deviation"):

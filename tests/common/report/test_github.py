@@ -113,13 +113,13 @@ gate: FAILS on toy/low, toy/broken
 ```
 
 | claim | source | paper | ours | verdict | power | gate | why |
-| --- | --- | --- | --- | --- | --- | --- |
-| toy/broken | Table 9 | - | 1 ± 0.5 (3) | error | BLOCKS | no record_of &#42;a&#42; &#60;job&#62; |
-| toy/low | Table 9 | - | 1 ± 0.5 (3) | deviates-low | BLOCKS | 1 &#124; 2, then: 3 %. |
-| toy/harmless | Table 9 | - | 1 ± 0.5 (3) | error |  | no record |
-| toy/watched | Table 9 | - | 1 ± 0.5 (3) | deviates-high | watch | ours 100 %, too high. |
-| toy/holds | Table 9 | - | 1 ± 0.5 (3) | reproduced | gates | fine. |
-| toy/elsewhere | Table 9 | - | 1 ± 0.5 (3) | not-run | gates | its experiment was not asked for |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| toy/broken | Table 9 | - | 1 ± 0.5 (3) | error | - | BLOCKS | no record_of &#42;a&#42; &#60;job&#62; |
+| toy/low | Table 9 | - | 1 ± 0.5 (3) | deviates-low | - | BLOCKS | 1 &#124; 2, then: 3 %. |
+| toy/harmless | Table 9 | - | 1 ± 0.5 (3) | error | - |  | no record |
+| toy/watched | Table 9 | - | 1 ± 0.5 (3) | deviates-high | - | watch | ours 100 %, too high. |
+| toy/holds | Table 9 | - | 1 ± 0.5 (3) | reproduced | - | gates | fine. |
+| toy/elsewhere | Table 9 | - | 1 ± 0.5 (3) | not-run | - | gates | its experiment was not asked for |
 """
 
 

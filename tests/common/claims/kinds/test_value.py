@@ -483,7 +483,7 @@ def test_the_sentence_about_a_factor():
     # the logarithms of 50 and 200 lie 1.3863 apart: error 0.6931, and 6.314 times that is 4.376
     finding = factor([50.0, 200.0], times=100.0)
     assert finding.sentence == (
-        "ours 100 ± 106.1 (2 seeds, the geometric mean), expected 100; ratio 1, 90 % interval 0.01257 to 79.56, "
+        "ours 100 ± 106.1 (2 seeds, the geometric mean), expected 100; ratio 1, 90 % interval 0.01257 to 79.55, "
         "within a factor of 100: reproduced."
     )
 
