@@ -48,7 +48,8 @@ def warm_start(
             drawn = {name: value for name, value in fresh.state_dict().items() if name.startswith(groups)}
             model.load_state_dict(drawn, strict=False)
         optimizer = OPTIMIZERS[cell.optimizer](model.parameters(), lr=cell.rate if tuning else cell.pretraining_rate)
-        losses, tests, learnt, noise = [], [], [], []
+        losses, tests, learnt = [], [], []
+        noise: list[float] = []
         for epoch in epochs:
             if tuning and len(noise) < min(EARLY, cell.setting.epochs):
                 noise.append(gradient_noise(model, once, data))

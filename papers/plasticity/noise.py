@@ -19,14 +19,15 @@ def gradient_noise(program: Program, batches: Iterable[Tensor], data: Data) -> T
     """
     kept = program.state()
     program.module.train()
-    total, squares, count = [torch.zeros_like(p) for p in program.parameters.values()], 0.0, 0
+    total, squares = [torch.zeros_like(p) for p in program.parameters.values()], []
     for batch in batches:
         gradients = program.gradients(program.losses(data.images[batch], data.labels[batch]))
-        squares, count = squares + _square(gradients, program.runs), count + 1
+        squares.append(_square(gradients, program.runs))
         total = [own + gradient for own, gradient in zip(total, gradients, strict=True)]
     program.load(kept)
+    count = len(squares)
     mean = _square([own / count for own in total], program.runs)
-    return (((squares - count * mean) / (count - 1)).clamp(min=0.0)).sqrt()
+    return ((torch.stack(squares).sum(0) - count * mean) / (count - 1)).clamp(min=0.0).sqrt()
 
 
 def _square(gradients: Iterable[Tensor], runs: int) -> Tensor:
