@@ -34,14 +34,17 @@ def reproduce(session: nox.Session, *options: str) -> None:
         session.error("a gating claim does not hold, or a run failed: see the table above")
 
 
-def run(session: nox.Session, module: str) -> None:
-    """Run a module of the core with the arguments after `--`; the session fails with its exit code."""
+def run(session: nox.Session, module: str, failure: str = "a gating claim does not hold") -> None:
+    """Run a module of the core with the arguments after `--`; the session fails with its exit code.
+
+    `failure` is what the code 1 means.
+    """
     session.install("-e", ".")
     code = _run(session, module, *session.posargs)
     if code > 1:
         sys.exit(code)
     if code == 1:
-        session.error("a gating claim does not hold: see the table above")
+        session.error(f"{failure}: see the table above")
 
 
 def _run(session: nox.Session, module: str, *arguments: str) -> int:
@@ -77,6 +80,12 @@ def data(session: nox.Session) -> None:
 def gate(session: nox.Session) -> None:
     """Judge all claims at once, from records: `nox -s gate -- [papers/x] [--baseline FILE [--accept REASON]]`."""
     run(session, "common.tools.gate")
+
+
+@nox.session
+def power(session: nox.Session) -> None:
+    """Show by simulation what every check can decide: `nox -s power -- [papers/x] [--tier full]`."""
+    run(session, "common.tools.power", "a check cannot decide, and does not say so")
 
 
 @nox.session

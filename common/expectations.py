@@ -12,6 +12,7 @@ from common.errors import UsageError
 from common.experiment import Tier
 from common.package import find_packages
 from common.reproduce import declared_claims
+from common.tools.power import refusals
 
 HEADERS = (
     "file",
@@ -22,7 +23,10 @@ HEADERS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Validate every expectations file with its experiments and print the coverage; 2 where a file is wrong."""
+    """Validate every expectations file with its experiments and print the coverage.
+
+    Returns 2 where a file is wrong, or holds a check that cannot decide and does not say so.
+    """
     return exit_code(lambda: _run(arguments))
 
 
@@ -37,6 +41,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         try:
             for tier in Tier:
                 claims = declared_claims(package, tier)
+                errors += refusals(package, tier)
             rows.append([f"expectations/{package.name}.yaml", *count(claims)])
         except UsageError as error:
             errors.append(str(error))

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from common.claims.claim import Claim
 from common.claims.declared import require_fit
 from common.claims.judge import all_at_once, check_claims, fails
+from common.claims.power import with_power
 from common.claims.read import path_of, read
 from common.claims.results import Results, aggregate
 from common.experiment import Tier
@@ -62,7 +63,7 @@ def reproduce(request: Request) -> int:
     claims = declared_claims(asked.package, asked.tier)
     errors = train(request) if request.train else {}
     results = read_results(asked, request.results, errors)
-    judged = all_at_once(check_claims(claims, results))
+    judged = with_power(all_at_once(check_claims(claims, results)), results)
     notes = [asked.part, trained_otherwise(results.records, asked, request.environment.device)]
     origins = origins_of(results.records.values())
     report = Report(asked.package.name, asked.tier, claims, judged, origins, list(filter(None, notes)))

@@ -94,6 +94,7 @@ claims:
       above: {experiment: table, metric: score, cell: {method: a}}
       below: {experiment: table, metric: score, cell: {method: b}}
       along: {rate: [0.1, 0.3]}
+      assumed: {effect: 0.1, spread: 0.01, reason: it always shows}
     full: {untestable: a toy has no full tier}
   - id: toy/value
     source: Table 9

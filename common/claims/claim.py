@@ -154,7 +154,7 @@ class Tested(Check):
         if self.assumed is not None:
             return ""
         wanted = ", ".join(f"{name}: .." for name in (*self.needs, "reason"))
-        return f"what a true claim would show is not said: give assumed: {{{wanted}}}"
+        return f"its power is not known: give assumed: {{{wanted}}}"
 
     @abstractmethod
     def truths(self, claim: "Claim", seeds: int) -> Truths:

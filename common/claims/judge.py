@@ -23,6 +23,7 @@ class Judged:
 
     `adjusted` is the p-value against the claim among all gating claims of the run (Holm), `watch` tells whether the
     claim is on the list to watch (Benjamini and Hochberg).
+    `power` is the chance that the check is shown where the claim is true, None where nobody computed it.
     """
 
     claim: Claim
@@ -30,6 +31,7 @@ class Judged:
     finding: Finding
     adjusted: float | None = None
     watch: bool = False
+    power: float | None = None
     reading: Reading = field(default=Reading(), compare=False, repr=False)
 
     @property

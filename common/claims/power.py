@@ -4,17 +4,22 @@ Drawn are the numbers that a truth would give on as many seeds as are declared; 
 spreads of a family or one false-alarm rate for all, has no part in it.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
 
-from common.claims.claim import Claim, Tested
+from common.claims.claim import Check, Claim, Tested
+from common.claims.judge import Judged
+from common.claims.measure import asked
+from common.claims.results import Results
 from common.claims.statistics import EXACT_SEEDS
 from common.claims.verdict import Verdict
 
 DRAWS = 400
+UNANIMOUS = 100  # draws; where so many agree, no more are made
 NUMBERS = 2**17  # of the signs of all draws at once, which stay near the processor
 LEAST = 0.8  # chance that is asked for
 SHOWN = (Verdict.REPRODUCED, Verdict.CONSISTENT)
@@ -60,8 +65,8 @@ def chances(claim: Claim, check: Tested, truth: float, seeds: int, rng: Generato
     found: list[Verdict] = []
     points = max(1, len(check.points))
     together = max(1, NUMBERS // (points * 2 ** min(seeds, EXACT_SEEDS)))
-    while len(found) < draws:
-        drawn = check.draw(claim, truth, (min(together, draws - len(found)), points, seeds), rng)
+    while len(found) < draws and not (len(found) >= UNANIMOUS and len(set(found)) == 1):
+        drawn = check.draw(claim, truth, (min(together, UNANIMOUS, draws - len(found)), points, seeds), rng)
         found += check.verdicts(claim, drawn)
     return Chances(_share(found, SHOWN), _share(found, DENIED))
 
@@ -71,16 +76,69 @@ def _share(found: Sequence[Verdict], wanted: Sequence[Verdict]) -> float:
 
 
 def _clarity(check: Tested, false: Chances) -> float:
-    """Return how often a false claim comes out as one: a value contradicted, anything else not shown."""
+    """Return how often a false claim comes out as one: a value is contradicted, anything else is not shown."""
     return false.denied if check.kind == "value" else 1.0 - false.shown
 
 
-def weakness(check: Tested, found: Power) -> str:
-    """Return in what way a check cannot decide, "" where it can."""
-    if found.true.shown < LEAST:
-        return f"it is shown in {100 * found.true.shown:.0f} % where true; {100 * LEAST:.0f} % are the least"
-    clear = _clarity(check, found.false)
-    if clear < LEAST:
-        what = "contradicted" if check.kind == "value" else "not shown"
-        return f"it is {what} in {100 * clear:.0f} % where false; {100 * LEAST:.0f} % are the least"
-    return ""
+@dataclass(frozen=True)
+class Ability:
+    """What a claim's check can decide on its seeds: its power, None where a simulation `lacks` something."""
+
+    claim: Claim
+    check: Tested
+    seeds: int
+    power: Power | None
+    lacks: str
+
+    @property
+    def clear(self) -> float:
+        """Return how often a false claim comes out as one."""
+        return _clarity(self.check, self.power.false) if self.power else 0.0
+
+    @property
+    def weakness(self) -> str:
+        """Return in what way the check cannot decide, "" where it can or says that it is undecidable."""
+        if self.check.undecidable:
+            return ""
+        if self.power is None:
+            return self.lacks
+        if self.power.true.shown < LEAST:
+            return f"it is shown in {_percent(self.power.true.shown)} where true, and {_percent(LEAST)} are the least"
+        if self.clear < LEAST:
+            what = "contradicted" if self.check.kind == "value" else "not shown"
+            return f"it is {what} in {_percent(self.clear)} where false, and {_percent(LEAST)} are the least"
+        return ""
+
+
+def _percent(share: float) -> str:
+    return f"{100.0 * share:.0f} %"
+
+
+def abilities(claims: Iterable[Claim], declared: Results) -> Iterator[Ability]:
+    """Yield what every check with chance in it can decide; the same numbers are drawn each time."""
+    for claim in claims:
+        check = claim.checks.get(declared.tier)
+        if isinstance(check, Tested):
+            seeds, lacks = _seeds(check, declared), check.lacks(claim)
+            found = None if lacks else power(claim, check, seeds, _random(claim))
+            yield Ability(claim, check, seeds, found, lacks)
+
+
+def with_power(judged: Iterable[Judged], declared: Results) -> list[Judged]:
+    """Return findings with the chance of each to be shown where it is true, from a hundred draws."""
+    return [replace(j, power=_shown(j.claim, j.check, declared)) for j in judged]
+
+
+def _shown(claim: Claim, check: Check, declared: Results) -> float | None:
+    if not isinstance(check, Tested) or check.lacks(claim) or not asked(check, declared):
+        return None
+    seeds = _seeds(check, declared)
+    return chances(claim, check, check.truths(claim, seeds).true, seeds, _random(claim), UNANIMOUS).shown
+
+
+def _seeds(check: Check, declared: Results) -> int:
+    return min(declared.grid(quantity.experiment).seeds for quantity in check.quantities)
+
+
+def _random(claim: Claim) -> Generator:
+    return np.random.default_rng(zlib.crc32(claim.id.encode()))

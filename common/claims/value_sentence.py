@@ -21,7 +21,7 @@ def within_margin(claim: Claim, test: Test, theirs: str, margin: float, verdict:
 
 def within_factor(claim: Claim, test: Test, theirs: str, factor: float, verdict: Verdict) -> str:
     """Return the sentence about a factor either way."""
-    low, high = test.interval()
+    low, high = map(tidy, test.interval())
     relation = {
         Verdict.REPRODUCED: "within",
         Verdict.DEVIATES_LOW: "lower by more than",
@@ -30,7 +30,7 @@ def within_factor(claim: Claim, test: Test, theirs: str, factor: float, verdict:
     bounds = (low, high, 1.0 / factor, factor)
     return (
         f"{_ours(claim, test)}, {theirs}; ratio {number(tidy(test.sample.mean / test.expected))}, 90 % interval "
-        f"{number(tidy(low), *bounds)} to {number(tidy(high), *bounds)}, {relation.get(verdict, 'not decided by')} "
+        f"{number(low, *bounds)} to {number(high, *bounds)}, {relation.get(verdict, 'not decided by')} "
         f"a factor of {number(factor)}: {verdict}"
     )
 

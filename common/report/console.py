@@ -18,9 +18,10 @@ def console(judged: Sequence[Judged], width: int | None = None) -> str:
     width = width or shutil.get_terminal_size((160, 24)).columns
     shown = [j for j in worst_first(judged) if j.finding.verdict is not Verdict.NOT_RUN]
     rows = [row(j) for j in shown]
-    fixed = [max([len(str(r[i])) for r in rows] or [0]) for i in range(6)]
+    last = len(HEADERS) - 1
+    fixed = [max([len(str(r[i])) for r in rows] or [0]) for i in range(last)]
     room = max(40, width - sum(fixed) - 3 * len(HEADERS))
-    wrapped = [[*r[:6], textwrap.fill(r[6], room)] for r in rows]
+    wrapped = [[*r[:last], textwrap.fill(r[last], room)] for r in rows]
     return tabulate(wrapped, HEADERS, tablefmt="simple", disable_numparse=True)
 
 

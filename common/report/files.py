@@ -45,6 +45,7 @@ def as_json(report: Report) -> dict[str, Any]:
                 "blocks": j.blocks,
                 "watch": j.watch,
                 "adjusted": j.adjusted,
+                "power": j.power,
                 **asdict(j.finding),
             }
             for j in worst_first(report.judged)

@@ -19,7 +19,7 @@ ORDER = (
 )
 """Verdicts, the worst first."""
 
-HEADERS = ("claim", "source", "paper", "ours", "verdict", "gate", "why")
+HEADERS = ("claim", "source", "paper", "ours", "verdict", "power", "gate", "why")
 
 
 def worst_first(judged: Sequence[Judged]) -> list[Judged]:
@@ -28,7 +28,7 @@ def worst_first(judged: Sequence[Judged]) -> list[Judged]:
 
 
 def row(judged: Judged) -> list[str]:
-    """Return claim, source, paper, ours with spread and seeds, verdict, gate, sentence."""
+    """Return claim, source, paper, ours with spread and seeds, verdict, power, gate, sentence."""
     claim, finding = judged.claim, judged.finding
     compared = [claim.reported.mean] if claim.reported and judged.check.compares(claim.reported) else []
     ours = "-"
@@ -38,4 +38,5 @@ def row(judged: Judged) -> list[str]:
     paper = show(compared[0], claim, *([] if finding.ours is None else [tidy(finding.ours)])) if compared else "-"
     gate = "gates" if judged.check.gate != "none" else ""
     gate = "BLOCKS" if judged.blocks else "watch" if judged.watch else gate
-    return [claim.id, claim.source, paper, ours, finding.verdict.value, gate, finding.sentence]
+    power = "-" if judged.power is None else f"{100 * judged.power:.0f} %"
+    return [claim.id, claim.source, paper, ours, finding.verdict.value, power, gate, finding.sentence]

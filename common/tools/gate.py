@@ -13,6 +13,7 @@ from pathlib import Path
 
 from common.claims.claim import Claim
 from common.claims.judge import Judged, all_at_once, check_claims, fails
+from common.claims.power import with_power
 from common.claims.verdict import Verdict
 from common.command import Parser, exit_code, to_path
 from common.errors import UsageError
@@ -117,7 +118,7 @@ def judge_all(tier: Tier, folder: Path, named: Sequence[str] = ()) -> Run:
         if twice:
             raise UsageError(f"two packages declare the claim {min(twice)}")
         claims += declared
-        judged += found
+        judged += with_power(found, results)
         numbers[package.name] = {j.claim.id: baseline.numbers_of(j, results) for j in found}
         records += results.records.values()
     name, notes = "gate", []

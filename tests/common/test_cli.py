@@ -145,11 +145,11 @@ def test_report_judges_existing_records_and_runs_nothing(toy_package, tmp_path, 
     package, _ = toy_package
     results = ["--results", str(tmp_path / "results")]
     assert main(package, ["--report", *results]) == 1
-    assert "evaluated: 2 error" in capsys.readouterr().out
+    assert "decided: 2 error" in capsys.readouterr().out
     main(package, results)
     conftest.CALLS.clear()
     assert main(package, ["--report", *results]) == 0
-    assert "2 evaluated + 0 not run" in capsys.readouterr().out
+    assert "2 decided + 0 undecidable + 1 untestable in smoke + 0 not run" in capsys.readouterr().out
     assert conftest.CALLS == []
 
 

@@ -38,7 +38,7 @@ def test_everything_from_declaration_to_exit_code(toy_package, request_for, caps
     request = request_for(package)
     assert reproduce(request) == 0
     out = capsys.readouterr().out
-    assert "3 claims declared = 2 evaluated + 0 not run + 1 untestable in smoke" in out
+    assert "3 claims declared = 2 decided + 0 undecidable + 1 untestable in smoke + 0 not run" in out
     assert "gate: passes, none of 2 gating claims fails" in out
     assert len(records(request)) == 2 * 3 * 5
     report = json.loads((request.results / "smoke" / "toy-report" / "report.json").read_text())
@@ -170,7 +170,9 @@ def test_only_what_was_asked_for_is_run_and_the_rest_counts_as_not_run(toy_packa
     package = type(package)("toy", (*package.experiments, other), package.figures)
     assert reproduce(request_for(package, only=("other",))) == 0
     assert len(records(request_for())) == 10
-    assert "4 claims declared = 1 evaluated + 2 not run + 1 untestable" in capsys.readouterr().out
+    assert (
+        "4 claims declared = 1 decided + 0 undecidable + 1 untestable in smoke + 2 not run" in capsys.readouterr().out
+    )
 
 
 def test_a_run_of_which_nothing_can_be_judged_fails(toy_package, request_for, capsys):
@@ -180,7 +182,7 @@ def test_a_run_of_which_nothing_can_be_judged_fails(toy_package, request_for, ca
     package = type(package)("toy", (*package.experiments, nothing), package.figures)
     assert reproduce(request_for(package, only=("other",))) == 1
     out = capsys.readouterr().out
-    assert "0 evaluated + 2 not run + 2 untestable" in out
+    assert "0 decided + 0 undecidable + 2 untestable in smoke + 2 not run" in out
     assert "gate: FAILS, for nothing was judged" in out
 
 

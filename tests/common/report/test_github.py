@@ -106,13 +106,13 @@ GOLDEN = """\
 ## toy, smoke tier
 
 ```
-7 claims declared = 5 evaluated + 1 not run + 1 untestable in smoke
-evaluated: 2 error, 1 deviates-low, 1 deviates-high, 1 reproduced
+7 claims declared = 5 decided + 0 undecidable + 1 untestable in smoke + 1 not run
+decided: 2 error, 1 deviates-low, 1 deviates-high, 1 reproduced
 watch: toy/watched
 gate: FAILS on toy/low, toy/broken
 ```
 
-| claim | source | paper | ours | verdict | gate | why |
+| claim | source | paper | ours | verdict | power | gate | why |
 | --- | --- | --- | --- | --- | --- | --- |
 | toy/broken | Table 9 | - | 1 ± 0.5 (3) | error | BLOCKS | no record_of &#42;a&#42; &#60;job&#62; |
 | toy/low | Table 9 | - | 1 ± 0.5 (3) | deviates-low | BLOCKS | 1 &#124; 2, then: 3 %. |

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,8 +58,8 @@ def judged():
 
 
 SUMMARY = """\
-6 claims declared = 4 evaluated + 1 not run + 1 untestable in smoke
-evaluated: 1 error, 1 deviates-low, 2 inconclusive
+6 claims declared = 4 decided + 0 undecidable + 1 untestable in smoke + 1 not run
+decided: 1 error, 1 deviates-low, 2 inconclusive
 gate: FAILS on toy/holds, toy/broken, toy/low"""
 
 LOW = (
@@ -76,8 +77,10 @@ def test_the_console_lists_what_was_judged_worst_first(judged):
     lines = console(judged, width=400).splitlines()
     assert lines[0].split() == list(HEADERS)
     assert [line.split()[0] for line in lines[2:]] == ["toy/broken", "toy/low", "toy/holds", "toy/weak"]
-    assert lines[3] == f"toy/low     Table 9   -        50.00 % ± 0.00 points (2)   deviates-low  BLOCKS  {LOW}"
-    assert lines[2].split()[:8] == ["toy/broken", "Table", "9", "-", "-", "error", "BLOCKS", "job"]
+    assert (
+        lines[3] == f"toy/low     Table 9   -        50.00 % ± 0.00 points (2)   deviates-low  -        BLOCKS  {LOW}"
+    )
+    assert lines[2].split()[:9] == ["toy/broken", "Table", "9", "-", "-", "error", "-", "BLOCKS", "job"]
 
 
 def test_a_narrow_console_wraps_the_last_column_only(judged):
@@ -97,7 +100,7 @@ def test_the_report_in_markdown(judged):
         f"not what the paper's numbers are.\n\n```\n{SUMMARY}\n```\n\n| claim "
     )
     (row,) = (line for line in text.splitlines() if line.startswith("| toy/low"))
-    cells = ["toy/low", "Table 9", "-", "50.00 % ± 0.00 points (2)", "deviates-low", "BLOCKS", LOW]
+    cells = ["toy/low", "Table 9", "-", "50.00 % ± 0.00 points (2)", "deviates-low", "-", "BLOCKS", LOW]
     assert [cell.strip() for cell in row.strip("|").split("|")] == cells
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| toy/")]
     assert rows == [f"toy/{name}" for name in ("broken", "low", "holds", "weak", "elsewhere", "never")]
@@ -140,6 +143,7 @@ def test_the_report_in_json(judged, tmp_path, monkeypatch):
         "blocks": True,
         "watch": True,
         "adjusted": pytest.approx(2 * p),
+        "power": None,
         "verdict": "deviates-low",
         "sentence": LOW,
         "ours": 0.5,
@@ -174,12 +178,14 @@ def judge_all(outcomes):
 def test_no_claim_goes_missing_and_the_word_of_the_gate_fits(outcomes, untestable):
     claims, judged = judge_all(outcomes)
     claims += [claim(f"never-{i}") for i in range(untestable)]
-    account, evaluated, gate = summary(told(judged, claims)).splitlines()
-    declared, run, missing, never = (int(word) for word in account.split() if word.isdigit())
-    assert declared == len(claims) == run + missing + never
-    assert (missing, never) == (sum(verdict is Verdict.NOT_RUN for _, verdict in outcomes), untestable)
-    assert sum(int(word) for word in evaluated.split() if word.isdigit()) == run
-    assert gate.startswith("gate: FAILS") is fails(judged) is (any(j.blocks for j in judged) or run == 0)
+    account, decided, gate = summary(told(judged, claims)).splitlines()
+    declared, run, apart, never, missing = (int(word) for word in account.split() if word.isdigit())
+    assert declared == len(claims) == run + apart + never + missing
+    verdicts = [verdict for _, verdict in outcomes]
+    counted = verdicts.count(Verdict.UNDECIDABLE), untestable, verdicts.count(Verdict.NOT_RUN)
+    assert (apart, never, missing) == counted
+    assert sum(int(word) for word in decided.split() if word.isdigit()) == run
+    assert gate.startswith("gate: FAILS") is fails(judged) is (any(j.blocks for j in judged) or run + apart == 0)
 
 
 @settings(deadline=None)
@@ -209,15 +215,21 @@ def test_what_deviates_without_blocking_is_on_the_list_to_watch():
         [Judged(c, check, Finding(Verdict.DEVIATES_LOW, "s", against=q)) for c, q in zip(found, p, strict=True)]
     )
     assert summary(told(judged, found)).splitlines()[2:] == ["watch: toy/0", "gate: FAILS on toy/1"]
-    assert [row(j)[5] for j in judged[:3]] == ["watch", "BLOCKS", "gates"]
+    assert [row(j)[6] for j in judged[:3]] == ["watch", "BLOCKS", "gates"]
     assert [j.claim.id for j in worst_first(judged)][:2] == ["toy/1", "toy/0"]
+
+
+def test_the_power_of_a_check_stands_beside_its_verdict():
+    (judged,) = judge_all([("none", Verdict.INCONCLUSIVE)])[1]
+    assert row(judged)[4:6] == ["inconclusive", "-"]
+    assert row(replace(judged, power=0.2))[4:6] == ["inconclusive", "20 %"]
 
 
 def test_a_run_that_judged_nothing_fails():
     claims, judged = judge_all([("reproduced", Verdict.NOT_RUN)])
     assert summary(told(judged, claims)) == (
-        "1 claims declared = 0 evaluated + 1 not run + 0 untestable in smoke\n"
-        "evaluated: none\ngate: FAILS, for nothing was judged"
+        "1 claims declared = 0 decided + 0 undecidable + 0 untestable in smoke + 1 not run\n"
+        "decided: none\ngate: FAILS, for nothing was judged"
     )
 
 

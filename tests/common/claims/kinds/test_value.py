@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -455,3 +456,106 @@ def test_over_a_range_the_evidence_of_one_point_is_paid_for_at_every_point():
     assert among.verdict is Verdict.INCONCLUSIVE
     assert among.against == pytest.approx(3 * alone.against)
     assert find(WHOLE, row(*[[0.2, 0.5, 0.8, 0.5]] * 3)).against == 1.0
+
+
+def factor(values, expected=100.0, paper=None, times=10.0):
+    fields = {"margin": None, "margin_factor": times, "expected": None if paper else expected}
+    return find(value(**fields), one(values), reported=paper, unit="count")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "wanted", "relation"),
+    [
+        ([90.0, 100.0, 110.0], Verdict.REPRODUCED, "within a factor of 10: reproduced."),
+        ([4.0, 5.0, 6.0], Verdict.DEVIATES_LOW, "lower by more than a factor of 10: deviates-low."),
+        ([1900.0, 2000.0, 2100.0], Verdict.DEVIATES_HIGH, "higher by more than a factor of 10: deviates-high."),
+        ([1.0, 100.0, 10_000.0], Verdict.INCONCLUSIVE, "not decided by a factor of 10: inconclusive (about "),
+    ],
+)
+def test_a_value_within_a_factor(numbers, wanted, relation):
+    finding = factor(numbers)
+    assert finding.verdict is wanted
+    assert relation in finding.sentence
+    assert finding.ours == pytest.approx(np.exp(np.log(numbers).mean()))
+
+
+def test_the_sentence_about_a_factor():
+    # the logarithms of 50 and 200 lie 1.3863 apart: error 0.6931, and 6.314 times that is 4.376
+    finding = factor([50.0, 200.0], times=100.0)
+    assert finding.sentence == (
+        "ours 100 ± 106.1 (2 seeds, the geometric mean), expected 100; ratio 1, 90 % interval 0.01257 to 79.56, "
+        "within a factor of 100: reproduced."
+    )
+
+
+def test_the_spread_that_a_paper_prints_is_taken_to_the_logarithm():
+    # log1p((100 / 100)^2) = 0.6931, from four runs; ours do not differ
+    paper = reported(100.0, 100.0, "sd", 4)
+    finding = factor([100.0] * 3, paper=paper, times=2.0)
+    half = stats.t.ppf(0.95, 3) * np.sqrt(np.log(2.0) / 4)
+    assert f"90 % interval {np.exp(-half):.4g} to {np.exp(half):.4g}, not decided by a factor of 2" in finding.sentence
+    assert factor([100.0] * 3, paper=replace(paper, resolution=40.0), times=1.1).verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_zero_has_no_logarithm_and_is_an_error():
+    finding = factor([0.0, 10.0, 20.0])
+    assert finding.verdict is Verdict.ERROR
+    assert finding.sentence == "a number is zero or less, and no factor reaches that: what is claimed is a factor"
+    checks = [value(margin=None, margin_factor=10.0, expected=1.0), *[value(expected=0.1)] * 5]
+    first, *others = judge(checks, one([0.0, 0.1, 0.2]))
+    assert first.finding.verdict is Verdict.ERROR
+    assert all(other.finding.verdict is Verdict.INCONCLUSIVE for other in others)
+
+
+def scattered(values, paper, **fields):
+    return find(value(expected=None, margin=None, scatter=True, **fields), one(values), reported=paper)
+
+
+def test_a_mean_is_consistent_where_the_papers_scatter_lets_one_expect_it():
+    # 2.776 * sqrt(1/5 + 1/2) = 2.323
+    paper = reported(10.0, 1.0, "sd", 5)
+    assert scattered([12.32, 12.32], paper).verdict is Verdict.CONSISTENT
+    assert scattered([12.33, 12.33], paper).verdict is Verdict.DEVIATES_HIGH
+    assert scattered([7.68, 7.68], paper).verdict is Verdict.CONSISTENT
+    assert scattered([7.67, 7.67], paper).verdict is Verdict.DEVIATES_LOW
+    assert scattered([12.77, 12.77], replace(paper, resolution=1.0)).verdict is Verdict.CONSISTENT
+    assert scattered([12.0, 12.0], paper).consistent is True
+
+
+def test_the_sentence_about_the_papers_scatter():
+    paper = reported(10.0, 1.0, "sd", 5)
+    assert scattered([12.0, 13.0], paper).sentence == (
+        "ours 12.5 ± 0.7071 (2 seeds), paper 10 ± 1 (5 seeds); difference 2.5, above -2.323 to 2.323, where the "
+        "paper's scatter lets one expect it (95 % prediction interval): deviates-high."
+    )
+    assert scattered([11.0], paper).sentence.startswith(
+        "ours 11 (1 seed), paper 10 ± 1 (5 seeds); difference 1, inside "
+    )
+
+
+def test_the_two_meanings_of_an_unexplained_scatter_must_agree():
+    paper = reported(10.0, 1.0, "unknown", 5)
+    assert scattered([12.0, 12.0], paper).verdict is Verdict.CONSISTENT
+    assert scattered([14.0, 14.0], paper).verdict is Verdict.INCONCLUSIVE  # inside 5.19, outside 2.32
+    assert scattered([16.0, 16.0], paper).verdict is Verdict.DEVIATES_HIGH
+
+
+def test_what_is_held_against_the_scatter_deviates_one_time_in_twenty_where_true():
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(600):
+        theirs, ours = rng.normal(10.0, 1.0, 5), rng.normal(10.0, 1.0, 3)
+        paper = reported(theirs.mean(), theirs.std(ddof=1), "sd", 5)
+        found.append(scattered(ours.tolist(), paper).verdict is Verdict.CONSISTENT)
+    assert np.mean(found) == pytest.approx(0.95, abs=0.03)
+
+
+def test_shares_are_held_against_the_scatter_of_their_images():
+    paper = Reported(0.9, 0.0, "sd", 5, 0.0)
+    assert scattered_share([0.9, 0.91], paper).verdict is Verdict.CONSISTENT
+    assert scattered_share([0.6, 0.6], paper).verdict is Verdict.DEVIATES_LOW
+
+
+def scattered_share(values, paper):
+    check = value(expected=None, margin=None, scatter=True, images=500)
+    return find(check, one(values), reported=paper, unit="fraction")
