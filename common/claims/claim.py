@@ -60,12 +60,26 @@ class Quantity:
     column: int = field(default=0, compare=False, repr=False)
 
 
+@dataclass(frozen=True)
+class Assumed:
+    """What a simulation takes for true where the paper prints no such number, and why.
+
+    `effect` is how large an order, a trend or a rate is where the claim is true, `spread` the standard deviation over
+    seeds of a paired difference or of one run, in the claim's unit. Each is None where the kind of check needs none.
+    """
+
+    effect: float | None
+    spread: float | None
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Check(ABC):
     """How a claim is checked in one tier: what all kinds of checks share; `common.claims.kinds` has one class a kind.
 
     `along` names a cell field, or the `index` of curves, and `points` the values it takes: every quantity is read at
-    each of them. `line` and `column` say where it stands in its file.
+    each of them. `assumed` is what a simulation of the check takes for true; `undecidable` says why the check decides
+    nothing, "" where it does. `line` and `column` say where it stands in its file.
     """
 
     kind: ClassVar[str]
@@ -74,6 +88,8 @@ class Check(ABC):
     reason: str
     along: str | None = None
     points: tuple[Scalar, ...] = ()
+    assumed: Assumed | None = None
+    undecidable: str = ""
     line: int = 0
     column: int = 0
 

@@ -1,6 +1,6 @@
 """A sample of ours against an expectation: a mean that has its own spread, runs and rounding."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -10,7 +10,7 @@ from common.claims import statistics
 from common.claims.claim import Reported
 from common.claims.multiplicity import Prior
 from common.claims.sample import Sample, stretch
-from common.claims.statistics import Difference
+from common.claims.statistics import Difference, Floats
 from common.claims.verdict import Verdict, decide
 
 
@@ -28,8 +28,13 @@ class Test:
     their_degrees: float | None
 
     def interval(self) -> tuple[float, float]:
-        """Return the 90 % interval of the difference in the metric's unit."""
-        low, high = self.difference.interval()
+        """Return the 90 % interval of the difference in the metric's unit, or of the ratio where a factor is meant."""
+        return self.in_unit(*self.difference.interval())
+
+    def in_unit(self, low: float, high: float) -> tuple[float, float]:
+        """Return two differences on the testing scale as differences in the metric's unit, or as ratios."""
+        if self.sample.scale == "log":
+            return float(np.exp(low)), float(np.exp(high))
         if self.sample.scale == "linear":
             return float(low), float(high)
         base = statistics.angle(self.expected)
@@ -37,25 +42,18 @@ class Test:
 
 
 def compare(sample: Sample, expected: Reported, margin: float, family: Prior | None) -> Test:
-    """Test whether a sample lies within the margin of one meaning of the expectation.
+    """Test whether a sample lies within the margin of one meaning of the expectation, a factor on the logarithm.
 
     `family` is what the variances of the sample's family have in common.
     """
-    angle = sample.scale == "angle"
     own_degrees = len(sample.values) - 1.0
     variance, degrees = sample.variance, own_degrees
     if family is not None:
         raised, more = family.moderate(variance, own_degrees)
         variance, degrees = float(raised), float(more)
-    scale = statistics.angle if angle else float
-    centre = float(scale(expected.mean))
-    bounds = (-margin, margin)
-    blur = expected.resolution / 2.0
-    if angle:
-        blur = _widest(expected.mean, expected.resolution)
-        bounds = (_end(expected.mean, -margin), _end(expected.mean, margin))
+    bounds = _bounds(expected.mean, margin, sample.scale)
+    estimate, blur = _estimate(sample, expected)
     theirs, their_degrees, borrowed = _their_variance(expected, sample, variance, degrees)
-    estimate = float(scale(sample.mean)) - centre
     if borrowed:
         difference = Difference(estimate, np.sqrt(variance / sample.runs + theirs), degrees, blur)
     else:
@@ -76,11 +74,30 @@ def _end(expected: float, margin: float) -> float:
     return float(statistics.angle(expected + margin) - statistics.angle(expected))
 
 
-def _widest(share: float, resolution: float) -> float:
-    """Return the most that rounding can move a share on the angle scale."""
-    middle = statistics.angle(share)
-    ends = statistics.angle(share - resolution / 2.0), statistics.angle(share + resolution / 2.0)
-    return float(max(middle - ends[0], ends[1] - middle))
+SCALES: Mapping[str, Callable[[Floats], Floats]] = {
+    "linear": float,
+    "angle": statistics.angle,
+    "log": statistics.logarithm,
+}
+
+
+def _estimate(sample: Sample, expected: Reported) -> tuple[float, float]:
+    """Return how far a sample's mean lies from an expectation on the testing scale, and how much of it is rounding."""
+    scale = SCALES[sample.scale]
+    middle, half = float(scale(expected.mean)), expected.resolution / 2.0
+    estimate = float(scale(sample.mean)) - middle
+    if sample.scale == "linear":
+        return estimate, half
+    ends = scale(expected.mean - half), scale(expected.mean + half)
+    return estimate, float(max(middle - ends[0], ends[1] - middle))
+
+
+def _bounds(expected: float, margin: float, scale: str) -> tuple[float, float]:
+    """Return where a margin, or a factor, ends on the testing scale, seen from the expectation."""
+    if scale == "angle":
+        return _end(expected, -margin), _end(expected, margin)
+    far = float(np.log(margin)) if scale == "log" else margin
+    return -far, far
 
 
 def _their_variance(expected: Reported, sample: Sample, variance: float, degrees: float) -> tuple[float, float, bool]:
@@ -98,24 +115,50 @@ def _their_variance(expected: Reported, sample: Sample, variance: float, degrees
     one = expected.spread**2 * (runs if expected.spread_is == "se" else 1)
     if sample.scale == "angle":
         one *= stretch(expected.mean, cast(int, sample.images))
+    elif sample.scale == "log":
+        one = float(np.log1p(one / expected.mean**2))
     printed = expected.seeds if isinstance(expected.seeds, int) else 2
     return max(one, sample.floor) / runs, max(1.0, printed - 1.0), False
 
 
-def verdict_of(tests: Sequence[Test]) -> Verdict:
-    """Return the verdict of tests at all points of a range; the worst point decides."""
+def verdict_of(tests: Sequence[Test], scatter: bool = False) -> Verdict:
+    """Return the verdict of tests at all points of a range; the worst point decides.
+
+    What is held against the paper's `scatter` is consistent unless it deviates.
+    """
     count = len(tests)
-    return decide(
-        max(float(t.evidence.holds) for t in tests),
+    found = decide(
+        1.0 if scatter else max(float(t.evidence.holds) for t in tests),
         min(1.0, count * min(float(t.evidence.low) for t in tests)),
         min(1.0, count * min(float(t.evidence.high) for t in tests)),
     )
+    return Verdict.CONSISTENT if scatter and found is Verdict.INCONCLUSIVE else found
 
 
 def consistent(test: Test) -> bool:
     """Tell whether our mean lies in the 95 % prediction interval of the expectation."""
     low, high = test.difference.interval(0.95)
     return bool(low <= 0.0 <= high)
+
+
+def scatter(sample: Sample, expected: Reported) -> Test:
+    """Test whether a mean of ours lies where the spread that the paper prints leads one to expect it.
+
+    Student's 95 % prediction interval of a mean of as many runs as ours, from their mean, spread and number of runs.
+    `bounds` are the ends of that interval, and `holds` of the evidence only tells which of several points is the worst:
+    consistency is never shown, it is not contradicted.
+    """
+    theirs, degrees, _ = _their_variance(expected, sample, sample.variance, 1.0)
+    runs = 1 if sample.chosen is not None else cast(int, expected.seeds)
+    estimate, blur = _estimate(sample, expected)
+    error = np.sqrt(theirs + theirs * runs / sample.runs)
+    difference = Difference(estimate, error, degrees, blur)
+    half = float(statistics.t_quantile(0.975, degrees) * error + blur)
+    low = float(statistics.t_cdf(estimate + blur, error, degrees))
+    high = float(statistics.t_cdf(blur - estimate, error, degrees))
+    against = min(1.0, 2.0 * min(low, high))
+    evidence = statistics.Evidence(1.0 - against, min(1.0, 2.0 * low), min(1.0, 2.0 * high), against)
+    return Test(sample, expected.mean, difference, (-half, half), evidence, sample.variance, theirs, degrees)
 
 
 def settle(test: Test, agree: bool) -> tuple[int | None, str]:

@@ -14,7 +14,7 @@ from common.claims.claim import Check
 from common.claims.kinds import Value
 from common.claims.multiplicity import Family, Prior, prior
 from common.claims.reading import Reading
-from common.claims.sample import Sample, family_of, sample_of
+from common.claims.sample import Sample, family_of
 
 
 def priors(checks: Iterable[tuple[Check, Reading]]) -> dict[Family, Prior]:
@@ -24,7 +24,7 @@ def priors(checks: Iterable[tuple[Check, Reading]]) -> dict[Family, Prior]:
         if not isinstance(check, Value):
             continue
         for at in reading.points:
-            sample = sample_of(at.sides["quantity"], check.images)
+            sample = check.sample(at)
             if len(sample.values) > 1 and 0.0 < sample.variance < np.inf:
                 cell = dict(sorted({**at.point, **check.quantity.cell}.items()))
                 same = str(replace(check.quantity, cell=cell, statistic="values"))

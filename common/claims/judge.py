@@ -12,7 +12,7 @@ from common.claims.multiplicity import Priors, benjamini_hochberg, holm
 from common.claims.reading import Reading
 from common.claims.results import Results
 from common.claims.statistics import ALPHA, Array, Undefined
-from common.claims.verdict import Finding, Verdict, of_too_few
+from common.claims.verdict import Finding, Verdict, of_too_few, undecided
 
 WATCH = 0.10  # the share of false entries that the list of claims to watch may have
 
@@ -38,6 +38,8 @@ class Judged:
         verdict = self.finding.verdict
         if self.check.gate == "none" or verdict in (Verdict.NOT_RUN, Verdict.REPRODUCED):
             return False
+        if self.check.gate == "no-deviation" and verdict is Verdict.CONSISTENT:
+            return False
         if self.check.gate == "reproduced" or verdict is Verdict.ERROR or self.finding.too_few:
             return True
         if self.finding.against is None:  # no chance in it
@@ -59,7 +61,8 @@ def check_claims(claims: Sequence[Claim], results: Results) -> list[Judged]:
 def judge(claim: Claim, check: Check, reading: Reading, shared: Priors, results: Results) -> Finding:
     """Judge one claim; missing and unusable numbers, and a test without p-value, are errors.
 
-    Where fewer seeds than declared were asked for, the finding says what they gave and decides nothing.
+    Where fewer seeds than declared were asked for, and where the check says that it is undecidable, the finding says
+    what was measured and decides nothing.
     """
     if not asked(check, results):
         return Finding(Verdict.NOT_RUN, "its experiment was not asked for")
@@ -69,6 +72,8 @@ def judge(claim: Claim, check: Check, reading: Reading, shared: Priors, results:
             found = _at_scale(check.judge(claim, reading, shared), check, results)
         except Undefined as failure:
             found = Finding(Verdict.ERROR, str(failure))
+    if check.undecidable:
+        return undecided(found, check.undecidable)
     counts = too_few(check, results)
     return found if counts is None else of_too_few(found, *counts)
 

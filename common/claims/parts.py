@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from common.claims.claim import GATES, STATISTICS, Quantity
+from common.claims.claim import GATES, STATISTICS, Assumed, Quantity
 from common.claims.strict_yaml import Node, Scalar
 
 Fields = Mapping[str, Node]
@@ -12,13 +12,17 @@ Fields = Mapping[str, Node]
 
 def of_check(node: Node, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> tuple[Fields, dict[str, Any]]:
     """Return the fields of a check, all that its kind requires and no unknown ones, and what all kinds share."""
-    fields = node.fields(("kind", "gate", "reason", *required), optional)
+    fields = node.fields(("kind", "gate", "reason", *required), (*optional, "undecidable"))
     along, points = _range(fields["along"]) if "along" in fields else (None, ())
+    undecidable = fields["undecidable"].text() if "undecidable" in fields else ""
+    if undecidable and fields["gate"].data != "none":
+        raise fields["undecidable"].error("what decides nothing cannot gate: give it 'gate: none'")
     shared = {
         "gate": fields["gate"].choice(*GATES),
         "reason": fields["reason"].text(),
         "along": along,
         "points": points,
+        "undecidable": undecidable,
         "line": node.line,
         "column": node.column,
     }
@@ -71,6 +75,18 @@ def _metric(node: Node, fields: Fields, outer: Quantity | None) -> str:
     if not named and outer is None:
         raise node.error("field 'metric' is missing, or a 'curve' in its place")
     return named[0].text() if named else outer.metric  # type: ignore[union-attr]
+
+
+def assumed(fields: Fields, unit: str, *names: str) -> Assumed | None:
+    """Return what a simulation takes for true, all the numbers named and no others; None where nothing is assumed."""
+    if "assumed" not in fields:
+        return None
+    given = fields["assumed"].fields((*names, "reason"))
+    return Assumed(
+        effect=in_unit(given["effect"], unit) if "effect" in given else None,
+        spread=positive(given["spread"], unit) if "spread" in given else None,
+        reason=given["reason"].text(),
+    )
 
 
 def side(node: Node, unit: str) -> Quantity | float:

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from common.claims.claim import Quantity
 from common.claims.multiplicity import Family
 from common.claims.reading import Numbers
-from common.claims.statistics import Array, mean, spread
+from common.claims.statistics import Array, geometric_mean, logarithm, mean, spread
 
 
 @dataclass(frozen=True)
 class Sample:
     """Our side of a value check: one number a seed, of which `chosen` counts alone where the best run is meant.
 
-    `scale` is "angle", or "linear" where the number is not a share of images. `variance` is that of one run on
-    that scale and `floor` the least it can be.
+    `scale` is "angle" for a share of images, "log" for what is compared by a factor, else "linear". `variance` is that
+    of one run on that scale and `floor` the least it can be.
     """
 
     values: Array
@@ -25,8 +25,10 @@ class Sample:
 
     @property
     def mean(self) -> float:
-        """Return the number that stands for the sample."""
-        return mean(self.values) if self.chosen is None else self.chosen
+        """Return the number that stands for the sample, a geometric mean on the scale of logarithms."""
+        if self.chosen is not None:
+            return self.chosen
+        return geometric_mean(self.values) if self.scale == "log" else mean(self.values)
 
     @property
     def runs(self) -> int:
@@ -41,10 +43,16 @@ def family_of(quantity: Quantity, sample: Sample) -> Family:
     return quantity.experiment, "-".join(names), sample.scale
 
 
-def sample_of(numbers: Numbers, images: int | None) -> Sample:
-    """Return our side of a check from the numbers of one point; `images` is what they count over, as shares."""
+def sample_of(numbers: Numbers, images: int | None, by_factor: bool = False) -> Sample:
+    """Return our side of a check from the numbers of one point; `images` is what they count over, as shares.
+
+    With `by_factor` they are compared on the scale of logarithms, where the variance is NaN if one is zero or less.
+    """
     values = numbers.values
     chosen = None if numbers.chosen is None else float(values[numbers.chosen])
+    if by_factor:
+        apart = spread(logarithm(values)) ** 2 if len(values) > 1 else 0.0
+        return Sample(values, chosen, "log", None, apart, 0.0)
     linear = spread(values) ** 2 if len(values) > 1 else 0.0
     if images is None:
         return Sample(values, chosen, "linear", None, linear, 0.0)

@@ -10,9 +10,11 @@ class Verdict(StrEnum):
     """What a check found."""
 
     REPRODUCED = "reproduced"
+    CONSISTENT = "consistent"
     DEVIATES_LOW = "deviates-low"
     DEVIATES_HIGH = "deviates-high"
     INCONCLUSIVE = "inconclusive"
+    UNDECIDABLE = "undecidable"
     ERROR = "error"
     NOT_RUN = "not-run"
 
@@ -55,9 +57,22 @@ def finding(
     return Finding(verdict, sentence, mean(values), apart, len(values), against, settle)
 
 
+def undecided(found: Finding, why: str) -> Finding:
+    """Return what a finding says, with a reason in place of its verdict; an error, or what was not run, stays that."""
+    if found.verdict in (Verdict.ERROR, Verdict.NOT_RUN):
+        return found
+    sentence = f"{_facts(found)}: {Verdict.UNDECIDABLE}, {why.rstrip('.')}."
+    return Finding(Verdict.UNDECIDABLE, sentence, found.ours, found.spread, found.seeds)
+
+
+def _facts(found: Finding) -> str:
+    """Return the sentence of a finding up to its verdict."""
+    return found.sentence.rpartition(f": {found.verdict}")[0]
+
+
 def of_too_few(found: Finding, asked: int, declared: int) -> Finding:
     """Return what a finding says, without its verdict, where fewer seeds than declared were asked for."""
-    facts = found.sentence.rpartition(f": {found.verdict}")[0] + "."
+    facts = _facts(found) + "."
     verdict = Verdict.INCONCLUSIVE
     if found.verdict is Verdict.ERROR:
         facts, verdict = found.sentence, Verdict.ERROR

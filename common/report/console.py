@@ -28,9 +28,10 @@ def summary(report: Report) -> str:
     """Return the account of all declared claims, so that none goes missing, and the word of the gate."""
     judged, claims, tier = report.judged, report.claims, report.tier
     counts = Counter(j.finding.verdict for j in judged)
-    evaluated = len(judged) - counts[Verdict.NOT_RUN]
+    apart = (Verdict.UNDECIDABLE, Verdict.NOT_RUN)
+    decided = len(judged) - sum(counts[verdict] for verdict in apart)
     untestable = sum(tier in claim.untestable for claim in claims)
-    parts = ", ".join(f"{counts[v]} {v.value}" for v in ORDER if counts[v] and v is not Verdict.NOT_RUN)
+    parts = ", ".join(f"{counts[v]} {v.value}" for v in ORDER if counts[v] and v not in apart)
     blocking = [j.claim.id for j in judged if j.blocks]
     gating = sum(j.check.gate != "none" and j.finding.verdict is not Verdict.NOT_RUN for j in judged)
     gate = f"gate: passes, none of {gating} gating claims fails"
@@ -39,6 +40,7 @@ def summary(report: Report) -> str:
     watch = [j.claim.id for j in judged if j.watch and not j.blocks]
     listed = f"watch: {', '.join(watch)}\n" if watch else ""
     return (
-        f"{len(claims)} claims declared = {evaluated} evaluated + {counts[Verdict.NOT_RUN]} not run + "
-        f"{untestable} untestable in {tier.value}\nevaluated: {parts or 'none'}\n{listed}{gate}"
+        f"{len(claims)} claims declared = {decided} decided + {counts[Verdict.UNDECIDABLE]} undecidable + "
+        f"{untestable} untestable in {tier.value} + {counts[Verdict.NOT_RUN]} not run\n"
+        f"decided: {parts or 'none'}\n{listed}{gate}"
     )

@@ -12,6 +12,8 @@ ORDER = (
     Verdict.DEVIATES_LOW,
     Verdict.DEVIATES_HIGH,
     Verdict.INCONCLUSIVE,
+    Verdict.UNDECIDABLE,
+    Verdict.CONSISTENT,
     Verdict.REPRODUCED,
     Verdict.NOT_RUN,
 )

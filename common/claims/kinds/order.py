@@ -32,18 +32,28 @@ class Order(Check):
     @classmethod
     def parse(cls, node: Node, unit: str, reported: Reported | None) -> Self:
         """Return the check that a mapping declares."""
-        fields, shared = parts.of_check(node, ("above", "below"), ("least_gap", "along"))
+        fields, shared = parts.of_check(node, ("above", "below"), ("least_gap", "along", "assumed"))
         check = cls(
             **shared,
             above=parts.side(fields["above"], unit),
             below=parts.side(fields["below"], unit),
             least_gap=parts.number(fields, "least_gap", unit) or 0.0,
+            assumed=parts.assumed(fields, unit, "effect", "spread"),
         )
         require_testable(check, node, unit)
         if not check.sides:
             raise node.error("an order check needs a quantity above or below")
         require_variety(check, node)
         check._require_reach(node, unit)
+        effect = check.assumed and check.assumed.effect
+        if effect is not None and effect <= check.least_gap:
+            raise (
+                fields["assumed"]
+                .mapping()["effect"]
+                .error(
+                    f"the effect that a true claim shows is more than the gap of {check.least_gap:g}, found {effect:g}"
+                )
+            )
         return check
 
     def _require_reach(self, node: Node, unit: str) -> None:

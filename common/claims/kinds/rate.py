@@ -1,7 +1,7 @@
 """How often something happens over seeds, such as a collapse of training: exact binomial tests."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -32,11 +32,13 @@ class Rate(Check):
     def parse(cls, node: Node, unit: str, reported: Reported | None) -> Self:
         """Return the check that a mapping declares; shares of seeds have no unit."""
         names = ("event_below", "event_above", "at_least", "at_most")
-        fields, shared = parts.of_check(node, ("quantity",), (*names, "along"))
+        fields, shared = parts.of_check(node, ("quantity",), (*names, "along", "assumed"))
         quantity = parts.quantity(fields["quantity"])
         below, above = (parts.number(fields, name, unit) for name in names[:2])
         least, most = (parts.number(fields, name, "none") for name in names[2:])
-        check = cls(**shared, quantity=quantity, event_below=below, event_above=above, at_least=least, at_most=most)
+        assumed = parts.assumed(fields, "none", "effect")
+        bounds: dict[str, Any] = {"event_below": below, "event_above": above, "at_least": least, "at_most": most}
+        check = cls(**shared, quantity=quantity, assumed=assumed, **bounds)
         require_testable(check, node, unit)
         if (below is None) == (above is None) or (least is None) == (most is None):
             raise node.error("a rate needs one of event_below, event_above and one of at_least, at_most")
@@ -50,7 +52,19 @@ class Rate(Check):
         for name, bound, end in (("event_below", below, reach[0]), ("event_above", above, reach[1])):
             if bound is not None and bound == end:
                 raise fields[name].error(f"the event can never happen: {said(reach, unit)}")
+        check._require_truth(fields)
         return check
+
+    def _require_truth(self, fields: parts.Fields) -> None:
+        """Raise UsageError where what is assumed to be true is no rate, or one that the claim denies."""
+        if self.assumed is None or self.assumed.effect is None:
+            return
+        effect, at = self.assumed.effect, fields["assumed"].mapping()["effect"]
+        if not 0 <= effect <= 1:
+            raise at.error(f"the effect is the true rate, a fraction between 0 and 1, found {effect:g}")
+        if not (self.at_least or 0.0) <= effect <= (1.0 if self.at_most is None else self.at_most):
+            side = "least" if self.at_least is not None else "most"
+            raise at.error(f"a rate of {effect:g} is not at {side} {self._share:g}, as is claimed")
 
     @property
     def _share(self) -> float:

@@ -29,17 +29,27 @@ class Trend(Check):
     @classmethod
     def parse(cls, node: Node, unit: str, reported: Reported | None) -> Self:
         """Return the check that a mapping declares."""
-        fields, shared = parts.of_check(node, ("quantity", "along", "direction"), ("unblocked",))
+        fields, shared = parts.of_check(node, ("quantity", "along", "direction"), ("unblocked", "assumed"))
         check = cls(
             **shared,
             quantity=parts.quantity(fields["quantity"]),
             direction=fields["direction"].choice("rising", "falling"),
             unblocked="unblocked" in fields and fields["unblocked"].truth(),
+            assumed=parts.assumed(fields, unit, "effect", "spread"),
         )
         require_testable(check, node, unit)
         if len(check.points) < 3:
             raise node.error("a trend needs at least three points")
         require_variety(check, node)
+        effect = check.assumed and check.assumed.effect
+        if effect is not None and effect <= 0.0:
+            raise (
+                fields["assumed"]
+                .mapping()["effect"]
+                .error(
+                    f"the effect is by how much a true claim would be {check.direction}, above zero, found {effect:g}"
+                )
+            )
         return check
 
     @property

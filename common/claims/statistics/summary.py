@@ -20,6 +20,17 @@ def spread(values: Array) -> float:
     return 0.0 if np.ptp(values) == 0.0 else float(values.std(ddof=1))
 
 
+def logarithm(values: Floats) -> Floats:
+    """Return natural logarithms, NaN where a value is zero or less."""
+    positive = np.asarray(values, dtype=float) > 0.0
+    return np.where(positive, np.log(np.where(positive, values, 1.0)), np.nan)[()]
+
+
+def geometric_mean(values: Array) -> float:
+    """Return the geometric mean of values [n], NaN where one is zero or less; of equal ones it is that value."""
+    return float(values[0]) if np.ptp(values) == 0.0 else float(np.exp(logarithm(values).mean()))
+
+
 def tidy(value: float) -> float:
     """Return a number without what the rounding of sums left in its last digits, to be read by people."""
     return float(f"{value:.14g}")

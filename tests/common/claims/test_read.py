@@ -293,7 +293,7 @@ def test_files_of_the_project_are_named_by_their_place_in_it(monkeypatch: pytest
         pytest.param("      kind: value\n", "", "10:7: field 'kind' is missing", id="no kind"),
         pytest.param("kind: value", "kind: exactly", "10:13: expected one of value, order", id="unknown kind"),
         pytest.param("gate: no-deviation", "gate: strict", "11:13: expected one of reproduced, ", id="unknown gate"),
-        pytest.param("      margin: 0.003\n", "", "10:7: field 'margin' is missing", id="no margin"),
+        pytest.param("      margin: 0.003\n", "", "10:7: a value check needs one of margin,", id="no margin"),
         pytest.param(
             "method: a, setting.rate: 0.5}}",
             "method: a}, divided_by: {cell: {method: b}}}",
