@@ -69,7 +69,7 @@ def _small(
     )
 
 
-GROWTH_CNN = _small("all_cnn_wide", architecture(all_cnn_small, width=24), 32, 0, 40, 1.0)
+GROWTH_CNN = _small("all_cnn_wide", architecture(all_cnn_small, width=24), 32, 0, 20, 1.0)
 GROWTH = _small("bn_mlp-long", architecture(bn_mlp), 32, 0, 100, 1.0)
 RETRAINED = _small("bn_mlp", architecture(bn_mlp), 32, 120, 20, 0.865)
 RETRAINED_PLAIN = _small("bn_mlp_noaffine", architecture(bn_mlp, affine=0), 32, 120, 20, 0.865)

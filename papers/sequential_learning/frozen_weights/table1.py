@@ -28,5 +28,5 @@ TABLE1 = experiment(
     starts(SPARSE, augmented=False),
     starts(ALL_CNN, augmented=True) + starts(ALL_CNN, augmented=False),
     seeds=6,
-    full_seeds=5,
+    full_seeds=6,
 )

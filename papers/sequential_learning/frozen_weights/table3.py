@@ -53,5 +53,5 @@ TABLE3 = experiment(
         *transitions(Retrained(ALEXNET, "blur", source_rate=ALEXNET_RATE, rate=ALEXNET_RATE)),
     ),
     seeds=6,
-    full_seeds=5,
+    full_seeds=6,
 )
