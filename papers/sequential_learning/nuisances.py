@@ -41,9 +41,8 @@ def equal_positions(count: int) -> list[float]:
 
 def tasks_along(path: str, positions: Sequence[float], dataset: DataSet) -> list[Task]:
     """Return the tasks at these positions of a path; raises as `levels_along` does."""
-    antialias = path != ALIASED
     return [
-        Task(dataset, at["blur"], at["contrast"], at["shift"], antialias=antialias)
+        Task(dataset, at["blur"], at["contrast"], at["shift"], antialias=path != ALIASED or at["blur"] == 1.0)
         for at in levels_along(path, positions)
     ]
 
