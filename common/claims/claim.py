@@ -5,14 +5,18 @@
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
+from numpy.random import Generator
+
 from common.claims.multiplicity import Priors
 from common.claims.reading import Point, Reading
+from common.claims.statistics import Array
 from common.claims.strict_yaml import Node, Scalar
-from common.claims.verdict import Finding
+from common.claims.truths import Truths
+from common.claims.verdict import Finding, Verdict
 from common.experiment import Tier
 
 GATES = ("reproduced", "no-deviation", "none")
@@ -134,6 +138,35 @@ class Check(ABC):
             found.append(quantity)
             todo += [part for part in (quantity.minus, quantity.divided_by) if part is not None]
         return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tested(Check):
+    """A check with chance in it, which says how its numbers would fall if its claim were true, or false.
+
+    Arrays of drawn numbers have the axes [draws, points, seeds]. `needs` are the numbers that `assumed` gives.
+    """
+
+    needs: ClassVar[tuple[str, ...]]
+
+    def lacks(self, claim: "Claim") -> str:
+        """Return what is nowhere said and a simulation needs, "" where nothing is missing."""
+        if self.assumed is not None:
+            return ""
+        wanted = ", ".join(f"{name}: .." for name in (*self.needs, "reason"))
+        return f"what a true claim would show is not said: give assumed: {{{wanted}}}"
+
+    @abstractmethod
+    def truths(self, claim: "Claim", seeds: int) -> Truths:
+        """Return what may be true, where nothing is lacking."""
+
+    @abstractmethod
+    def draw(self, claim: "Claim", truth: float, shape: tuple[int, int, int], rng: Generator) -> Mapping[str, Array]:
+        """Return the numbers of each side, at all points alike, where something is true."""
+
+    @abstractmethod
+    def verdicts(self, claim: "Claim", numbers: Mapping[str, Array]) -> Sequence[Verdict]:
+        """Return the verdict of each draw, by the tests that judge a reading."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from common.claims.claim import Reported
 from common.claims.multiplicity import Prior
 from common.claims.sample import Sample, stretch
 from common.claims.statistics import Difference, Floats
-from common.claims.verdict import Verdict, decide
+from common.claims.verdict import Verdict, decide_each
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Test:
     difference: Difference
     bounds: tuple[float, float]
     evidence: statistics.Evidence
-    variance: float
-    theirs: float
+    variance: Floats
+    theirs: Floats
     their_degrees: float | None
 
     def interval(self) -> tuple[float, float]:
@@ -41,16 +41,16 @@ class Test:
         return float(statistics.share(base + low) - self.expected), float(statistics.share(base + high) - self.expected)
 
 
-def compare(sample: Sample, expected: Reported, margin: float, family: Prior | None) -> Test:
+def compare(sample: Sample, expected: Reported, margin: float, family: Prior | None, alone: bool = False) -> Test:
     """Test whether a sample lies within the margin of one meaning of the expectation, a factor on the logarithm.
 
-    `family` is what the variances of the sample's family have in common.
+    `family` is what the variances of the sample's family have in common. Where a claim is judged `alone`, the p-value
+    against it is Welch's, which is quicker: only among many claims does it have to be right far out.
     """
-    own_degrees = len(sample.values) - 1.0
-    variance, degrees = sample.variance, own_degrees
+    degrees: Floats = sample.values.shape[-1] - 1.0
+    variance = sample.variance
     if family is not None:
-        raised, more = family.moderate(variance, own_degrees)
-        variance, degrees = float(raised), float(more)
+        variance, degrees = family.moderate(variance, degrees)
     bounds = _bounds(expected.mean, margin, sample.scale)
     estimate, blur = _estimate(sample, expected)
     theirs, their_degrees, borrowed = _their_variance(expected, sample, variance, degrees)
@@ -58,7 +58,7 @@ def compare(sample: Sample, expected: Reported, margin: float, family: Prior | N
         difference = Difference(estimate, np.sqrt(variance / sample.runs + theirs), degrees, blur)
     else:
         difference = statistics.welch(estimate, variance / sample.runs, degrees, theirs, their_degrees)
-        difference = replace(difference, blur=blur)
+        difference = replace(difference, blur=blur, parts=None if alone else difference.parts)
     evidence = statistics.within(difference, *bounds)
     borrowed_degrees = None if borrowed else their_degrees
     return Test(sample, expected.mean, difference, bounds, evidence, variance, theirs, borrowed_degrees)
@@ -75,21 +75,21 @@ def _end(expected: float, margin: float) -> float:
 
 
 SCALES: Mapping[str, Callable[[Floats], Floats]] = {
-    "linear": float,
+    "linear": np.asarray,
     "angle": statistics.angle,
     "log": statistics.logarithm,
 }
 
 
-def _estimate(sample: Sample, expected: Reported) -> tuple[float, float]:
+def _estimate(sample: Sample, expected: Reported) -> tuple[Floats, float]:
     """Return how far a sample's mean lies from an expectation on the testing scale, and how much of it is rounding."""
     scale = SCALES[sample.scale]
     middle, half = float(scale(expected.mean)), expected.resolution / 2.0
-    estimate = float(scale(sample.mean)) - middle
+    estimate = scale(sample.mean) - middle
     if sample.scale == "linear":
         return estimate, half
     ends = scale(expected.mean - half), scale(expected.mean + half)
-    return estimate, float(max(middle - ends[0], ends[1] - middle))
+    return estimate, float(max(middle - ends[0], ends[1] - middle))  # the most that rounding can move it
 
 
 def _bounds(expected: float, margin: float, scale: str) -> tuple[float, float]:
@@ -100,7 +100,9 @@ def _bounds(expected: float, margin: float, scale: str) -> tuple[float, float]:
     return -far, far
 
 
-def _their_variance(expected: Reported, sample: Sample, variance: float, degrees: float) -> tuple[float, float, bool]:
+def _their_variance(
+    expected: Reported, sample: Sample, variance: Floats, degrees: Floats
+) -> tuple[Floats, Floats, bool]:
     """Return the variance of the reported mean, its degrees of freedom, and whether our spread stands in for theirs.
 
     A number of runs that is not given counts as one run; a mean without runs is exact.
@@ -118,21 +120,24 @@ def _their_variance(expected: Reported, sample: Sample, variance: float, degrees
     elif sample.scale == "log":
         one = float(np.log1p(one / expected.mean**2))
     printed = expected.seeds if isinstance(expected.seeds, int) else 2
-    return max(one, sample.floor) / runs, max(1.0, printed - 1.0), False
+    return np.maximum(one, sample.floor) / runs, max(1.0, printed - 1.0), False
 
 
-def verdict_of(tests: Sequence[Test], scatter: bool = False) -> Verdict:
-    """Return the verdict of tests at all points of a range; the worst point decides.
+def verdicts_of(tests: Sequence[Test], scatter: bool = False) -> list[Verdict]:
+    """Return the verdict of each case [n] from its tests at all points of a range; the worst point decides.
 
     What is held against the paper's `scatter` is consistent unless it deviates.
     """
     count = len(tests)
-    found = decide(
-        1.0 if scatter else max(float(t.evidence.holds) for t in tests),
-        min(1.0, count * min(float(t.evidence.low) for t in tests)),
-        min(1.0, count * min(float(t.evidence.high) for t in tests)),
+    holds, low, high = (
+        np.stack([np.atleast_1d(getattr(t.evidence, side)) for t in tests]) for side in ("holds", "low", "high")
     )
-    return Verdict.CONSISTENT if scatter and found is Verdict.INCONCLUSIVE else found
+    found = decide_each(
+        np.ones(()) if scatter else holds.max(0),
+        np.minimum(1.0, count * low.min(0)),
+        np.minimum(1.0, count * high.min(0)),
+    )
+    return [Verdict.CONSISTENT if scatter and verdict is Verdict.INCONCLUSIVE else verdict for verdict in found]
 
 
 def consistent(test: Test) -> bool:
@@ -153,11 +158,12 @@ def scatter(sample: Sample, expected: Reported) -> Test:
     estimate, blur = _estimate(sample, expected)
     error = np.sqrt(theirs + theirs * runs / sample.runs)
     difference = Difference(estimate, error, degrees, blur)
-    half = float(statistics.t_quantile(0.975, degrees) * error + blur)
-    low = float(statistics.t_cdf(estimate + blur, error, degrees))
-    high = float(statistics.t_cdf(blur - estimate, error, degrees))
-    against = min(1.0, 2.0 * min(low, high))
-    evidence = statistics.Evidence(1.0 - against, min(1.0, 2.0 * low), min(1.0, 2.0 * high), against)
+    half = statistics.t_quantile(0.975, degrees) * error + blur
+    low, high = (
+        np.minimum(1.0, 2.0 * statistics.t_cdf(beyond + blur, error, degrees)) for beyond in (estimate, -estimate)
+    )
+    against = np.minimum(low, high)
+    evidence = statistics.Evidence(1.0 - against, low, high, against)
     return Test(sample, expected.mean, difference, (-half, half), evidence, sample.variance, theirs, degrees)
 
 

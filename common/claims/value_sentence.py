@@ -42,7 +42,7 @@ def within_scatter(claim: Claim, test: Test, theirs: str, verdict: Verdict) -> s
     relation = {Verdict.CONSISTENT: "inside", Verdict.DEVIATES_LOW: "below", Verdict.DEVIATES_HIGH: "above"}
     return (
         f"{_ours(claim, test)}, {theirs}; {_difference(claim, test)}, {relation.get(verdict, 'not decided by')} "
-        f"{show_gap(low, claim, gap)} to {show_gap(high, claim, gap)}, where the paper's scatter leads one to expect it "
+        f"{show_gap(low, claim, gap)} to {show_gap(high, claim, gap)}, where the paper's scatter lets one expect it "
         f"(95 % prediction interval): {verdict}"
     )
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from common.claims.statistics import ALPHA, Array, mean, spread
+import numpy as np
+
+from common.claims.statistics import ALPHA, Array, Floats, mean, spread
 
 
 class Verdict(StrEnum):
@@ -49,12 +51,17 @@ def decide(holds: float, low: float, high: float) -> Verdict:
     return Verdict.INCONCLUSIVE
 
 
+def decide_each(holds: Floats, low: Floats, high: Floats) -> list[Verdict]:
+    """Return the verdicts of p-values [n] of many cases."""
+    return [decide(*case) for case in zip(*np.broadcast_arrays(holds, low, high), strict=True)]
+
+
 def finding(
     verdict: Verdict, sentence: str, values: Array, against: float | None, settle: int | None = None
 ) -> Finding:
     """Return a finding about one sample, [seeds]; the sentence ends with a colon and the verdict."""
-    apart = spread(values) if len(values) > 1 else None
-    return Finding(verdict, sentence, mean(values), apart, len(values), against, settle)
+    apart = float(spread(values)) if len(values) > 1 else None
+    return Finding(verdict, sentence, float(mean(values)), apart, len(values), against, settle)
 
 
 def undecided(found: Finding, why: str) -> Finding:

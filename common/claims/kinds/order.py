@@ -1,23 +1,26 @@
 """One thing above another, paired by seed, at every point of a range or in the mean over it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
 
 import numpy as np
+from numpy.random import Generator
 
 from common.claims import parts, statistics
-from common.claims.claim import Check, Claim, Quantity, Reported
+from common.claims.claim import Assumed, Claim, Quantity, Reported, Tested
 from common.claims.multiplicity import Priors
 from common.claims.reading import At, Reading
 from common.claims.sense import limits, require_inside, require_testable, require_variety
 from common.claims.statistics import Array, tidy
 from common.claims.strict_yaml import Node
-from common.claims.verdict import Finding, Verdict, decide, finding
+from common.claims.truths import Truths
+from common.claims.verdict import Finding, Verdict, decide, decide_each, finding
 from common.claims.words import at_point, over_range, p_value, show, show_gap
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order(Check):
+class Order(Tested):
     """What is `above` lies more than `least_gap` above what is `below`; one of the two may be a number.
 
     Of two quantities with the statistic "spread", the seeds of the first lie further apart. Where it is `pooled`, the
@@ -25,6 +28,7 @@ class Order(Check):
     """
 
     kind: ClassVar[str] = "order"
+    needs: ClassVar[tuple[str, ...]] = ("effect", "spread")
 
     above: Quantity | float
     below: Quantity | float
@@ -40,7 +44,7 @@ class Order(Check):
             above=parts.side(fields["above"], unit),
             below=parts.side(fields["below"], unit),
             least_gap=parts.number(fields, "least_gap", unit) or 0.0,
-            assumed=parts.assumed(fields, unit, "effect", "spread"),
+            assumed=parts.assumed(fields, unit, *cls.needs),
             pooled="pooled" in fields and fields["pooled"].truth(),
         )
         require_testable(check, node, unit)
@@ -50,7 +54,7 @@ class Order(Check):
             raise node.error("an order check needs a quantity above or below")
         require_variety(check, node)
         check._require_reach(node, unit)
-        effect = check.assumed and check.assumed.effect
+        effect = check.assumed.effect if check.assumed else None
         if effect is not None and effect <= check.least_gap:
             raise (
                 fields["assumed"]
@@ -79,7 +83,11 @@ class Order(Check):
     @property
     def sides(self) -> dict[str, Quantity]:
         """Return the quantities above and below; a number is none."""
-        return {name: q for name, q in (("above", self.above), ("below", self.below)) if isinstance(q, Quantity)}
+        return {name: side for name, side in self._both if isinstance(side, Quantity)}
+
+    @property
+    def _both(self) -> tuple[tuple[str, Quantity | float], ...]:
+        return ("above", self.above), ("below", self.below)
 
     @property
     def _of_spreads(self) -> bool:
@@ -130,10 +138,52 @@ class Order(Check):
         settle = settle if verdict is Verdict.INCONCLUSIVE else None
         return finding(verdict, sentence, differences[worst], float(test.against), settle)
 
+    def truths(self, claim: Claim, seeds: int) -> Truths:
+        """Return the assumed effect; none at all, and the opposite one; the least gap.
+
+        Where less than nothing is enough, the opposite lies as far on the other side of that gap.
+        """
+        effect, _ = self._assumed
+        none = (0.0,) if self.least_gap >= 0.0 else ()
+        return Truths(effect, (*none, 2.0 * min(0.0, self.least_gap) - effect), (self.least_gap,))
+
+    def draw(self, claim: Claim, truth: float, shape: tuple[int, int, int], rng: Generator) -> dict[str, Array]:
+        """Return sides whose paired difference scatters around the truth.
+
+        Of two spreads the assumed one is the smaller, and the truth their difference.
+        """
+        _, spread = self._assumed
+        if self._of_spreads:
+            wide, narrow = spread + max(truth, 0.0), spread + max(-truth, 0.0)
+            return {"above": rng.normal(0.0, wide, shape), "below": rng.normal(0.0, narrow, shape)}
+        gaps = rng.normal(truth, spread, shape)
+        if isinstance(self.above, float):
+            return {"below": np.clip(self.above - gaps, *limits(self.below, claim.unit))}
+        if isinstance(self.below, float):
+            return {"above": np.clip(self.below + gaps, *limits(self.above, claim.unit))}
+        return {"above": gaps, "below": np.zeros(shape)}
+
+    def verdicts(self, claim: Claim, numbers: Mapping[str, Array]) -> list[Verdict]:
+        """Return the verdict of each draw."""
+        if self._of_spreads:
+            pairs = zip(numbers["above"][:, 0], numbers["below"][:, 0], strict=True)
+            return [_compare_spreads(claim, above, below).verdict for above, below in pairs]
+        above, below = (numbers.get(name, side) for name, side in self._both)
+        differences = cast(Array, above) - cast(Array, below)
+        if self.pooled:
+            differences = differences.mean(axis=1, keepdims=True)
+        test = statistics.above_gap_everywhere(differences, self.least_gap)
+        return decide_each(test.holds, test.low, 1.0)
+
+    @property
+    def _assumed(self) -> tuple[float, float]:
+        """Return the effect and the spread that are assumed."""
+        assumed = cast(Assumed, self.assumed)
+        return cast(float, assumed.effect), cast(float, assumed.spread)
+
     def _pair(self, at: At) -> tuple[Array, Array]:
         """Return what is above and below at a point, [seeds] each."""
-        sides = (("above", self.above), ("below", self.below))
-        numbers = [at.sides[name].values if isinstance(q, Quantity) else np.array([q]) for name, q in sides]
+        numbers = [at.sides[name].values if isinstance(q, Quantity) else np.array([q]) for name, q in self._both]
         wide = np.broadcast_arrays(*numbers)
         return wide[0].astype(np.float64), wide[1].astype(np.float64)
 

@@ -1,26 +1,30 @@
 """How often something happens over seeds, such as a collapse of training: exact binomial tests."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
+from numpy.random import Generator
 
 from common.claims import parts, statistics
-from common.claims.claim import Check, Claim, Quantity, Reported
+from common.claims.claim import Assumed, Claim, Quantity, Reported, Tested
 from common.claims.multiplicity import Priors
 from common.claims.reading import Reading
 from common.claims.sense import limits, require_doubt, require_inside, require_testable, require_variety, said
 from common.claims.statistics import Array, tidy
 from common.claims.strict_yaml import Node
-from common.claims.verdict import Finding, Verdict, decide, finding
+from common.claims.truths import Truths
+from common.claims.verdict import Finding, Verdict, decide, decide_each, finding
 from common.claims.words import at_point, number, over_range, percent
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rate(Check):
+class Rate(Tested):
     """In a share of all seeds, `at_least` or `at_most`, the quantity lies strictly beyond the bound of an event."""
 
     kind: ClassVar[str] = "rate"
+    needs: ClassVar[tuple[str, ...]] = ("effect",)
 
     quantity: Quantity
     event_below: float | None = None
@@ -36,7 +40,7 @@ class Rate(Check):
         quantity = parts.quantity(fields["quantity"])
         below, above = (parts.number(fields, name, unit) for name in names[:2])
         least, most = (parts.number(fields, name, "none") for name in names[2:])
-        assumed = parts.assumed(fields, "none", "effect")
+        assumed = parts.assumed(fields, "none", *cls.needs)
         bounds: dict[str, Any] = {"event_below": below, "event_above": above, "at_least": least, "at_most": most}
         check = cls(**shared, quantity=quantity, assumed=assumed, **bounds)
         require_testable(check, node, unit)
@@ -101,6 +105,27 @@ class Rate(Check):
         sentence = over_range(self, holding) + at_point(point) + self._sentence(happened, verdict)
         against = min(1.0, count * min(float(t.against) for t in tests))
         return finding(verdict, sentence, happened, against)
+
+    def truths(self, claim: Claim, seeds: int) -> Truths:
+        """Return the assumed rate; the mirror of the bound, or of the rate where that is no other side; the bound."""
+        share, effect = self._share, cast(float, cast(Assumed, self.assumed).effect)
+        false = 1.0 - share
+        if (false >= share) if self.at_least is not None else (false <= share):
+            false = min(1.0, max(0.0, 2.0 * share - effect))
+        return Truths(effect, (false,), (share,))
+
+    def draw(self, claim: Claim, truth: float, shape: tuple[int, int, int], rng: Generator) -> dict[str, Array]:
+        """Return numbers beyond the bound of the event as often as the truth says, and short of it elsewhere."""
+        beyond = 1.0 if self.event_above is not None else -1.0
+        bound = self.event_above if self.event_above is not None else cast(float, self.event_below)
+        return {"quantity": np.where(rng.random(shape) < truth, bound + beyond, bound - beyond)}
+
+    def verdicts(self, claim: Claim, numbers: Mapping[str, Array]) -> list[Verdict]:
+        """Return the verdict of each draw."""
+        happened = self._happened(numbers["quantity"])
+        test = statistics.rate(happened.sum(-1), happened.shape[-1], self.at_least, self.at_most)
+        low, high = (np.minimum(1.0, happened.shape[1] * p.min(-1)) for p in (test.low, test.high))
+        return decide_each(test.holds.max(-1), low, high)
 
     def _happened(self, values: Array) -> Array:
         hits = values < self.event_below if self.event_below is not None else values > (self.event_above or 0.0)

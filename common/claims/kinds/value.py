@@ -4,19 +4,23 @@ Fractions of images are tested on the angle scale, where the binomial spread is 
 0, 1 or chance need no exception; a run's spread is never taken for less than that of the test images.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
+
+import numpy as np
+from numpy.random import Generator
 
 from common.claims import bands, expectation, parts, statistics
-from common.claims.claim import Check, Claim, Quantity, Reported
+from common.claims.claim import Assumed, Claim, Quantity, Reported, Tested
 from common.claims.expectation import Test
 from common.claims.multiplicity import Priors
-from common.claims.reading import At, Reading
-from common.claims.sample import Sample, family_of, sample_of
+from common.claims.reading import At, Numbers, Reading
+from common.claims.sample import Sample, family_of, sample_of, share_behind
 from common.claims.sense import limits, require_inside, require_testable, require_variety
-from common.claims.statistics import ALPHA, Undefined
+from common.claims.statistics import ALPHA, Array, Undefined
 from common.claims.strict_yaml import Node
+from common.claims.truths import Truths, possible
 from common.claims.value_sentence import reported, within_factor, within_margin, within_scatter
 from common.claims.verdict import Finding, Verdict, finding
 from common.claims.words import at_point, over_range, show
@@ -25,7 +29,7 @@ SCATTER = {True: "consistent with the paper's scatter", False: "outside the pape
 
 
 @dataclass(frozen=True, kw_only=True)
-class Value(Check):
+class Value(Tested):
     """The quantity lies as near to what the paper reports, or to what is `expected`, as one of three bands asks.
 
     Within a `margin` of it; or within a factor of `margin_factor` either way; or, for `scatter`, where the spread that
@@ -34,6 +38,7 @@ class Value(Check):
     """
 
     kind: ClassVar[str] = "value"
+    needs: ClassVar[tuple[str, ...]] = ("spread",)
 
     quantity: Quantity
     margin: float | None = None
@@ -56,7 +61,7 @@ class Value(Check):
             margin_factor=bands.factor(fields, unit, quantity),
             scatter=bands.scatter(fields, reported),
             images=_images(fields["images"], unit) if "images" in fields else None,
-            assumed=parts.assumed(fields, unit, "spread"),
+            assumed=parts.assumed(fields, unit, *cls.needs),
         )
         require_testable(check, node, unit)
         if unit == "fraction" and check.images is None:
@@ -111,9 +116,9 @@ class Value(Check):
             sentence = f"one number, {ours}, against {theirs}: no interval from one seed"
             return finding(Verdict.INCONCLUSIVE, sentence + ": inconclusive.", values, 1.0)
         readings = [[self._compare(sample, meaning, shared) for sample in found] for meaning in meanings]
-        verdicts = [expectation.verdict_of(tests, self.scatter) for tests in readings]
+        verdicts = [expectation.verdicts_of(tests, self.scatter)[0] for tests in readings]
         tests = min(readings, key=lambda tests: -max(float(t.evidence.holds) for t in tests))
-        verdict = verdicts[0] if len(set(verdicts)) == 1 else Verdict.INCONCLUSIVE
+        verdict = _agreed(verdicts)
         worst = max(range(len(tests)), key=lambda i: float(tests[i].evidence.holds))
         test = tests[worst]
         against = max(min(1.0, len(along) * min(float(t.evidence.against) for t in tests)) for tests in readings)
@@ -128,12 +133,75 @@ class Value(Check):
         sentence = over_range(self, self._holding(tests)) + at_point(along[worst].point)
         sentence += self._sentence(claim, test, verdict)
         base = finding(verdict, sentence + label + ".", test.sample.values, against, settle)
-        return replace(base, ours=test.sample.mean, consistent=consistent)
+        return replace(base, ours=float(test.sample.mean), consistent=consistent)
 
-    def _compare(self, sample: Sample, meaning: Reported, shared: Priors) -> Test:
+    def lacks(self, claim: Claim) -> str:
+        """Return that a spread is assumed where none is printed with the number that is expected."""
+        return "" if self._meanings(claim.reported)[0].spread is not None else super().lacks(claim)
+
+    def truths(self, claim: Claim, seeds: int) -> Truths:
+        """Return the expected number, those three margins from it, and those at the margin's ends.
+
+        Of the paper's scatter, four half-widths of the prediction interval and one take the place of margins.
+        """
+        meant = self._meanings(claim.reported)[-1]
+        mean, band, reach = meant.mean, self._band, limits(self.quantity, claim.unit)
+        far, near = ((mean - times * band, mean + times * band) for times in (3, 1))
+        if self.margin_factor is not None:
+            far, near = ((mean / band**times, mean * band**times) for times in (3, 1))
+        elif self.scatter:
+            test = expectation.scatter(self._drawn(np.full(seeds, mean)), meant)
+            far, near = (test.in_unit(times * test.bounds[0], times * test.bounds[1]) for times in (4, 1))
+            far, near = ((mean + below, mean + above) for below, above in (far, near))
+        return Truths(mean, possible(far, reach), possible(near, reach))
+
+    def draw(self, claim: Claim, truth: float, shape: tuple[int, int, int], rng: Generator) -> dict[str, Array]:
+        """Return numbers that scatter around the truth as the paper's runs do, or are assumed to.
+
+        Shares of images scatter at least as chance in the images makes them; what has a factor scatters in its
+        logarithm.
+        """
+        meant, spread = self._meanings(claim.reported)[0], self._spread(claim)
+        if self.margin_factor is not None:
+            return {"quantity": rng.lognormal(np.log(truth), np.sqrt(np.log1p((spread / meant.mean) ** 2)), shape)}
+        if self.images is not None and self.quantity.minus is None:
+            spread = max(spread, float(np.sqrt(truth * (1.0 - truth) / self.images)))
+        return {"quantity": np.clip(rng.normal(truth, spread, shape), *limits(self.quantity, claim.unit))}
+
+    def verdicts(self, claim: Claim, numbers: Mapping[str, Array]) -> list[Verdict]:
+        """Return the verdict of each draw."""
+        points = [self._drawn(values, self._spread(claim)) for values in np.moveaxis(numbers["quantity"], 1, 0)]
+        draws, seeds = points[0].values.shape
+        if seeds < 2 and not self.scatter:
+            return [Verdict.INCONCLUSIVE] * draws
+        each = [
+            expectation.verdicts_of([self._compare(sample, meaning) for sample in points], self.scatter)
+            for meaning in self._meanings(claim.reported)
+        ]
+        return [_agreed(verdicts) for verdicts in zip(*each, strict=True)]
+
+    def _spread(self, claim: Claim) -> float:
+        """Return the standard deviation of one run, as printed or as assumed."""
+        meant = self._meanings(claim.reported)[0]
+        if meant.spread is None:
+            return cast(float, cast(Assumed, self.assumed).spread)
+        runs = meant.seeds if isinstance(meant.seeds, int) and meant.spread_is == "se" else 1
+        return float(meant.spread * np.sqrt(runs))
+
+    def _drawn(self, values: Array, spread: float = 0.0) -> Sample:
+        """Return drawn numbers [..., seeds] as our side of the check."""
+        chosen, parts = 0 if self.quantity.statistic == "best" else None, None
+        if self.images is not None and self.quantity.minus is not None:
+            share = np.full_like(values, share_behind(spread, self.images))
+            parts = share, share
+        return self.sample(At({}, {"quantity": Numbers(values, chosen, parts)}))
+
+    def _compare(self, sample: Sample, meaning: Reported, shared: Priors | None = None) -> Test:
+        """Return the test of a sample: among many claims, or alone where nothing is shared."""
         if self.scatter:
             return expectation.scatter(sample, meaning)
-        return expectation.compare(sample, meaning, self._band, shared.get(family_of(self.quantity, sample)))
+        family = None if shared is None else shared.get(family_of(self.quantity, sample))
+        return expectation.compare(sample, meaning, self._band, family, alone=shared is None)
 
     @property
     def _band(self) -> float:
@@ -162,6 +230,11 @@ class Value(Check):
         if reported.spread_is != "unknown":
             return [reported]
         return [replace(reported, spread_is=kind) for kind in ("sd", "se")]
+
+
+def _agreed(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the verdict that all meanings of the expectation lead to; they may disagree."""
+    return verdicts[0] if len(set(verdicts)) == 1 else Verdict.INCONCLUSIVE
 
 
 def _images(node: Node, unit: str) -> int:

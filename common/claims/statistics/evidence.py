@@ -40,6 +40,6 @@ class Evidence:
         defined(self.holds, self.low, self.high, self.against)
 
 
-def one_sided(holds: float, low: float) -> Evidence:
+def one_sided(holds: Floats, low: Floats) -> Evidence:
     """Return the evidence of a test whose claim can be missed on one side alone, the low one."""
-    return Evidence(holds, low, 1.0, low)
+    return Evidence(holds, low, np.ones_like(low)[()], low)

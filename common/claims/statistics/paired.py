@@ -23,7 +23,7 @@ def above_gap(differences: Array, gap: float = 0.0) -> Evidence:
 
 
 def above_gap_everywhere(differences: Array, gap: float = 0.0) -> Evidence:
-    """Test whether paired differences [points, n] have means above `gap` at all points of a range.
+    """Test whether paired differences [..., points, n] have means above `gap` at all points of a range.
 
     Shown where the worst point shows it (an intersection-union test). Against it speaks the most extreme of all
     points, judged by flipping a seed's signs at all points together (Westfall and Young's maximum), so that many
@@ -31,15 +31,16 @@ def above_gap_everywhere(differences: Array, gap: float = 0.0) -> Evidence:
     """
     shifted = differences - gap
     n = shifted.shape[-1]
-    holds = float(np.max(_flip(shifted)[0]))
+    over, under = _flip(shifted)
+    holds = over.max(-1)
     if n > EXACT_SEEDS:
-        low = min(1.0, len(shifted) * float(np.min(_flip(shifted)[1])))
+        low = np.minimum(1.0, shifted.shape[-2] * under.min(-1))
     else:
         norm = np.sqrt((shifted**2).sum(-1, keepdims=True))
         require_finite(norm)
         sums = (shifted / np.where(norm > 0.0, norm, 1.0)) @ signs(n).T
-        lowest = np.concatenate([sums, -sums], axis=-1).min(0)
-        low = float(np.mean(lowest <= sums[:, 0].min() + 1e-12))
+        lowest = np.concatenate([sums, -sums], axis=-1).min(-2)
+        low = np.mean(lowest <= sums[..., 0].min(-1, keepdims=True) + 1e-12, axis=-1)
     return one_sided(holds, low)
 
 

@@ -10,14 +10,14 @@ Array = NDArray[np.float64]
 Floats = Any  # a float or an array of floats: the functions below take both
 
 
-def mean(values: Array) -> float:
-    """Return the mean of values [n]; of equal ones it is that value, which a sum may miss in the last bit."""
-    return float(values[0]) if np.ptp(values) == 0.0 else float(values.mean())
+def mean(values: Array) -> Floats:
+    """Return the mean of values [..., n]; of equal ones it is that value, which a sum may miss in the last bit."""
+    return np.where(np.ptp(values, axis=-1) == 0.0, values[..., 0], values.mean(axis=-1))[()]
 
 
-def spread(values: Array) -> float:
-    """Return the standard deviation of values [n >= 2]; of equal ones it is 0, which a sum may miss."""
-    return 0.0 if np.ptp(values) == 0.0 else float(values.std(ddof=1))
+def spread(values: Array) -> Floats:
+    """Return the standard deviation of values [..., n >= 2]; of equal ones it is 0, which a sum may miss."""
+    return np.where(np.ptp(values, axis=-1) == 0.0, 0.0, values.std(axis=-1, ddof=1))[()]
 
 
 def logarithm(values: Floats) -> Floats:
@@ -26,9 +26,10 @@ def logarithm(values: Floats) -> Floats:
     return np.where(positive, np.log(np.where(positive, values, 1.0)), np.nan)[()]
 
 
-def geometric_mean(values: Array) -> float:
-    """Return the geometric mean of values [n], NaN where one is zero or less; of equal ones it is that value."""
-    return float(values[0]) if np.ptp(values) == 0.0 else float(np.exp(logarithm(values).mean()))
+def geometric_mean(values: Array) -> Floats:
+    """Return the geometric mean of values [..., n], NaN where one is zero or less; of equal ones it is that value."""
+    equal = np.ptp(values, axis=-1) == 0.0
+    return np.where(equal, values[..., 0], np.exp(logarithm(values).mean(axis=-1)))[()]
 
 
 def tidy(value: float) -> float:
