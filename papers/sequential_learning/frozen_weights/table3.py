@@ -52,6 +52,6 @@ TABLE3 = experiment(
         *(arm for net in NORMALISED for arm in (scratch(net), *transitions(Retrained(net, "blur")))),
         *transitions(Retrained(ALEXNET, "blur", source_rate=ALEXNET_RATE, rate=ALEXNET_RATE)),
     ),
-    seeds=6,
+    seeds=10,
     full_seeds=6,
 )
