@@ -60,10 +60,12 @@ def shifted(images: Tensor, down: Tensor, right: Tensor, limit: int) -> Tensor:
     return crops[torch.arange(len(images), device=images.device), :, limit - down, limit - right]
 
 
-def blurred(images: Tensor, share: float) -> Tensor:
-    """Return float images [..., C, H, W] resized to a share of their sides and back, bilinearly, without antialias.
+def blurred(images: Tensor, share: float, antialias: bool = True) -> Tensor:
+    """Return float images [..., C, H, W] resized to a share of their sides and back, bilinearly.
 
     Sides are rounded to whole pixels; at full size nothing changes (Negative Pretraining Effect, Sections 4 and 5).
+    With `antialias` a pixel of the small image is the mean, by a triangle, of all that it covers, as image libraries
+    have it; without, of the two nearest in each direction, so that fine stripes come through as coarse ones.
     Raises ValueError for a share outside (0, 1], one that leaves no pixel, and images of another shape.
     """
     if not 0.0 < share <= 1.0:
@@ -76,7 +78,7 @@ def blurred(images: Tensor, share: float) -> Tensor:
     if small == (height, width):
         return images
     flat = images.reshape(-1, *images.shape[-3:])
-    down = F.interpolate(flat, small, mode="bilinear", align_corners=False)
+    down = F.interpolate(flat, small, mode="bilinear", align_corners=False, antialias=antialias)
     return F.interpolate(down, (height, width), mode="bilinear", align_corners=False).view(images.shape)
 
 

@@ -16,6 +16,7 @@ WIDEST_SHIFT = 0.5  # share of the image's side
 
 PATHS: dict[str, tuple[tuple[str, ...], ...]] = {
     "blur": (("blur",),),
+    "aliased-blur": (("blur",),),
     "contrast": (("contrast",),),
     "shift": (("shift",),),
     "blur-then-contrast": (("blur",), ("contrast",)),
@@ -27,6 +28,9 @@ PATHS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 """Which nuisances are removed in each leg of a path; the last six are the two-dimensional paths of Figure 5."""
 
+ALIASED = "aliased-blur"
+"""The path whose images are made smaller without antialias: the other reading of a resize."""
+
 
 def equal_positions(count: int) -> list[float]:
     """Return u_k = k / (N - 1) for N tasks; raise ValueError for fewer than two, which make no path."""
@@ -37,7 +41,10 @@ def equal_positions(count: int) -> list[float]:
 
 def tasks_along(path: str, positions: Sequence[float], dataset: DataSet) -> list[Task]:
     """Return the tasks at these positions of a path; raises as `levels_along` does."""
-    return [Task(dataset, at["blur"], at["contrast"], at["shift"]) for at in levels_along(path, positions)]
+    return [
+        Task(dataset, at["blur"], at["contrast"], at["shift"], antialias=path != ALIASED or at["blur"] == 1.0)
+        for at in levels_along(path, positions)
+    ]
 
 
 def levels_along(path: str, positions: Sequence[float]) -> list[dict[str, float]]:

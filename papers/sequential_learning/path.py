@@ -20,7 +20,8 @@ class Task:
     """What the network is shown (Definition 1, with cross-entropy): a data set and its nuisances.
 
     `blur` is the share of the resolution that is kept, `contrast` the factor on it, `shift` the largest random shift as
-    a share of the image's side; the defaults are the data set as it is. `share` of the training images is used.
+    a share of the image's side; the defaults are the data set as it is. `share` of the training images is used, and
+    `antialias` is how the blur makes images smaller.
     """
 
     dataset: DataSet
@@ -29,6 +30,7 @@ class Task:
     shift: float = 0.0
     flip: bool = False
     share: float = 1.0
+    antialias: bool = True
 
     def __post_init__(self) -> None:
         for name in ("blur", "share"):

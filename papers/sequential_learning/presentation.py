@@ -56,7 +56,7 @@ class Presentation:
         if data.mean is None and any(replace(task, share=1.0) != Task(task.dataset) for task in tasks):
             raise ValueError("a network that takes images as they are is shown no transformed ones")
         self.data, self.tasks, device = data, tasks, data.images.device
-        levels = [(task.blur, task.contrast) for task in tasks]
+        levels = [(task.blur, task.contrast, task.antialias) for task in tasks]
         distinct = list(dict.fromkeys(levels))
         self.views = [_view(data, *level) for level in distinct]
         of_view = [[run for run, level in enumerate(levels) if level == each] for each in distinct]
@@ -114,7 +114,7 @@ class Presentation:
         return (moved + black).view(images.shape)
 
 
-def _view(data: ImageSet, blur: float, contrast: float) -> Stored:
+def _view(data: ImageSet, blur: float, contrast: float, antialias: bool) -> Stored:
     """Return all training images as they come standardised after blur and contrast.
 
     Without either, bytes stay bytes; blurred or contrasted images are floats in memory. A network that takes images as
@@ -124,5 +124,5 @@ def _view(data: ImageSet, blur: float, contrast: float) -> Stored:
         return data.images
     if (blur, contrast) == (1.0, 1.0):
         return Resident(data.images, data.mean, data.std)
-    shown = contrasted(blurred(in_unit(data.images), blur), contrast)
+    shown = contrasted(blurred(in_unit(data.images), blur, antialias), contrast)
     return shown.sub_(data.mean).div_(data.std)

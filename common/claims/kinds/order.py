@@ -1,4 +1,4 @@
-"""One thing above another, paired by seed, at every point of a range."""
+"""One thing above another, paired by seed, at every point of a range or in the mean over it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +23,8 @@ from common.claims.words import at_point, over_range, p_value, show, show_gap
 class Order(Tested):
     """What is `above` lies more than `least_gap` above what is `below`; one of the two may be a number.
 
-    Of two quantities with the statistic "spread", the seeds of the first lie further apart.
+    Of two quantities with the statistic "spread", the seeds of the first lie further apart. Where it is `pooled`, the
+    mean over the range is compared, seed by seed, in place of every point.
     """
 
     kind: ClassVar[str] = "order"
@@ -32,19 +33,23 @@ class Order(Tested):
     above: Quantity | float
     below: Quantity | float
     least_gap: float = 0.0
+    pooled: bool = False
 
     @classmethod
     def parse(cls, node: Node, unit: str, reported: Reported | None) -> Self:
         """Return the check that a mapping declares."""
-        fields, shared = parts.of_check(node, ("above", "below"), ("least_gap", "along", "assumed"))
+        fields, shared = parts.of_check(node, ("above", "below"), ("least_gap", "along", "assumed", "pooled"))
         check = cls(
             **shared,
             above=parts.side(fields["above"], unit),
             below=parts.side(fields["below"], unit),
             least_gap=parts.number(fields, "least_gap", unit) or 0.0,
             assumed=parts.assumed(fields, unit, *cls.needs),
+            pooled="pooled" in fields and fields["pooled"].truth(),
         )
         require_testable(check, node, unit)
+        if check.pooled and check.along is None:
+            raise fields["pooled"].error("a mean over a range takes one: give 'along'")
         if not check.sides:
             raise node.error("an order check needs a quantity above or below")
         require_variety(check, node)
@@ -104,6 +109,9 @@ class Order(Tested):
         found = [(at.point, *self._pair(at)) for at in reading.points]
         if self._of_spreads:
             return _compare_spreads(claim, *found[0][1:])
+        if self.pooled:
+            above, below = (np.mean([pair[side] for pair in found], axis=0) for side in (1, 2))
+            found = [({}, above, below)]
         differences = np.stack([above - below for _, above, below in found])
         test = statistics.above_gap_everywhere(differences, self.least_gap)
         each = np.atleast_1d(statistics.above_gap(differences, self.least_gap).holds)
@@ -119,8 +127,11 @@ class Order(Tested):
             tail = f" ({n} seed{'s' * (n > 1)} cannot decide an order; {statistics.LEAST_ORDER} are the least)"
         elif verdict is Verdict.INCONCLUSIVE and settle is not None:
             tail = f" (about {settle} seeds would settle it)"
+        over = over_range(self, int((each <= statistics.ALPHA).sum()))
+        if self.pooled:
+            over = f"the mean over {len(self.points)} values of {self.along}: "
         sentence = (
-            f"{over_range(self, int((each <= statistics.ALPHA).sum()))}{at_point(point)}{show(high, claim, low)} "
+            f"{over}{at_point(point)}{show(high, claim, low)} "
             f"against {show(low, claim, high)}, gap {show_gap(gap, claim, least)} ({n} paired seed{'s' * (n > 1)}, "
             f"{p_value(each[worst])}) where more than {show_gap(least, claim, gap)} is claimed: {verdict}{tail}."
         )
@@ -159,6 +170,8 @@ class Order(Tested):
             return [_compare_spreads(claim, above, below).verdict for above, below in pairs]
         above, below = (numbers.get(name, side) for name, side in self._both)
         differences = cast(Array, above) - cast(Array, below)
+        if self.pooled:
+            differences = differences.mean(axis=1, keepdims=True)
         test = statistics.above_gap_everywhere(differences, self.least_gap)
         return decide_each(test.holds, test.low, 1.0)
 

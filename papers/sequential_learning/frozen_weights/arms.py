@@ -16,7 +16,13 @@ from common.run.call import Call
 from common.seeds import stream
 from common.train.schedules import shortened
 from papers.sequential_learning.follow import follow
-from papers.sequential_learning.frozen_weights.interventions import FrozenReset, NewClassifier, PairStart, SparseStart
+from papers.sequential_learning.frozen_weights.interventions import (
+    CONSTANT,
+    FrozenReset,
+    NewClassifier,
+    PairStart,
+    SparseStart,
+)
 from papers.sequential_learning.frozen_weights.measures import at_both_ends, at_every_epoch, has_pairs
 from papers.sequential_learning.frozen_weights.metrics import measure
 from papers.sequential_learning.frozen_weights.settings import RATE, WEIGHT_DECAY, FrozenSetting
@@ -56,7 +62,8 @@ class Retrained:
 
     `source` is "blur" (the target's images, blurred), "tenth" (a tenth of them), "regular" (as they are), another data
     set, "imagenet" (published weights), or "none" for a network from scratch. `shifted` shows the target's
-    training images shifted at random. `samples` is the share of them that is used.
+    training images shifted at random. `samples` is the share of them that is used. A reset adds `constant` times the
+    identity and treats scales as `scales` says.
     """
 
     setting: FrozenSetting
@@ -68,13 +75,15 @@ class Retrained:
     weight_decay: float = WEIGHT_DECAY
     shifted: bool = False
     samples: float = 1.0
+    constant: float = CONSTANT
+    scales: str = "one"
 
     def learning_path(self) -> LearningPath:
         """Return pretraining, unless there is none, and the stage on the target."""
         setting = self.setting
         target = Task(setting.dataset, shift=SHIFT if self.shifted else 0.0, share=self.samples)
         process = Process(self.rate, setting.epochs, self.weight_decay, setting.decay)
-        reset = (FrozenReset(),) if self.reset else ()
+        reset = (FrozenReset(self.constant, self.scales),) if self.reset else ()
         if self.source in ("none", "imagenet"):
             return (Stage(target, process, reset),)
         first = Process(self.source_rate, setting.source_epochs, self.source_weight_decay, setting.source_decay)

@@ -16,6 +16,7 @@ from papers.sequential_learning.frozen_weights.dynamics import Flow
 
 NEAR_ZERO = 1e-4  # the size of weights that count as frozen
 STEPS = 30
+REGRESSION_STEPS = 3_000
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,12 @@ def draw_flow(seed: int) -> Flow:
 
 def of_the_gradients(generator: torch.Generator) -> dict[str, float]:
     """Return the largest gradients of a triple at zero, of a lone zero row, and of linear regression (Section 4)."""
-    regression = lemma.linear_regression(generator)
+    regression = lemma.linear_regression(REGRESSION_STEPS, generator)
     return {
         "triple_gradient": max(lemma.channel_gradients(("row", "scale", "column"), generator).values()),
         "mono_gradient": lemma.channel_gradients(("row",), generator)["row"],
-        "linear_regression_hessian": regression["hessian"],
         "linear_regression_gradient": regression["gradient"],
+        "linear_regression_distance": regression["distance"],
     }
 
 
@@ -110,15 +111,21 @@ def of_doubles(flow: Flow, generator: torch.Generator) -> dict[str, float]:
 
 
 def of_the_lemma(generator: torch.Generator) -> dict[str, float]:
-    """Measure the directions of Lemma 1 in a network with a dead channel, and what one without leaves (Section 4.2)."""
+    """Measure the directions of Lemma 1 in a network with a dead channel, and what one without leaves (Section 4.2).
+
+    The directions of its proof follow from the network's shared factors; `lemma_response` looks for one by moving the
+    input alone.
+    """
     x = torch.randn(lemma.WIDTH, generator=generator, dtype=torch.float64)
-    found = lemma.connection(lemma.layers(True, generator), x, generator)
+    dead = lemma.layers(True, generator)
+    found = lemma.connection(dead, x, generator)
     return {
         "lemma_plasticity": found.plasticity,
         "lemma_own_parameter": found.own_parameter,
         "lemma_input_direction": found.invariance,
         "lemma_own_factors": found.own_input,
-        "lemma_control": lemma.least_singular_value(lemma.layers(False, generator), x),
+        "lemma_response": lemma.least_response(dead, x),
+        "lemma_control": lemma.least_response(lemma.layers(False, generator), x),
     }
 
 
@@ -154,13 +161,14 @@ DERIVED = {
     "double_escape": Metric("none", "Largest weight that a start near zero along the escape ends in, over trained."),
     "double_decay": Metric("ratio", "Largest weight that a start near zero across it ends in, over trained."),
     "double_stable": Metric("ratio", "Largest weight that a strongly decayed double ends in, over its start."),
-    "linear_regression_hessian": Metric("none", "Largest second derivative of linear regression's output."),
-    "linear_regression_gradient": Metric("none", "Largest gradient of its loss at zero weights."),
+    "linear_regression_gradient": Metric("none", "Largest gradient of linear regression at zero weights."),
+    "linear_regression_distance": Metric("ratio", "Distance of where it ends from ridge regression, over that."),
     "lemma_plasticity": Metric("none", "Plasticity along the direction of Lemma 1."),
     "lemma_own_parameter": Metric("none", "Change of the output with the parameter of Lemma 1."),
     "lemma_input_direction": Metric("none", "Invariance along the input direction of Lemma 1."),
     "lemma_own_factors": Metric("none", "Invariance along the direction built from the lemma's own factors."),
-    "lemma_control": Metric("none", "Least singular value of a network without a dead channel."),
+    "lemma_response": Metric("ratio", "Response of the output to the input it sees least, over that it sees best."),
+    "lemma_control": Metric("ratio", "The same of a network without a dead channel."),
     "batchnorm_frozen_gradient": Metric("none", "Largest gradient of a frozen channel around a BatchNorm."),
     "batchnorm_positive_shift_gradient": Metric("none", "Gradient of its column where the shift is above zero."),
     "batchnorm_frozen_after_steps": Metric("none", "Largest weight of such a channel after training steps."),

@@ -5,6 +5,7 @@ from papers.sequential_learning.frozen_weights.procedures import experiment
 from papers.sequential_learning.frozen_weights.settings import (
     ALL_CNN,
     GROWTH,
+    GROWTH_CNN,
     GROWTH_RATE,
     RESNET,
     WEIGHT_DECAYS,
@@ -19,10 +20,12 @@ FIG3 = experiment(
     (
         *(Scratch(GROWTH, GROWTH_RATE, weight_decay) for weight_decay in SMALL_WEIGHT_DECAYS),
         Scratch(GROWTH, LOW_RATE, SMALL_WEIGHT_DECAYS[-1]),
+        *(Scratch(GROWTH_CNN, GROWTH_RATE, weight_decay) for weight_decay in (1e-3, 2e-2)),
     ),
     (
         *(Scratch(net, GROWTH_RATE, weight_decay) for net in (RESNET, ALL_CNN) for weight_decay in WEIGHT_DECAYS),
         *(Scratch(net, LOW_RATE, WEIGHT_DECAYS[-1]) for net in (RESNET, ALL_CNN)),
     ),
     seeds=6,
+    full_seeds=6,
 )

@@ -22,4 +22,5 @@ FIG4 = experiment(
     followed(FOLLOWED, (0.0, 1e-3, 1e-2)),
     followed(ALL_CNN, WEIGHT_DECAYS),
     seeds=3,
+    full_seeds=3,
 )

@@ -52,6 +52,7 @@ FIG5 = experiment(
     SMALL,
     tuple(arm for net in (RESNET, ALL_CNN) for arm in all_of(net, WEIGHT_DECAYS, RATES)),
     seeds=5,
+    full_seeds=6,
 )
 FIG6 = experiment(
     "frozen_fig6",
@@ -59,4 +60,5 @@ FIG6 = experiment(
     aggregated(SMALL),
     aggregated(all_of(RESNET, WEIGHT_DECAYS, RATES)),
     seeds=5,
+    full_seeds=6,
 )

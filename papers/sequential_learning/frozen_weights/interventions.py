@@ -33,10 +33,11 @@ class SparseStart:
     kind: str
     sparsity: float
     matching: str = "root"
+    unit: str = "weight"
 
     def __call__(self, model: nn.Module, generator: torch.Generator) -> None:
         """Zero weights."""
-        sparse_start(model, self.kind, self.sparsity, self.matching, CONSTANT, generator)
+        sparse_start(model, self.kind, self.sparsity, self.matching, self.unit, CONSTANT, generator)
 
 
 @dataclass(frozen=True)

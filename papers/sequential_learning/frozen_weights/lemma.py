@@ -9,13 +9,14 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.functional import hessian, jacobian
+from torch.autograd.functional import jacobian
 
 from common.train.optimizers import SGD
 from common.train.sgd import SGDUpdate
 
 WIDTH = 6  # units of a layer
 SLOPE = 0.5  # of the leaky ReLUs of Lemma 1, which switch no unit off, so that only the dead channel is dead
+RIDGE = 1e-2  # weight decay of linear regression
 
 Layers = tuple[Tensor, Tensor, Tensor]
 
@@ -37,18 +38,32 @@ def channel_gradients(zeroed: Collection[str], generator: torch.Generator) -> di
     return {"row": _largest(of_u[0]), "scale": _largest(of_scale[0]), "column": _largest(of_v1[:, 0])}
 
 
-def linear_regression(generator: torch.Generator) -> dict[str, float]:
-    """Return the largest absolute second derivative of f = theta^T x + b, and gradient of the loss at theta = 0.
+def linear_regression(steps: int, generator: torch.Generator) -> dict[str, float]:
+    """Train f = theta^T x + b, of which every other weight begins at zero, by SGD with momentum and weight decay.
 
-    No parameter multiplies another, so the first is zero and nothing freezes (Example 1). The data are 32 inputs with
-    a full-rank second moment whose targets depend on them, so the gradient is not zero.
+    No parameter multiplies another, so no zero is frozen (Example 1). Return the largest absolute gradient of the loss
+    at theta = 0, and how far training ends from the solution of ridge regression, over that solution's largest weight.
+    The data are 32 inputs with a full-rank second moment whose targets depend on them.
     """
     x, teacher, theta = (_normal(*shape, generator=generator) for shape in ((32, WIDTH), (WIDTH,), (WIDTH,)))
     b = float(_normal(generator=generator))
-    curvature = hessian(lambda at: (x[0] * at).sum() + b, theta)  # type: ignore[no-untyped-call]
+    target, moment = x @ teacher + b, x.T @ x / len(x)
+    ridge = torch.linalg.solve(moment + RIDGE * torch.eye(WIDTH, dtype=x.dtype), x.T @ (target - b) / len(x))
+
+    def gradient(at: Tensor) -> Tensor:
+        found: Tensor = torch.autograd.grad(0.5 * (x @ at + b - target).square().mean(), at)[0]
+        return found
+
+    theta[::2] = 0.0
+    theta.requires_grad_()
+    update = SGDUpdate(SGD(momentum=0.9, weight_decay=RIDGE), [theta], [None])
+    for _ in range(steps):
+        update.step([gradient(theta)], learning_rate=0.1)
     zero = torch.zeros_like(theta, requires_grad=True)
-    (gradient,) = torch.autograd.grad(0.5 * (x @ zero + b - (x @ teacher + b)).square().mean(), zero)
-    return {"hessian": _largest(curvature), "gradient": _largest(gradient)}
+    return {
+        "gradient": _largest(gradient(zero)),
+        "distance": _largest(theta.detach() - ridge) / _largest(ridge),
+    }
 
 
 def layers(dead: bool, generator: torch.Generator) -> Layers:
@@ -102,12 +117,15 @@ def connection(network: Layers, x: Tensor, generator: torch.Generator) -> Connec
     )
 
 
-def least_singular_value(network: Layers, x: Tensor) -> float:
-    """Return the least singular value of df/dx over the greatest: above zero where no input direction is invariant.
+def least_response(network: Layers, x: Tensor, step: float = 1e-6) -> float:
+    """Return by how much the output moves with the input in the direction that it sees least, over that it sees best.
 
+    Outputs are compared at inputs a `step` apart, without derivatives: zero where some input direction is invariant.
     Orthogonal layers of full rank leave at least SLOPE^2.
     """
-    values = torch.linalg.svdvals(_jacobian(lambda at: output(network, at), x))
+    moves = step * torch.eye(len(x), dtype=x.dtype)
+    seen = [(output(network, x + move) - output(network, x - move)) / (2.0 * step) for move in moves]
+    values = torch.linalg.svdvals(torch.stack(seen, 1))
     return float(values[-1] / values[0])
 
 

@@ -72,7 +72,12 @@ TRAINING = Procedure("frozen weights", train, MEASURED, work, shorten)
 
 
 def experiment(
-    name: str, source: str, smoke: Sequence[Scratch | Retrained], full: Sequence[Scratch | Retrained], seeds: int
+    name: str,
+    source: str,
+    smoke: Sequence[Scratch | Retrained],
+    full: Sequence[Scratch | Retrained],
+    seeds: int,
+    full_seeds: int,
 ) -> Experiment:
-    """Declare one table or figure; its full tier has three seeds, as the paper's tables have."""
-    return Experiment(name, source, TRAINING, Grid(smoke, seeds), Grid(full, 3))
+    """Declare one table or figure."""
+    return Experiment(name, source, TRAINING, Grid(smoke, seeds), Grid(full, full_seeds))

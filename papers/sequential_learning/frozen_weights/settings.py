@@ -10,10 +10,13 @@ from common.datasets.dataset import DataSet
 from common.models.alexnet import alexnet32
 from common.models.all_cnn import all_cnn, all_cnn_small
 from common.models.architecture import Architecture, architecture
-from common.models.grouped import grouped_resnet
+from common.models.grouped import grouped_mlp, grouped_resnet
 from common.models.mlp import bn_mlp
 from papers.sequential_learning.data import DIGITS_1000
 from papers.sequential_learning.setting import Setting
+
+SOURCE_DECAY = 0.994
+"""Of the rate in pretraining: weights without gradient then shrink as far as in smoke, by e^-18.5."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class FrozenSetting(Setting):
 
     source_epochs: int = 140
     epochs: int = 160
-    source_decay: float = 0.97
+    source_decay: float = SOURCE_DECAY
     decay: float = 0.97
     imagenet: str = ""
 
@@ -66,8 +69,10 @@ def _small(
     )
 
 
+GROWTH_CNN = _small("all_cnn_wide", architecture(all_cnn_small, width=24), 32, 0, 20, 1.0)
 GROWTH = _small("bn_mlp-long", architecture(bn_mlp), 32, 0, 100, 1.0)
 RETRAINED = _small("bn_mlp", architecture(bn_mlp), 32, 120, 20, 0.865)
 RETRAINED_PLAIN = _small("bn_mlp_noaffine", architecture(bn_mlp, affine=0), 32, 120, 20, 0.865)
+RETRAINED_BARE = _small("mlp", architecture(grouped_mlp), 32, 120, 20, 0.865)
 SPARSE = _small("all_cnn_small", architecture(all_cnn_small), 64, 0, 8, 0.85)
 FOLLOWED = _small("all_cnn_small-long", architecture(all_cnn_small), 64, 0, 30, 1.0)

@@ -84,6 +84,7 @@ def measure(passages: Sequence[Passage]) -> Metrics:
         "all_epochs": float(sum(passage.best_epoch for passage in passages)),
         "initial_loss": last.initial_loss,
         "training_loss": last.final_loss,
+        "converged_loss": last.loss[-1],
         "training_accuracy": last.train_accuracy,
     }
     curves = {

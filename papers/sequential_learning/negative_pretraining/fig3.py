@@ -14,15 +14,17 @@ from papers.sequential_learning.negative_pretraining.settings import (
     baseline,
     pretrained,
 )
+from papers.sequential_learning.nuisances import ALIASED
 from papers.sequential_learning.setting import Setting
 
 
 def pairs(setting: Setting, rate: float, length: tuple[int, int]) -> tuple[Arm, ...]:
-    """Return baselines at the rate and at twice the rate, and the five pairs of rates."""
+    """Return baselines at the rate and at twice the rate, the five pairs of rates, and one after an aliased blur."""
     half, double = rate / 2, 2 * rate
     rates = ((half, half), (rate, half), (rate, rate), (rate, double), (double, double))
     baselines = tuple(baseline(setting, own, length) for own in (rate, double))
-    return baselines + tuple(pretrained(setting, "blur", 2, pair, length) for pair in rates)
+    blurred = tuple(pretrained(setting, "blur", 2, pair, length) for pair in rates)
+    return (*baselines, *blurred, pretrained(setting, ALIASED, 2, (rate, rate), length))
 
 
 def longer(length: tuple[int, int]) -> tuple[int, int]:

@@ -41,5 +41,5 @@ FIG4 = experiment(
         for arm in (baseline(setting, RATE, SHORT), *discretised(setting, NUISANCES, COUNTS, RATE, SHORT))
     ),
     seeds=8,
-    full_seeds=3,
+    full_seeds=6,
 )

@@ -20,5 +20,5 @@ FIG5 = experiment(
     discretised(DIGITS, TWO, (2, 6), SMALL_RATE, SMALL_SHORT),
     discretised(CIFAR, TWO, COUNTS, RATE, SHORT),
     seeds=6,
-    full_seeds=3,
+    full_seeds=6,
 )

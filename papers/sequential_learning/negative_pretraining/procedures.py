@@ -14,6 +14,7 @@ MEASURED = {
     "all_epochs": Metric("count", "The sum of these epochs over all tasks."),
     "initial_loss": Metric("none", "Mean loss on the training images of the last task before it."),
     "training_loss": Metric("none", "Mean loss on the training images, with the weights of the best validation loss."),
+    "converged_loss": Metric("none", "Mean loss of the last epoch of the last task, when training ended."),
     "training_accuracy": Metric("fraction", "Accuracy on the training images, with these weights."),
 }
 

@@ -147,9 +147,11 @@ def blurred_by_hand(image, small):
 def test_a_blur_of_four_pixels_by_hand():
     image = torch.tensor([0.0, 2.0, 4.0, 8.0]).expand(1, 4, 4)
     # two pixels of 1 and 6, at 0.5 and 2.5: their neighbours lie a quarter of the way
-    assert blurred(image, 0.5)[0].tolist() == [[1.0, 2.25, 4.75, 6.0]] * 4
+    assert blurred(image, 0.5, antialias=False)[0].tolist() == [[1.0, 2.25, 4.75, 6.0]] * 4
     # at a quarter one pixel is left, the mean of the middle four
-    assert blurred(image, 0.25)[0].tolist() == [[3.0] * 4] * 4
+    assert blurred(image, 0.25, antialias=False)[0].tolist() == [[3.0] * 4] * 4
+    # with antialias of all four, by how near they lie to its middle: 5, 7, 7 and 5 of 24
+    torch.testing.assert_close(blurred(image, 0.25)[0], torch.full((4, 4), (2 * 7 + 4 * 7 + 8 * 5) / 24))
 
 
 @pytest.mark.parametrize(
@@ -164,12 +166,21 @@ def test_a_blur_of_four_pixels_by_hand():
 )
 def test_a_blur_resizes_down_and_up_without_antialias(sides, share, small):
     source = images(2, 3, *sides).double()
-    found = blurred(source, share)
+    found = blurred(source, share, antialias=False)
     torch.testing.assert_close(found, blurred_by_hand(source, small))
     down = F.interpolate(source, size=small, mode="bilinear", align_corners=False, antialias=False)
     up = F.interpolate(down, size=sides, mode="bilinear", align_corners=False, antialias=False)
     assert torch.equal(found, up)
     assert (found - source).abs().max() > 0.1
+
+
+def test_antialias_takes_away_what_a_small_image_cannot_hold():
+    noise = torch.randn(50, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    stripes = torch.tensor([0.0, 1.0, 1.0, 0.0, 0.0]).repeat(7)[:32].expand(1, 32, 32)  # finer than a quarter
+    for source, kept, aliased in ((noise, 0.05, 0.1), (stripes, 0.1, 0.3)):
+        smooth, rough = (blurred(source, 0.25, antialias).var() / source.var() for antialias in (True, False))
+        assert smooth < kept
+        assert rough > aliased
 
 
 @pytest.mark.parametrize("share", [1.0, 0.99])

@@ -19,7 +19,7 @@ CLEAR = {
     "linear_regression_gradient": 0.1,
     "lemma_own_parameter": 0.1,
     "lemma_own_factors": 0.1,
-    "lemma_control": lemma.SLOPE**2 - 1e-12,
+    "lemma_control": lemma.SLOPE**2 - 1e-9,
     "batchnorm_positive_shift_gradient": 1e-3,
 }
 

@@ -445,7 +445,7 @@ def test_clouds_hold_every_run_and_their_rank_correlation(tier):
     every = cells("frozen_fig6", tier)
     panels = figure_of("frozen_fig6", tier).axes
     named = {artist.get_label(): artist for artist in figure_of("frozen_fig6", tier).artists}
-    metrics = (("double_tuples_before", "double_tuples"), ("fisher_start", "fisher"))
+    metrics = (("double_weights_before", "double_weights"), ("fisher_start", "fisher"))
     for axes, names in zip(panels, metrics, strict=True):
         texts = axes.get_title().split("\n")
         clouds = axes.collections
@@ -468,7 +468,7 @@ def test_clouds_hold_every_run_and_their_rank_correlation(tier):
 def test_a_constant_count_has_no_rank_correlation():
     found = results("frozen_fig6")
     for job, old in found.records.items():
-        scalars = dict(old.metrics.scalars) | {"double_tuples": 0.0}
+        scalars = dict(old.metrics.scalars) | {"double_weights": 0.0}
         found.records[job] = Record(Metrics(scalars, old.metrics.curves), 1.0, {})
     left, _ = picture(PLOT["frozen_fig6"], found).axes
     before, after = left.get_title().split("\n")

@@ -84,7 +84,7 @@ def test_cifar_with_and_without_bias_resets(tmp_path, monkeypatch):
 
 
 def test_from_mnist_to_fashion_mnist_in_colour(call):
-    cells = of(table2.TABLE2, name="fashion_mnist-rgb32/grouped_resnet", source="mnist-rgb32")
+    cells = of(table2.TABLE2, name="fashion_mnist-rgb32/grouped_resnet-after_mnist")
     kept, reset = scalars_of(FROZEN, cells, call)
     assert kept["double_tuples_before"] == reset["double_tuples_before"], "before any reset"
     assert reset["double_pairs_start"] == 0.0

@@ -66,10 +66,11 @@ def test_a_reset_adds_a_tenth_and_sets_scales_to_one_by_default_and_leaves_no_pa
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("matching", ["root", "equal"])
-def test_a_sparse_start_is_that_of_table_1(kind, matching):
+@pytest.mark.parametrize("unit", ["weight", "filter"])
+def test_a_sparse_start_is_that_of_table_1(kind, matching, unit):
     found, expected = network(), network()
-    SparseStart(kind, 0.5, matching)(found, rng(4))
-    sparse_start(expected, kind, 0.5, matching, 0.1, rng(4))
+    SparseStart(kind, 0.5, matching, unit)(found, rng(4))
+    sparse_start(expected, kind, 0.5, matching, unit, 0.1, rng(4))
     assert same(found, expected)
     assert changed(found, network())
 

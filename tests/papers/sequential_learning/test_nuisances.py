@@ -1,7 +1,7 @@
 import pytest
 
 from common.datasets.digits import DIGITS
-from papers.sequential_learning.nuisances import PATHS, equal_positions, tasks_along
+from papers.sequential_learning.nuisances import ALIASED, PATHS, equal_positions, tasks_along
 from papers.sequential_learning.path import Process, Task
 
 
@@ -56,7 +56,8 @@ def test_every_path_leads_from_all_its_nuisances_to_the_plain_target(path, count
     source = {"blur": 0.25, "contrast": 0.1, "shift": 0.5}
     plain = {"blur": 1.0, "contrast": 1.0, "shift": 0.0}
     removed = {nuisance for leg in PATHS[path] for nuisance in leg}
-    assert tasks[0] == Task(DIGITS, **{n: (source if n in removed else plain)[n] for n in source})
+    levels = {n: (source if n in removed else plain)[n] for n in source}
+    assert tasks[0] == Task(DIGITS, **levels, antialias=path != ALIASED)
 
 
 def test_paths_of_two_nuisances():

@@ -21,8 +21,8 @@ def filled(model):
     return model
 
 
-def start(model, kind, sparsity, matching="root", constant=0.1, seed=0):
-    sparse_start(model, kind, sparsity, matching, constant, torch.Generator().manual_seed(seed))
+def start(model, kind, sparsity, matching="root", constant=0.1, seed=0, unit="weight"):
+    sparse_start(model, kind, sparsity, matching, unit, constant, torch.Generator().manual_seed(seed))
     return model
 
 
@@ -99,6 +99,29 @@ def test_zeros_of_a_double_start_do_not_follow_filters():
     assert counts(model) == (0, 0)
 
 
+def test_kernels_are_zeroed_as_a_whole():
+    model = start(filled(all_cnn_small(40)), "double", 0.5, unit="kernel")
+    for layer in weight_layers(model):
+        zeros = (weight(model, layer) == 0).flatten(2) if weight(model, layer).dim() > 2 else None
+        if zeros is not None:
+            assert torch.equal(zeros.all(2), zeros.any(2))
+            count = zeros[:, :, 0].numel()
+            assert zeros.double().mean().item() == pytest.approx(0.5, abs=2.5 / math.sqrt(count))
+    assert 0.4 < (weight(model, weight_layers(model)[-1]) == 0).double().mean().item() < 0.6
+
+
+def test_filters_go_with_their_columns_and_keep_their_scales():
+    double, triple = (filled(all_cnn_small(20)) for _ in range(2))
+    start(double, "double", 0.5, unit="filter")
+    start(triple, "triple", 0.5)
+    assert all(torch.equal(weight(double, layer), weight(triple, layer)) for layer in weight_layers(double))
+    assert all((weight(double, each.scale) == 0.5).all() for each in interfaces(double))
+    pairs, triples = counts(double)
+    assert (pairs, triples) == (counts(triple)[0], 0)
+    assert pairs > 0
+    start(filled(bn_mlp(3, 8, affine=0)), "double", 0.5, unit="filter")  # without scales there are none to keep
+
+
 def test_a_mono_start_is_the_double_start_and_the_reset():
     double, mono = (start(filled(all_cnn_small(6)), kind, 0.92, constant=0.3) for kind in ("double", "mono"))
     for layer in weight_layers(mono)[:-1]:
@@ -120,7 +143,7 @@ def test_a_mono_start_has_no_frozen_pair_where_the_double_start_has():
 def test_a_mono_start_draws_the_noise_after_the_zeros():
     mono = start(filled(bn_mlp(3, 4)), "mono", 0.5, seed=2)
     again, generator = filled(bn_mlp(3, 4)), torch.Generator().manual_seed(2)
-    sparse_start(again, "double", 0.5, "root", 0.1, generator)
+    sparse_start(again, "double", 0.5, "root", "weight", 0.1, generator)
     reset(again, 0.1, "one", generator)
     assert all(torch.equal(p, q) for p, q in zip(mono.parameters(), again.parameters(), strict=True))
 
@@ -156,6 +179,7 @@ def test_networks_without_scales_have_double_and_mono_starts_only():
         (("single", 0.5), "no sparse start 'single'; there are mono, double, triple"),
         (("triple", 0.5, "half"), "no matching 'half' of sparsity; there are root, equal"),
         (("mono", 0.5, "root", 0.0), "the constant of a reset must be positive"),
+        (("double", 0.5, "root", 0.1, 0, "row"), "no unit 'row' of zeros; there are weight, kernel, filter"),
     ],
 )
 def test_a_wrong_call_is_refused(arguments, message):

@@ -50,7 +50,7 @@ def what_goes_with_loss(figure: "Figure", arms: Arms) -> None:
     """Draw the loss of every run against its frozen weights and its Fisher score, before and after (Figure 6)."""
     markers = dict(zip(dict.fromkeys(str(cell.source) for cell in arms), MARKERS, strict=False))
     (row,) = panels(figure, 1, 2, (2.9, 3.0))
-    names = (("double_tuples_before", "double_tuples"), ("fisher_start", "fisher"))
+    names = (("double_weights_before", "double_weights"), ("fisher_start", "fisher"))
     for axes, moments in zip(row, names, strict=True):
         correlations = []
         for (moment, colour), name in zip(MOMENTS.items(), moments, strict=True):
@@ -60,7 +60,7 @@ def what_goes_with_loss(figure: "Figure", arms: Arms) -> None:
             correlations.append(f"{moment} retraining: {_correlation(np.hstack(list(clouds.values())))}")
         axes.set_title("\n".join(correlations), fontsize="medium")
     row[0].set_xscale("symlog", linthresh=1.0)
-    row[0].set_xlabel("frozen weight tuples (doubles)")
+    row[0].set_xlabel("weights in frozen pairs")
     row[1].set_xlabel("Fisher score")
     row[0].set_ylabel(LOSS)
     dot = {"linestyle": "none", "markersize": DOT}

@@ -11,7 +11,7 @@ from common.report.arms import Arms, Runs, mean_and_deviation, summary, values
 from common.report.axes import BLACK, GREY, LINE, SMALL, bars, look, panels, ticks
 from papers.sequential_learning.frozen_weights.arms import Retrained, Scratch
 from papers.sequential_learning.frozen_weights.figures.names import SOURCES
-from papers.sequential_learning.frozen_weights.interventions import SparseStart
+from papers.sequential_learning.frozen_weights.interventions import CONSTANT, SparseStart
 from papers.sequential_learning.frozen_weights.table1 import DENSE
 
 if TYPE_CHECKING:
@@ -53,8 +53,10 @@ def by_density(sparsity: Array) -> Array:
 
 
 def _kind(start: SparseStart) -> str:
-    """Name a kind of sparse start; triples by how they match the sparsity."""
-    return f"triple ({start.matching})" if start.kind == "triple" else start.kind
+    """Name a kind of sparse start; triples by how they match the sparsity, doubles by what is zeroed."""
+    if start.kind == "triple":
+        return f"triple ({start.matching})"
+    return start.kind if start.unit == "weight" else f"{start.kind} ({start.unit}s)"
 
 
 def _measured(cells: Sequence[Scratch], arms: Arms) -> str:
@@ -88,7 +90,8 @@ def resets(figure: "Figure", arms: Arms) -> None:
             axes.errorbar(means, list(own), xerr=deviations, fmt="none", ecolor=shown["color"], capsize=3, linewidth=1)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel(f"{name.replace('_', ' ')}, mean and s.d.")
-    row[0].set_yticks(range(len(rows)), [_transition(cell, arms[cell]) for cell in rows], fontsize=SMALL)
+    names = [_transition(cell, arms[cell if cell in arms else replace(cell, reset=True)]) for cell in rows]
+    row[0].set_yticks(range(len(rows)), names, fontsize=SMALL)
     row[1].set_yticks(range(len(rows)), [""] * len(rows))
 
 
@@ -96,6 +99,9 @@ def _transition(cell: Retrained, runs: Runs) -> str:
     """Name a transition, its network, and the pairs that pretraining left."""
     source, (data, _, network) = str(cell.source), cell.setting.name.partition("/")
     few = f", {100 * cell.samples:g} %" if cell.samples < 1 else ""
-    target = f"{data}{few}{' shifted' if cell.shifted else ''}"
+    resized = (
+        f", {cell.constant:g} and scales {cell.scales}" if (cell.constant, cell.scales) != (CONSTANT, "one") else ""
+    )
+    target = f"{data}{few}{' shifted' if cell.shifted else ''}{resized}"
     pairs, _ = mean_and_deviation(values(runs, "double_pairs_before"))
     return f"{SOURCES.get(source, source)} to {target}\n{network}, {pairs:.4g} frozen pairs"

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -111,6 +112,17 @@ def test_an_order_over_a_range_holds_where_it_holds_at_every_point():
     finding = find(WHOLE, whole_table([[1.0] * 5, [2.0] * 5, [3.0, 3.0, 3.0, -3.0, 1.0]]))
     assert finding.verdict is Verdict.INCONCLUSIVE
     assert finding.sentence.startswith("2 of 3 points hold; worst: at rate = 0.3: 2.4 against 1, gap 1.4 (5 paired")
+
+
+def test_the_mean_over_a_range_is_compared_seed_by_seed():
+    gaps = [[1.0] * 6, [2.0] * 6, [3.0, 3.0, 3.0, -3.0, 1.0, -1.0]]
+    pooled = replace(WHOLE, pooled=True)
+    assert find(WHOLE, whole_table(gaps)).verdict is Verdict.INCONCLUSIVE
+    finding = find(pooled, whole_table(gaps))
+    assert finding.verdict is Verdict.REPRODUCED
+    assert finding.sentence.startswith("the mean over 3 values of rate: 2.333 against 1, gap 1.333 (6 paired seeds, ")
+    opposed = [[-1.0] * 6, [-2.0] * 6, [1.0] * 6]
+    assert find(pooled, whole_table(opposed)).verdict is Verdict.DEVIATES_LOW
 
 
 def test_of_points_that_are_equally_certain_the_smallest_gap_is_shown():
