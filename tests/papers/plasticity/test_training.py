@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from common.experiment import Job
+from common.experiment import Experiment, Grid, Job
 from common.models.architecture import architecture, build
 from common.models.grouped import grouped_cnn, grouped_mlp, grouped_resnet
 from common.models.init import initialise
@@ -14,6 +14,7 @@ from common.train.batches import shuffled_epochs
 from common.train.stages import Data, train_stage
 from papers.plasticity import training
 from papers.plasticity.by_hand import warm_start
+from papers.plasticity.data import data_of
 from papers.plasticity.measures import Stage, measure
 from papers.plasticity.procedures import TRAINING
 from papers.plasticity.settings import DIGITS, Cell, scratch, warm
@@ -21,6 +22,7 @@ from papers.plasticity.smooth import smooth_epochs
 from papers.plasticity.training import prepare
 from papers.plasticity.warm_start import control
 from tests.measured import measured as measured_by
+from tests.resuming import require_same_after_kills
 
 CALL = Call(torch.device("cpu"), Path("no data needed"))
 TINY = replace(
@@ -351,3 +353,14 @@ def test_all_is_withheld_where_pretraining_learnt_too_little():
     metrics = measure(cell, [stage([0.1], [0.5]), stage([*CURVE, 0.9, 0.9], [1.0] * 7)], 1, 0.0)
     assert metrics.withheld["longer_test_accuracy"] == metrics.withheld["test_accuracy"]
     assert TRAINING.problem(metrics) == ""
+
+
+def test_killed_runs_go_on_with_what_was_watched_before(monkeypatch, tmp_path):
+    setting = replace(DIGITS, pretraining=3, epochs=3, averaged=2, required=0.0)
+    monkeypatch.setattr(training, "data_of", data_of)
+    monkeypatch.setattr(training, "build", build)
+    cells = (warm(setting), replace(warm(setting, 2), extra=2))
+    found = require_same_after_kills(
+        Experiment("table", "Table 9", TRAINING, full=Grid(cells, 1)), tmp_path, monkeypatch, kills=(1, 2, 6)
+    )
+    assert all(len(record[-1]["gradient_noise"]) == 3 for record in found.values())
