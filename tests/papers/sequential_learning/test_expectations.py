@@ -61,6 +61,8 @@ def test_every_check_with_chance_says_what_it_takes_for_true(claims: list[Claim]
         f"{claim.id}, {tier}"
         for claim in claims
         for tier, check in claim.checks.items()
-        if isinstance(check, Tested) and check.assumed is None and (claim.reported is None or claim.reported.spread is None)
+        if isinstance(check, Tested)
+        and check.assumed is None
+        and (claim.reported is None or claim.reported.spread is None)
     ]
     assert silent == []
