@@ -110,8 +110,8 @@ class Order(Tested):
         if self._of_spreads:
             return _compare_spreads(claim, *found[0][1:])
         if self.pooled:
-            above, below = (np.mean([pair[side] for pair in found], axis=0) for side in (1, 2))
-            found = [({}, above, below)]
+            highs, lows = [above for _, above, _ in found], [below for _, _, below in found]
+            found = [({}, np.mean(highs, axis=0), np.mean(lows, axis=0))]
         differences = np.stack([above - below for _, above, below in found])
         test = statistics.above_gap_everywhere(differences, self.least_gap)
         each = np.atleast_1d(statistics.above_gap(differences, self.least_gap).holds)

@@ -78,13 +78,14 @@ def test_untransformed_bytes_are_kept_as_they_are_and_standardised_to_the_bit(ta
         assert torch.equal(before[run], after[run]) == (task != PLAIN)
 
 
-def test_blur_and_contrast_come_before_the_standardisation_and_in_validation_too():
+@pytest.mark.parametrize("antialias", [True, False])
+def test_blur_and_contrast_come_before_the_standardisation_and_in_validation_too(antialias):
     data = colour()
-    down = F.interpolate(data.images, (2, 2), mode="bilinear", align_corners=False)
+    down = F.interpolate(data.images, (2, 2), mode="bilinear", align_corners=False, antialias=antialias)
     up = F.interpolate(down, (SIDE, SIDE), mode="bilinear", align_corners=False)
     grey = (0.2989 * up[:, 0] + 0.587 * up[:, 1] + 0.114 * up[:, 2]).mean((1, 2)).view(-1, 1, 1, 1)
     expected = (0.4 * up + 0.6 * grey - MEAN) / STD
-    shown = Presentation(data, [replace(PLAIN, blur=0.25, contrast=0.4)], [0])
+    shown = Presentation(data, [replace(PLAIN, blur=0.25, contrast=0.4, antialias=antialias)], [0])
     for present in (shown.in_training, shown.fixed):
         torch.testing.assert_close(present(every(data))[0][0], expected)
 

@@ -10,7 +10,7 @@ from common.claims.results import Array
 from common.report.arms import Arms, Runs, summary, values
 from common.report.axes import BLACK, DOT, GREY, key, panels, ticks
 from papers.sequential_learning.negative_pretraining.arms import Arm
-from papers.sequential_learning.nuisances import PATHS
+from papers.sequential_learning.nuisances import ALIASED, PATHS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,7 @@ def by_rates(figure: "Figure", arms: Arms) -> None:
     _of_data_sets(
         figure,
         arms,
-        lambda arm: f"[{arm.first_rate / unit:g}, {arm.rate / unit:g}]",
+        lambda arm: f"[{arm.first_rate / unit:g}, {arm.rate / unit:g}]" + "\naliased" * (arm.path == ALIASED),
         f"learning rates [first, last task], in {unit:g}",
     )
 
