@@ -49,7 +49,7 @@ def run(session: nox.Session, module: str, failure: str = "a gating claim does n
 
 def _run(session: nox.Session, module: str, *arguments: str) -> int:
     try:
-        session.run("python", "-m", module, *arguments)
+        session.run("python", "-m", module, *arguments, env={"OMP_NUM_THREADS": "1"})  # processes, not threads
     except CommandFailed as failure:
         return failure.return_code or 1
     return 0

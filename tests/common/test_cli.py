@@ -131,7 +131,7 @@ def test_a_malformed_expectations_file_names_its_place(toy_package, tmp_path, ca
     package, path = toy_package
     path.write_text(path.read_text().replace("margin: 0.02", "margin: 2.0"))
     assert main(package, ["--results", str(tmp_path / "results")]) == 2
-    assert "expectations.yaml:27:15: a margin of 2.0 is 200 points" in capsys.readouterr().err
+    assert "expectations.yaml:28:15: a margin of 2.0 is 200 points" in capsys.readouterr().err
 
 
 def test_plan_lists_jobs_and_state_and_runs_nothing(toy_package, tmp_path, capsys):

@@ -207,7 +207,7 @@ def test_a_folder_that_cannot_be_written_is_refused(toy_package, request_for, tm
     ("change", "message"),
     [
         (("table, metric: score, cell: {method: a, r", "tabel, metric: score, cell: {method: a, r"),
-         r"expectations\.yaml:26:17: toy/value: unknown experiment 'tabel'"),
+         r"expectations\.yaml:27:17: toy/value: unknown experiment 'tabel'"),
         (("{method: a, rate: 0.1}", "{method: c, rate: 0.1}"), "0 cells of table .* fit method = c"),
         (("{method: a, rate: 0.1}", "{method: a}"), "3 cells of table .* fit method = a"),
         (("metric: score, cell: {method: a, rate", "metric: scores, cell: {method: a, rate"), "does not measure"),
