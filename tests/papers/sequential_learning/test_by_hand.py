@@ -46,7 +46,8 @@ def test_weights_without_batch_norm_too():
 
 @on_tiny_data
 def test_runs_that_stop_early_on_their_own_hand_on_their_best_weights(programs):
-    found = require_by_hand(learners(STOPPING), MLP)
+    # nineteen epochs at a high rate, with BatchNorm over four images, magnify rounding in one of them
+    found = require_by_hand(learners(STOPPING), MLP, weights=(1e-5, 1e-9))
     assert programs == [len(STOPPING)] * 2
     for stage in range(2):
         assert len({len(passages[stage].loss) for passages in found}) > 1  # ends of their own
