@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,26 @@ def pinned(accepted: Sequence[Accepted], among: Collection[str] | None = None) -
         if among is None or package in among
         for id, numbers in run.packages[package].items()
     }
+
+
+def lightened(accepted: Sequence[Accepted]) -> list[Accepted]:
+    """Return the runs without the numbers that no comparison reads, which leaves date, commit and reason of each.
+
+    Those are numbers that do not say on what they were made, in runs to which their package is not pinned any more: the
+    scatter between two machines is learnt from runs that do say.
+    """
+    pins = last(accepted)
+    return [
+        replace(
+            run,
+            packages={
+                package: claims
+                for package, claims in run.packages.items()
+                if pins[package] is run or any(numbers.circumstances for numbers in claims.values())
+            },
+        )
+        for run in accepted
+    ]
 
 
 def write(path: Path, tier: str, accepted: Sequence[Accepted]) -> None:

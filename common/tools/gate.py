@@ -29,7 +29,7 @@ from common.run.origins import mixed, origins_of
 from common.run.record import Record
 from common.study import study
 from common.tools import baseline
-from common.tools.accepted import Accepted, Numbers, last, pinned, read, write
+from common.tools.accepted import Accepted, Numbers, last, lightened, pinned, read, write
 from common.tools.baseline import Comparison
 from common.tools.drift import Change
 
@@ -181,7 +181,8 @@ def _accept(path: Path, accepted: Sequence[Accepted], run: Run, reason: str) -> 
     commit = source["commit"] + ("+changes" if source["dirty"] is True else "")
     today = datetime.now(UTC).date().isoformat()
     origins = run.report.origins
-    write(path, run.report.tier, [*accepted, Accepted(today, commit, reason, origins, {**run.packages, **gone})])
+    added = Accepted(today, commit, reason, origins, {**run.packages, **gone})
+    write(path, run.report.tier, lightened([*accepted, added]))
     print(f"\naccepted as {path}: {reason}")
     if run.part:
         print(f"accepted in part: {_papers(run.packages)}; pinned as before: {_papers(others) or 'no other paper'}")

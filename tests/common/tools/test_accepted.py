@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from common.claims.verdict import Verdict
 from common.errors import UsageError
 from common.tools import accepted
-from common.tools.accepted import Accepted, Numbers, last, pinned, read, text, write
+from common.tools.accepted import Accepted, Numbers, last, lightened, pinned, read, text, write
 
 HERE = {"torch": "2.15.0", "device": "cpu"}
 PINNED = Path(__file__).resolve().parents[3] / "ci" / "baselines" / "smoke.json"
@@ -69,6 +69,19 @@ def test_the_accepted_run_of_the_suite_is_whole_and_as_it_would_be_written():
     assert len(runs) >= 5
     assert {"freezenet", "fast", "plasticity", "sequential_learning"} <= last(runs).keys()
     assert pinned(runs)
+
+
+def test_numbers_that_no_comparison_reads_are_left_out_and_reasons_stay():
+    silent, telling = numbers(1.0, place={}), numbers(2.0)
+    runs = [
+        run({"a": {"a/x": silent}, "b": {"b/x": silent}}, "first"),
+        run({"a": {"a/x": telling}}, "second"),
+        run({"a": {"a/x": telling}}, "third"),
+    ]
+    light = lightened(runs)
+    assert [own.packages for own in light] == [{"b": {"b/x": silent}}, runs[1].packages, runs[2].packages]
+    assert [own.reason for own in light] == ["first", "second", "third"]
+    assert pinned(light) == pinned(runs)
 
 
 def test_a_package_is_pinned_to_the_last_run_that_has_it():
