@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from papers.sequential_learning.frozen_weights.interfaces import Interface
 
@@ -84,11 +84,6 @@ def small_share(parameters: Mapping[str, Tensor], layers: Sequence[str], thresho
     weights = [parameters[f"{name}.weight"].flatten(1) for name in layers]
     small = torch.stack([(weight.abs() < threshold).sum(1) for weight in weights]).sum(0)
     return small.double() / sum(weight.shape[1] for weight in weights)
-
-
-def of_one(model: nn.Module) -> dict[str, Tensor]:
-    """Return a network's parameters as those of one run, [1, ...]; they are views."""
-    return {name: parameter.detach().unsqueeze(0) for name, parameter in model.named_parameters()}
 
 
 def _numbers(pairs: Tensor, size: int, tuples: Tensor) -> Tensor:
