@@ -6,8 +6,9 @@ from common.models.all_cnn import all_cnn_small
 from common.models.grouped import grouped_resnet
 from common.models.mlp import bn_mlp
 from common.train.program import Program
-from papers.sequential_learning.frozen_weights.counting import count, of_one, small_share
+from papers.sequential_learning.frozen_weights.counting import count, small_share
 from papers.sequential_learning.frozen_weights.interfaces import Interface, interfaces, weight_layers
+from tests.papers.sequential_learning.tiny import of_one
 
 PAIR = [Interface("a", "n", ("b",), exclusive=True)]
 TINY, AT, LARGE = 0.99e-4, 1e-4, 1.01e-4

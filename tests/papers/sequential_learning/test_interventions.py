@@ -9,7 +9,7 @@ from common.models.grouped import grouped_mlp
 from common.models.init import initialise
 from common.models.mlp import bn_mlp
 from common.train.program import Program
-from papers.sequential_learning.frozen_weights.counting import count, of_one
+from papers.sequential_learning.frozen_weights.counting import count
 from papers.sequential_learning.frozen_weights.interfaces import interfaces
 from papers.sequential_learning.frozen_weights.interventions import (
     FrozenReset,
@@ -20,6 +20,7 @@ from papers.sequential_learning.frozen_weights.interventions import (
 from papers.sequential_learning.frozen_weights.pairs import FACTORS, set_pairs, track
 from papers.sequential_learning.frozen_weights.reset import SCALES, reset
 from papers.sequential_learning.frozen_weights.sparse import KINDS, sparse_start
+from tests.papers.sequential_learning.tiny import of_one
 
 
 def rng(seed=0):

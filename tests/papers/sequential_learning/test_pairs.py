@@ -8,9 +8,10 @@ from common.models.all_cnn import all_cnn_small
 from common.models.grouped import grouped_resnet
 from common.models.mlp import bn_mlp
 from common.train.program import Program
-from papers.sequential_learning.frozen_weights.counting import count, of_one
+from papers.sequential_learning.frozen_weights.counting import count
 from papers.sequential_learning.frozen_weights.interfaces import interfaces
 from papers.sequential_learning.frozen_weights.pairs import Tracked, norms, set_pairs, track
+from tests.papers.sequential_learning.tiny import of_one
 
 
 def filled(model, value=1.0):

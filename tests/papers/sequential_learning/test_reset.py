@@ -9,9 +9,10 @@ from common.models.grouped import grouped_resnet
 from common.models.init import initialise
 from common.models.mlp import bn_mlp
 from common.train.program import Program
-from papers.sequential_learning.frozen_weights.counting import count, of_one
+from papers.sequential_learning.frozen_weights.counting import count
 from papers.sequential_learning.frozen_weights.interfaces import interfaces, weight_layers
 from papers.sequential_learning.frozen_weights.reset import NOISE, identity, reset
+from tests.papers.sequential_learning.tiny import of_one
 
 NETWORKS = {
     "mlp": lambda affine: bn_mlp(7, 5, affine, 3),

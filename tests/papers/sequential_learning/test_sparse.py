@@ -8,10 +8,11 @@ from common.models.all_cnn import all_cnn_small
 from common.models.grouped import grouped_resnet
 from common.models.mlp import bn_mlp
 from common.train.program import Program
-from papers.sequential_learning.frozen_weights.counting import count, of_one, small_share
+from papers.sequential_learning.frozen_weights.counting import count, small_share
 from papers.sequential_learning.frozen_weights.interfaces import interfaces, weight_layers
 from papers.sequential_learning.frozen_weights.reset import identity, reset
 from papers.sequential_learning.frozen_weights.sparse import KINDS, sparse_start
+from tests.papers.sequential_learning.tiny import of_one
 
 
 def filled(model):

@@ -105,3 +105,8 @@ STOPPING = [
 
 def weights_of(program, presentation, learners):
     return {"weight": program.parameters_of_runs()["1.weight"].clone()}
+
+
+def of_one(model):
+    """Return a network's parameters as those of one run, [1, ...]; they are views."""
+    return {name: parameter.detach().unsqueeze(0) for name, parameter in model.named_parameters()}
